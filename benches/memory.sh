@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Peak memory of `entra-revoke run` at 1,000, 100,000 and 1,000,000 rows of a CSV with four columns.
+# Prints the peak memory of `entra-revoke run` for CSV files of 1,000, 100,000 and 1,000,000 rows with four columns.
 #
 #   benches/memory.sh [rows…]
 set -euo pipefail

@@ -1,8 +1,8 @@
-//! What single steps cost, each by itself: `cargo bench --bench micro`, or `cargo bench --bench micro -- journal`.
+//! Benchmarks of single steps: `cargo bench --bench micro`, or `cargo bench --bench micro -- journal`.
 //!
-//! These find out where a change made something dearer. What a run costs as a whole is in `benches/end_to_end`.
+//! They show which step became slower. For the cost of a complete run, see `benches/end_to_end`.
 
-#![allow(clippy::unwrap_used, reason = "a benchmark stops where it can't measure")]
+#![allow(clippy::unwrap_used, reason = "a benchmark panics if it can't measure")]
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -16,7 +16,7 @@ use entra_revoke::outcome::Outcome;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-/// Users of the benchmarks that go over many.
+/// The number of users in benchmarks over many users.
 const USERS: u32 = 10_000;
 
 fn main() {
@@ -32,7 +32,7 @@ mod intake {
     use entra_revoke::intake::{InputSource, IntakeOptions, open};
     use entra_revoke::plan::InputRows;
 
-    /// A file with rows that `row` writes.
+    /// A file with a header and the rows that `row` makes.
     fn list(folder: &Path, header: &str, row: impl Fn(u32) -> String) -> [InputSource; 1] {
         let mut text = header.to_owned();
         for number in 0..USERS {
@@ -43,7 +43,7 @@ mod intake {
         [InputSource::File(path)]
     }
 
-    fn of_four_columns(folder: &Path) -> [InputSource; 1] {
+    fn four_column_list(folder: &Path) -> [InputSource; 1] {
         list(folder, "UPN,Name,Department,Notes\n", |number| {
             format!("{},Given Surname {number},Department,Some notes about {number}", user(number))
         })
@@ -64,14 +64,14 @@ mod intake {
     #[divan::bench]
     fn csv(bencher: Bencher) {
         let folder = tempfile::tempdir().unwrap();
-        read(bencher, &of_four_columns(folder.path()));
+        read(bencher, &four_column_list(folder.path()));
     }
 
-    /// As a plan takes them in: each user once.
+    /// Reads rows as a plan does, with each user once.
     #[divan::bench]
-    fn gathered(bencher: Bencher) {
+    fn gather(bencher: Bencher) {
         let folder = tempfile::tempdir().unwrap();
-        let sources = of_four_columns(folder.path());
+        let sources = four_column_list(folder.path());
         bencher.counter(ItemsCount::new(USERS)).bench_local(|| {
             InputRows::read(open(&sources, &IntakeOptions::default()).unwrap()).unwrap().users
         });
@@ -97,7 +97,7 @@ mod user_id {
     #[divan::bench(args = IDS)]
     fn encoded(bencher: Bencher, text: &str) {
         let id: UserId = text.parse().unwrap();
-        bencher.bench(|| black_box(&id).path());
+        bencher.bench(|| black_box(&id).request_path());
     }
 }
 
@@ -105,7 +105,7 @@ mod pacer {
     use super::*;
     use entra_revoke::dispatch::{Pacer, PacerDecision, Rate};
 
-    /// All that is asked of it for one request that goes well.
+    /// All calls for one request that succeeds.
     #[divan::bench]
     fn request(bencher: Bencher) {
         let rate: Rate = "1000000000/s".parse().unwrap();
@@ -135,7 +135,7 @@ mod answers {
     }
 
     #[divan::bench(args = [(200, TRUE), (429, THROTTLED)])]
-    fn judged(bencher: Bencher, (status, text): (u16, &str)) {
+    fn judge(bencher: Bencher, (status, text): (u16, &str)) {
         let reply = UserReply::Response(Box::new(HttpResponse {
             status,
             body: ErrorBody::read(text.as_bytes()),
@@ -193,7 +193,7 @@ mod journal {
         }))
     }
 
-    /// Lines that are gathered and not written; the two kinds that every user has.
+    /// Encodes a line without writing it, for the two kinds that every user has.
     #[divan::bench(args = ["sent", "settled"])]
     fn encoded(bencher: Bencher, kind: &str) {
         let event = if kind == "sent" { sent(1) } else { settled(1) };
@@ -204,9 +204,9 @@ mod journal {
         });
     }
 
-    /// A turn of the dispatcher: so many `sent` lines, one write.
+    /// One turn of the dispatcher: several `sent` lines and one write.
     #[divan::bench(args = [1, 16, 64])]
-    fn appended_and_written(bencher: Bencher, lines: u32) {
+    fn append_and_write(bencher: Bencher, lines: u32) {
         let folder = tempfile::tempdir().unwrap();
         let mut journal =
             Journal::new(std::fs::File::create(folder.path().join("journal.jsonl")).unwrap(), 0).unwrap();
@@ -219,7 +219,7 @@ mod journal {
         });
     }
 
-    /// The first pass over a whole journal, for a report or to resume.
+    /// The first pass over a complete journal, for a report or to resume.
     #[divan::bench]
     fn read_back(bencher: Bencher) {
         let folder = tempfile::tempdir().unwrap();

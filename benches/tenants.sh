@@ -1,7 +1,6 @@
 #!/usr/bin/env bash
-# One process, many tenants: each with an app of its own at 20 users a second. Prints users per second in sum, how evenly
-# the tenants end, processor time and peak memory; the simulator runs on the same machine, and its processor time is told
-# beside.
+# Runs one process over many tenants, each with its own app at 20 users a second. Prints the total users per second, the
+# processor time and the peak memory. The simulator runs on the same machine, so its processor time is printed too.
 #
 #   benches/tenants.sh [tenants] [seconds] [batch size]
 set -euo pipefail

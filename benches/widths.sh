@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Users per second, one request a user and 20 users a request, over answers that take 5 to 500 ms and 16 to 128 requests
-# in flight, over HTTP/1.1 and HTTP/2; and what `--jobs auto --batch-size auto` makes of the same. No quota: what binds is
-# the way to Graph. Prints a Markdown table for each protocol. Takes about ten minutes.
+# Measures users per second with one user and with 20 users in each request, with answers that take 5 to 500 ms and 16 to
+# 128 requests in flight, over HTTP/1.1 and HTTP/2, and with `--jobs auto --batch-size auto`. There are no quotas, so that
+# the connection is the limit. Prints a Markdown table for each protocol, and takes about ten minutes.
 #
 #   benches/widths.sh [latencies…, in ms]
 set -euo pipefail
@@ -23,7 +23,7 @@ serve() { # serve NAME LATENCY [flags]
     url=$(sed -n 's/^listening on //p' "$name")
 }
 
-# Users that take about two seconds, as far as the machine can.
+# Runs over as many users as take about two seconds (200 to 40,000), and prints users per second.
 cell() { # cell JOBS BATCH PER_SECOND [flags]
     local jobs=$1 batch=$2 users
     users=$(awk -v rate="$3" 'BEGIN { users = int(2 * rate); if (users < 200) users = 200; if (users > 40000) users = 40000; print users }')

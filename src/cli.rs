@@ -1,10 +1,10 @@
-//! The words of the command line. Nothing is read or decided here; [`crate::settings`] takes it from here.
+//! The arguments of the command line. Nothing is read or decided here; [`crate::settings`] evaluates them.
 
 mod plans;
 mod users;
 
 pub use plans::{ApplyArgs, PlanArgs};
-pub use users::{CapArgs, ChoosingArgs, ConsentArgs, InputArgs, OrderArgs, SafetyArgs};
+pub use users::{ConfirmArgs, InputArgs, LimitArgs, OrderArgs, SafetyArgs, SelectionArgs};
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -31,51 +31,52 @@ use crate::text::duration;
     propagate_version = true,
     disable_help_subcommand = true,
     max_term_width = 100,
-    after_help = "Exit codes: 0 all done · 1 could not go on · 2 wrong usage or unreadable input · 3 some users not \
-                  done · 4 sign-in or permission · 5 halted · 130, 143 interrupted"
+    after_help = "Exit codes: 0 all done · 1 could not continue · 2 wrong usage or unreadable input · \
+                  3 some users not done · 4 sign-in or permission · 5 halted · 130, 143 interrupted"
 )]
 pub struct Cli {
-    /// What to do.
+    /// The subcommand.
     #[command(subcommand)]
     pub command: Command,
-    /// Take secrets, configuration and protect lists also from files that others than you and root may change
+    /// Also accept secrets, configuration and protect lists from files that can be changed by accounts other than yours
+    /// and root
     #[arg(long, global = true, help_heading = "Safety")]
     pub insecure_files: bool,
 }
 
-/// The verbs.
+/// The subcommands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Revoke the sign-in sessions of users: of files, of standard input, of groups, roles and filters
+    /// Revoke the sign-in sessions of users from files, standard input, groups, roles and filters
     #[command(after_help = RUN_EXAMPLES)]
     Run(Box<RunArgs>),
-    /// The same against a built-in simulator: no tenant is touched
+    /// Practice with a built-in simulator; no tenant is touched
     #[command(after_help = DRILL_EXAMPLES)]
     Drill(Box<DrillArgs>),
-    /// Write the plan of a run to a file, for somebody to look at and approve; nothing is sent
+    /// Write the plan of a run to a file for review and approval; nothing is revoked
     #[command(after_help = plans::PLAN_EXAMPLES)]
     Plan(Box<PlanArgs>),
-    /// Send exactly what a plan file holds
+    /// Revoke exactly the users in a plan file
     #[command(after_help = plans::APPLY_EXAMPLES)]
     Apply(Box<ApplyArgs>),
-    /// Go on with a run that was cut short, or try again what was not done
+    /// Continue an interrupted run, or retry the users that are not done
     #[command(after_help = RESUME_EXAMPLES)]
     Resume(Box<ResumeArgs>),
-    /// Check all that a run needs, and say what to do where something is missing
+    /// Check everything that a run needs, and say how to fix what is missing
     #[command(after_help = DOCTOR_EXAMPLES)]
     Doctor(Box<DoctorArgs>),
-    /// Make a run's reports again from its journal; or join those of several shards
+    /// Rebuild a run's reports from its journal, or merge the reports of several shards
     #[command(after_help = REPORT_EXAMPLES)]
     Report(ReportArgs),
-    /// Show the profiles of the config file, or check that they can be used here
+    /// List the profiles of the config file, or check that they work on this machine
     Profiles(ProfilesArgs),
-    /// Serve the simulator alone: Microsoft Graph and its token endpoint on loopback
+    /// Run the simulator on its own: Microsoft Graph and its token endpoint on loopback
     #[command(after_help = SIMULATOR_EXAMPLES)]
     Simulator(SimulatorArgs),
 }
 
 const RUN_EXAMPLES: &str = "Examples:
-  See what would happen, without sending anything:
+  See what would happen; nothing is revoked:
       entra-revoke run leavers.csv --dry-run
   The members of a group, administrators first (docs/incident.md has more):
       entra-revoke run --group Finance --admins-first --protect break-glass.txt
@@ -83,7 +84,7 @@ const RUN_EXAMPLES: &str = "Examples:
       entra-revoke run leavers.csv --protect break-glass.txt --case-id INC-4711
   With the tenant, the app and the protect lists of a profile (docs/profiles.md):
       entra-revoke run leavers.csv --profile contoso
-  With a token that you have, for the rows of one department, without a question:
+  With an access token, for the rows of one department, without asking for confirmation:
       ENTRA_REVOKE_TOKEN=… entra-revoke run staff.csv --match Department=Sales --yes
   From another program:
       list-compromised | entra-revoke run - --yes -o jsonl";
@@ -94,30 +95,32 @@ const DRILL_EXAMPLES: &str = "Examples:
       entra-revoke drill --group Finance --exclude-group IT --dry-run
       entra-revoke drill samples/list.txt --fault 'answer=503;chance=0.2' --fault 'match=p*;answer=404'";
 
-const RESUME_EXAMPLES: &str = "Of how to sign in and of addresses, only the cloud, the tenant and the app's id are taken from the folder. Give
-again what names a way to sign in, a certificate authority or an address; the end of the run prints the
-whole command.
+const RESUME_EXAMPLES: &str = "\
+The folder stores the cloud, the tenant and the app's ID, but no credentials and no addresses.
+Pass the flags for the sign-in, a certificate authority or an address again. If a run ends before
+all users are done, it prints the whole command.
 
 Examples:
   With the secret or the token in the environment, as for the run:
       entra-revoke resume runs/20261122T030000Z-1a2b3c4d
-  As a run with these flags was begun:
+  If the run was started with these flags:
       entra-revoke resume runs/20261122T030000Z-1a2b3c4d --certificate-file app.pem
       entra-revoke resume runs/20261122T030000Z-1a2b3c4d --profile contoso
-  With another pace, and with somebody more to protect:
+  At another rate, and with one more protected user:
       entra-revoke resume runs/20261122T030000Z-1a2b3c4d --rate 10/s --protect ann@contoso.com";
 
 const REPORT_EXAMPLES: &str = "Examples:
       entra-revoke report runs/20261122T030000Z-1a2b3c4d
-  Of four machines, each of which ran with --shard I/4:
+  For four machines that each ran with --shard I/4:
       entra-revoke report --merge all machine1/runs/* machine2/runs/* machine3/runs/* machine4/runs/*";
 
 const DOCTOR_EXAMPLES: &str = "Examples:
-  With the flags that the run will have:
-      entra-revoke doctor --tenant contoso.com --client-id … --certificate-file app.pem --protect break-glass.csv
-  For a pipeline: exits with 0 only when a run would start
+  With the flags of the run:
+      entra-revoke doctor --tenant contoso.com --client-id … --certificate-file app.pem --protect \
+      break-glass.csv
+  In a pipeline (exits with 0 only if a run would start):
       entra-revoke doctor -o json
-  The commands that register the app:
+  Print the commands that register the app:
       entra-revoke doctor --setup --auth certificate > setup.sh";
 
 const SIMULATOR_EXAMPLES: &str = "Examples:
@@ -128,12 +131,12 @@ const SIMULATOR_EXAMPLES: &str = "Examples:
 /// `run`.
 #[derive(Debug, Args)]
 pub struct RunArgs {
-    /// Files with users: CSV, plain lists, .xlsx, JSON; `-` is standard input
+    /// Files of users: CSV, plain lists, .xlsx or JSON; `-` is standard input
     #[arg(value_name = "FILE")]
     pub files: Vec<PathBuf>,
     #[command(flatten)]
     #[allow(missing_docs)]
-    pub work: WorkArgs,
+    pub work: CommonRunArgs,
     #[command(flatten)]
     #[allow(missing_docs)]
     pub profile: ProfileArgs,
@@ -148,16 +151,16 @@ pub struct RunArgs {
     pub network: NetworkArgs,
     #[command(flatten)]
     #[allow(missing_docs)]
-    pub consent: ConsentArgs,
+    pub consent: ConfirmArgs,
 }
 
 /// `drill`.
 #[derive(Debug, Args)]
 pub struct DrillArgs {
-    /// Files with users; without any, made-up users are taken
+    /// Files of users; without any, the drill uses made-up users
     #[arg(value_name = "FILE")]
     pub files: Vec<PathBuf>,
-    /// How many made-up users to take where no file is given
+    /// Number of made-up users, if there is no file
     #[arg(long, value_name = "N", default_value_t = 200, help_heading = "Simulator")]
     pub users: u32,
     #[command(flatten)]
@@ -165,11 +168,11 @@ pub struct DrillArgs {
     pub simulator: DrillSimulatorArgs,
     #[command(flatten)]
     #[allow(missing_docs)]
-    pub work: WorkArgs,
+    pub work: CommonRunArgs,
     #[command(flatten)]
     #[allow(missing_docs)]
     pub profile: ProfileArgs,
-    /// How long an answer may take
+    /// Time limit for a response
     #[arg(long, value_name = "TIME", value_parser = duration::parse_positive, default_value = "30s", help_heading = "Network")]
     pub timeout: Duration,
 }
@@ -178,22 +181,22 @@ pub struct DrillArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Simulator")]
 pub struct DrillSimulatorArgs {
-    /// How many times as fast as real time the simulator's quotas run: at 60, 150 s pass in 2.5 s
-    #[arg(long, value_name = "N", value_parser = speed, default_value = "60")]
+    /// Speed of the simulator's clock for quotas: at 60, 150 s pass in 2.5 s
+    #[arg(long, value_name = "N", value_parser = parse_speed, default_value = "60")]
     pub speed: f64,
-    /// How long the simulated Graph takes to answer (in real time, give or take half)
+    /// Response time of the simulated Graph (in real time, ±50%)
     #[arg(long, value_name = "TIME", value_parser = duration::parse, default_value = "120ms")]
     pub latency: Duration,
     /// Simulate no quotas
     #[arg(long)]
     pub no_quota: bool,
-    /// How many apps send, each with a quota of its own under the tenant's
+    /// Number of apps that share the work, each with its own quota, within the tenant's quota
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=16))]
     pub apps: u8,
-    /// What goes wrong, such as 'match=gone-*;answer=404;times=2;chance=0.1'; repeatable
+    /// A fault to simulate, such as 'match=gone-*;answer=404;times=2;chance=0.1'; repeatable
     #[arg(long, value_name = "RULE")]
     pub fault: Vec<String>,
-    /// Seed of what goes wrong by chance
+    /// Seed for random faults
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub seed: u64,
 }
@@ -201,15 +204,16 @@ pub struct DrillSimulatorArgs {
 /// `resume`.
 #[derive(Debug, Args)]
 pub struct ResumeArgs {
-    /// The run's folder
+    /// The run folder
     #[arg(value_name = "RUN_FOLDER")]
     pub folder: PathBuf,
-    /// Go on without a question where something differs from what was approved: the tenant, the app, the person, the
-    /// protect lists, or who is on them
+    /// Continue without asking if something differs from what was approved: the app, the signed-in user, the server,
+    /// the
+    /// protect lists or their members
     #[arg(short, long, alias = "force", help_heading = "Safety")]
     pub yes: bool,
-    /// Protect these, too, from now on: an id, a file of ids, group:ID or role:ID. The lists of the run are read again in
-    /// any case, and those of the profile. Repeatable
+    /// Also protect these from now on: an ID, a file of IDs, group:ID or role:ID. The lists of the run and of the
+    /// profile are always read again. Repeatable
     #[arg(long, value_name = "FILE|ID|group:ID|role:ID", help_heading = "Safety")]
     pub protect: Vec<String>,
     #[command(flatten)]
@@ -235,7 +239,7 @@ pub struct ResumeArgs {
 /// `doctor`.
 #[derive(Debug, Args)]
 pub struct DoctorArgs {
-    /// Print the commands that register the app and give it what it needs; nothing is checked
+    /// Print the commands that register the app with its permission; nothing is checked
     #[arg(long)]
     pub setup: bool,
     /// Standard output: text, json
@@ -248,7 +252,7 @@ pub struct DoctorArgs {
         help_heading = "Output"
     )]
     pub output: DoctorFormat,
-    /// Whom the run will protect: an id, a file of ids, group:ID or role:ID; checked in full. Repeatable
+    /// Accounts that the run will protect: an ID, a file of IDs, group:ID or role:ID; checked in full. Repeatable
     #[arg(long, value_name = "FILE|ID|group:ID|role:ID", help_heading = "Safety")]
     pub protect: Vec<String>,
     #[command(flatten)]
@@ -277,10 +281,10 @@ pub struct DoctorArgs {
 /// `report`.
 #[derive(Debug, Args)]
 pub struct ReportArgs {
-    /// The run's folder; with --merge, the folders of all shards of one input
+    /// The run folder; with --merge, the run folders of all shards of one input
     #[arg(value_name = "RUN_FOLDER", required = true)]
     pub folders: Vec<PathBuf>,
-    /// Join the runs of --shard I/N into one report in this folder
+    /// Merge the runs of --shard I/N into one report in this folder
     #[arg(long, value_name = "OUT")]
     pub merge: Option<PathBuf>,
     /// Standard output: text or json (the summary), jsonl or csv (all rows), none
@@ -294,29 +298,29 @@ pub struct ReportArgs {
 /// `profiles`.
 #[derive(Debug, Args)]
 pub struct ProfilesArgs {
-    /// What to do with them.
+    /// The subcommand.
     #[command(subcommand)]
     pub command: ProfilesCommand,
 }
 
-/// The verbs of `profiles`.
+/// The subcommands of `profiles`.
 #[derive(Debug, Subcommand)]
 pub enum ProfilesCommand {
-    /// Show the profiles: name, tenant, cloud, way to sign in, protect lists
+    /// List the profiles: name, tenant, cloud, sign-in method, protect lists
     List {
-        /// The config file; or ENTRA_REVOKE_CONFIG [default: ~/.config/entra-revoke/config.toml]
+        /// Config file, or ENTRA_REVOKE_CONFIG [default: ~/.config/entra-revoke/config.toml]
         #[arg(long, value_name = "FILE")]
         config: Option<PathBuf>,
         /// Standard output: text, json
         #[arg(short, long, value_name = "FORMAT", value_enum, default_value = "text")]
         output: ListFormat,
     },
-    /// Check that each profile can be used here: its files, its lists, its sign-in. Nothing is sent
+    /// Check that each profile works on this machine: its files, lists and sign-in. Nothing is revoked
     Check {
-        /// Check these profiles only
+        /// Check only these profiles
         #[arg(value_name = "NAME")]
         names: Vec<String>,
-        /// The config file; or ENTRA_REVOKE_CONFIG [default: ~/.config/entra-revoke/config.toml]
+        /// Config file, or ENTRA_REVOKE_CONFIG [default: ~/.config/entra-revoke/config.toml]
         #[arg(long, value_name = "FILE")]
         config: Option<PathBuf>,
     },
@@ -334,37 +338,37 @@ pub enum ListFormat {
 /// `simulator`.
 #[derive(Debug, Args)]
 pub struct SimulatorArgs {
-    /// Where to listen; port 0 lets the system choose
+    /// Address to listen on; port 0 chooses a free port
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
     pub listen: std::net::SocketAddr,
     /// The simulator's settings, in TOML
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
-    /// Serve HTTPS with an own certificate authority
+    /// Serve HTTPS with a certificate authority of its own
     #[arg(long)]
     pub tls: bool,
-    /// Write that authority's certificate to this file, for --ca-cert
+    /// Write the certificate of that CA to this file, for --ca-cert
     #[arg(long, value_name = "FILE", requires = "tls")]
     pub ca_file: Option<PathBuf>,
-    /// How many times as fast as real time the quotas run
-    #[arg(long, value_name = "N", value_parser = speed)]
+    /// Speed of the clock for quotas, as a multiple of real time
+    #[arg(long, value_name = "N", value_parser = parse_speed)]
     pub speed: Option<f64>,
-    /// How long an answer takes
+    /// Response time
     #[arg(long, value_name = "TIME", value_parser = duration::parse)]
     pub latency: Option<Duration>,
     /// Simulate no quotas
     #[arg(long)]
     pub no_quota: bool,
-    /// What goes wrong, such as 'match=gone-*;answer=404;times=2;chance=0.1'; repeatable
+    /// A fault to simulate, such as 'match=gone-*;answer=404;times=2;chance=0.1'; repeatable
     #[arg(long, value_name = "RULE")]
     pub fault: Vec<String>,
-    /// Make up a directory of so many users, 1 to 200,000, with groups and roles
+    /// Make up a directory with this many users, 1 to 200,000, with groups and roles
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=200_000))]
     pub users: Option<u32>,
     /// The directory's initial domain
     #[arg(long, value_name = "NAME", requires = "users")]
     pub domain: Option<String>,
-    /// Seed of who is made up, and of what goes wrong by chance
+    /// Seed for the made-up users and for random faults
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
     #[command(flatten)]
@@ -372,25 +376,25 @@ pub struct SimulatorArgs {
     pub log: LogArgs,
 }
 
-/// Which profile fills what the flags leave open.
+/// The profile, which supplies the settings that flags do not.
 #[derive(Debug, Default, Args)]
 #[command(next_help_heading = "Profile")]
 pub struct ProfileArgs {
-    /// Take what no flag says from this profile of the config file; none takes no profile. Or ENTRA_REVOKE_PROFILE
-    /// [default for run, plan, apply and doctor: the file's default_profile]
-    #[arg(long, value_name = "NAME", value_parser = filled)]
+    /// Profile to read defaults from, or ENTRA_REVOKE_PROFILE; `none` disables profiles [default for run, plan, apply
+    /// and doctor: the file's default_profile]
+    #[arg(long, value_name = "NAME", value_parser = parse_non_blank)]
     pub profile: Option<String>,
-    /// The config file; or ENTRA_REVOKE_CONFIG [default: ~/.config/entra-revoke/config.toml]
+    /// Config file, or ENTRA_REVOKE_CONFIG [default: ~/.config/entra-revoke/config.toml]
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
 }
 
-/// What `run` and `drill` share.
+/// The arguments that `run` and `drill` share.
 #[derive(Debug, Args)]
-pub struct WorkArgs {
+pub struct CommonRunArgs {
     #[command(flatten)]
     #[allow(missing_docs)]
-    pub choosing: ChoosingArgs,
+    pub selection: SelectionArgs,
     #[command(flatten)]
     #[allow(missing_docs)]
     pub input: InputArgs,
@@ -400,7 +404,7 @@ pub struct WorkArgs {
     #[command(flatten)]
     #[allow(missing_docs)]
     pub safety: SafetyArgs,
-    /// Show the plan and send nothing
+    /// Show the plan and revoke nothing
     #[arg(long, alias = "what-if", help_heading = "Safety")]
     pub dry_run: bool,
     #[command(flatten)]
@@ -414,41 +418,42 @@ pub struct WorkArgs {
     pub output: OutputArgs,
 }
 
-/// How requests are sent. `resume` takes what the run had where nothing is given.
+/// How requests are sent. For a flag that is not given, `resume` keeps the run's setting.
 #[derive(Debug, Default, Args)]
 #[command(next_help_heading = "Sending")]
 pub struct SendingArgs {
-    /// Requests in flight at most, in each tenant: a number, or auto (as many as the latency asks for) [default: auto]
+    /// Maximum number of requests in flight in each tenant, or auto (depends on the latency) [default: auto]
     #[arg(short, long, value_name = "N")]
     pub jobs: Option<Jobs>,
-    /// Users in one request: 1 to 20 (above 1 in a $batch), or auto: one, or more where answers are slow and --jobs is auto
-    /// [default: auto]
+    /// Users in one request, 1 to 20 (2 or more use $batch), or auto: one, or more if responses are slow and --jobs is
+    /// auto [default: auto]
     #[arg(long, value_name = "N")]
     pub batch_size: Option<BatchSize>,
-    /// How fast users leave, for each app in each tenant: auto (Graph's documented quota), 20/s, 600/m, 3000/150s
+    /// Maximum rate at which users are revoked, for each app and tenant: auto (Graph's documented quota), 20/s, 600/m
+    /// or 3000/150s
     /// [default: auto]
     #[arg(long, value_name = "RATE")]
     pub rate: Option<Rate>,
-    /// How many users may leave at once after a pause, for each app in each tenant
+    /// Number of users that may be revoked at once after an idle period, for each app and tenant
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub burst: Option<u32>,
-    /// Tries after the first, where a repeat may help; throttling costs none [default: 5]
+    /// Retries after the first attempt, for transient errors; throttling does not count [default: 5]
     #[arg(long, value_name = "N")]
     pub retries: Option<u32>,
-    /// Longest wait that a server may ask for (Retry-After): whoever is asked to wait longer is throttled_out, for resume
-    /// [default: 1h]
+    /// Longest wait that a server may ask for (Retry-After); if it asks for more, the run ends, and you can resume it
+    /// later [default: 1h]
     #[arg(long, value_name = "TIME", value_parser = duration::parse)]
     pub max_wait: Option<Duration>,
-    /// End the sending after this time, such as 10m
+    /// Stop sending after this time, such as 10m
     #[arg(long, value_name = "TIME", value_parser = duration::parse)]
     pub deadline: Option<Duration>,
-    /// Stop when so many are not done: fail=10 or fail=10%
+    /// Stop once this many users could not be revoked: fail=10 or fail=10%
     #[arg(long, value_name = "RULE")]
     pub halt: Option<HaltRule>,
-    /// Send nothing if the plan holds more users than this
+    /// Revoke nothing if the plan has more users than this
     #[arg(long, value_name = "N")]
     pub max_users: Option<u32>,
-    /// Outcomes that count as done, such as not_found,accepted_no_effect
+    /// Also count these outcomes as done, such as not_found,accepted_no_effect
     #[arg(long, value_name = "OUTCOME", value_delimiter = ',')]
     pub accept: Vec<Outcome>,
 }
@@ -457,88 +462,91 @@ pub struct SendingArgs {
 #[derive(Debug, Default, Args)]
 #[command(next_help_heading = "Evidence")]
 pub struct EvidenceArgs {
-    /// Your case's id: it stands in every row of the report
+    /// Your case ID, for every row of the report
     #[arg(long, value_name = "TEXT")]
     pub case_id: Option<String>,
-    /// Where run folders are made [default: runs]
+    /// Folder in which run folders are created [default: runs]
     #[arg(long, value_name = "FOLDER")]
     pub output_dir: Option<PathBuf>,
 }
 
-/// Who signs in, and where. Secrets come from the environment or from files, never from an argument.
+/// How to sign in, and where. Secrets come from the environment or from files, never from an argument.
 #[derive(Debug, Default, Args)]
 #[command(next_help_heading = "Sign-in")]
 pub struct SignInArgs {
-    /// The tenant: its id or one of its domains; or AZURE_TENANT_ID. Where a column names tenants, that of rows without one
-    #[arg(long, value_name = "TENANT", value_parser = filled)]
+    /// The tenant's ID or one of its domains, or AZURE_TENANT_ID. With a tenant column, the tenant of rows whose tenant
+    /// cell is empty
+    #[arg(long, value_name = "TENANT", value_parser = parse_non_blank)]
     pub tenant: Option<String>,
-    /// How to sign in: auto, token, client-secret, certificate, workload-identity, managed-identity, azure-cli,
+    /// Sign-in method: auto, token, client-secret, certificate, workload-identity, managed-identity, azure-cli,
     /// azure-developer-cli, device-code [default: auto, the first that is set up here]
-    #[arg(long, value_name = "WAY")]
+    #[arg(long, value_name = "METHOD")]
     pub auth: Option<Auth>,
-    /// The app's id; or AZURE_CLIENT_ID
-    #[arg(long, value_name = "ID", alias = "app-id", value_parser = filled)]
+    /// The app's ID, or AZURE_CLIENT_ID
+    #[arg(long, value_name = "ID", alias = "app-id", value_parser = parse_non_blank)]
     pub client_id: Option<String>,
-    /// A file that holds an access token (- is standard input); or ENTRA_REVOKE_TOKEN
+    /// File with an access token (- is standard input), or ENTRA_REVOKE_TOKEN
     #[arg(long, value_name = "FILE")]
     pub token_file: Option<PathBuf>,
-    /// A file that holds the app's secret (- is standard input); or AZURE_CLIENT_SECRET
+    /// File with the app's secret (- is standard input), or AZURE_CLIENT_SECRET
     #[arg(long, value_name = "FILE")]
     pub client_secret_file: Option<PathBuf>,
-    /// The app's certificate with its private key: PEM or PFX; or AZURE_CLIENT_CERTIFICATE_PATH
+    /// The app's certificate with its private key, PEM or PFX, or AZURE_CLIENT_CERTIFICATE_PATH
     #[arg(long, value_name = "FILE")]
     pub certificate_file: Option<PathBuf>,
-    /// The private key, where it is not in the certificate's file
+    /// The private key, if it is not in the certificate file
     #[arg(long, value_name = "FILE", requires = "certificate_file")]
     pub certificate_key_file: Option<PathBuf>,
-    /// A file that holds the certificate's password (- is standard input); or AZURE_CLIENT_CERTIFICATE_PASSWORD
+    /// File with the certificate's password (- is standard input), or AZURE_CLIENT_CERTIFICATE_PASSWORD
     #[arg(long, value_name = "FILE")]
     pub certificate_password_file: Option<PathBuf>,
-    /// A file with the token of a cluster or pipeline that the app trusts; or AZURE_FEDERATED_TOKEN_FILE
+    /// File with the token of a cluster or pipeline that the app trusts, or AZURE_FEDERATED_TOKEN_FILE
     #[arg(long, value_name = "FILE")]
     pub federated_token_file: Option<PathBuf>,
-    /// The service connection of Azure Pipelines that the app trusts, by its id
+    /// ID of the Azure Pipelines service connection that the app trusts
     #[arg(long, value_name = "ID")]
     pub service_connection: Option<String>,
-    /// A user-assigned managed identity: its client id, object:ID, or its resource id
+    /// A user-assigned managed identity: its client ID, object:ID, or its resource ID
     #[arg(long, value_name = "ID")]
     pub identity: Option<String>,
-    /// The cloud: global, usgov, usgov-dod, china, bleu, delos, govsg; the names of az are known, too [default: that of
+    /// The cloud: global, usgov, usgov-dod, china, bleu, delos, govsg, or a name that `az cloud list` shows [default:
+    /// the cloud of
     /// AZURE_AUTHORITY_HOST, or global]
     #[arg(long, value_name = "CLOUD")]
     pub cloud: Option<Cloud>,
 }
 
-/// Which further apps send, beside the first one.
+/// The apps that send in addition to the first one.
 #[derive(Debug, Default, Args)]
 #[command(next_help_heading = "Sign-in")]
 pub struct AppArgs {
-    /// A profile whose app sends, too, in the same tenant with a quota of its own; repeatable. Instead of the profile's
-    /// own further apps; none takes none
-    #[arg(long, value_name = "PROFILE", value_parser = filled)]
+    /// Profile of an additional app for the same tenant, with its own quota; repeatable. Overrides the additional apps
+    /// of --profile; `none` for no additional apps
+    #[arg(long, value_name = "PROFILE", value_parser = parse_non_blank)]
     pub app: Vec<String>,
 }
 
-/// How the network is used. HTTPS_PROXY, ALL_PROXY, NO_PROXY and SSL_CERT_FILE are taken from the environment.
+/// How the network is used. HTTPS_PROXY, ALL_PROXY, NO_PROXY and SSL_CERT_FILE are read from the environment.
 #[derive(Debug, Default, Args)]
 #[command(next_help_heading = "Network")]
 pub struct NetworkArgs {
-    /// How long an answer may take [default: 30s]
+    /// Time limit for a response [default: 30s]
     #[arg(long, value_name = "TIME", value_parser = duration::parse_positive)]
     pub timeout: Option<Duration>,
-    /// Trust the certificates in this PEM file, beside the system's
+    /// Trust the certificates in this PEM file in addition to the system's
     #[arg(long, value_name = "FILE")]
     pub ca_cert: Option<PathBuf>,
-    /// Connect to this address for a host instead of asking DNS; TLS still checks the host. Repeatable
+    /// Connect to this address for a host instead of asking DNS; TLS still checks the host name. Repeatable
     #[arg(long, value_name = "HOST=ADDRESS[:PORT]")]
     pub connect_to: Vec<ConnectTo>,
-    /// What Graph should throttle last: high, normal or low (x-ms-throttle-priority) [default: high]
+    /// Priority of the requests when Graph throttles: high, normal or low (x-ms-throttle-priority) [default: high]
     #[arg(long, value_name = "WORD")]
     pub throttle_priority: Option<Priority>,
-    /// Another Graph root, for tests: https, or http to loopback
+    /// Use this base URL for Graph (for tests): https, or http to loopback
     #[arg(long, value_name = "URL")]
     pub graph_url: Option<Endpoint>,
-    /// Another authority, for tests: https, or http to loopback; wins over AZURE_AUTHORITY_HOST
+    /// Use this base URL for the authority, the server that issues tokens (for tests): https, or http to loopback;
+    /// overrides AZURE_AUTHORITY_HOST
     #[arg(long, value_name = "URL")]
     pub authority_url: Option<Endpoint>,
 }
@@ -547,7 +555,7 @@ pub struct NetworkArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Output")]
 pub struct OutputArgs {
-    /// Standard output: text or json (the summary), jsonl or csv (each result as it settles), none
+    /// Standard output: text or json (the summary), jsonl or csv (each result as soon as it is final), none
     #[arg(short, long, value_name = "FORMAT", default_value_t)]
     pub output: OutputFormat,
     /// Progress on standard error: auto, bar, plain, none
@@ -565,10 +573,10 @@ pub struct OutputArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Output")]
 pub struct LogArgs {
-    /// Log more; -vv and -vvv still more
+    /// Log more (-vv and -vvv: even more)
     #[arg(short, long, action = ArgAction::Count)]
     pub verbose: u8,
-    /// How logs are written: text, json
+    /// Log format: text, json
     #[arg(long, value_name = "FORMAT", default_value_t)]
     pub log_format: LogFormat,
     /// Write logs to this file instead of standard error
@@ -576,13 +584,13 @@ pub struct LogArgs {
     pub log_file: Option<PathBuf>,
 }
 
-/// Text that is not blank: a shell's unset variable must not pass for a flag that was not given.
-fn filled(text: &str) -> Result<String, String> {
+/// Refuses blank text, because a shell's unset variable must not count as a flag that was not given.
+fn parse_non_blank(text: &str) -> Result<String, String> {
     if text.trim().is_empty() { Err("it is empty".to_owned()) } else { Ok(text.to_owned()) }
 }
 
-/// How many times as fast as real time a simulator's clock may run.
-fn speed(text: &str) -> Result<f64, String> {
+/// Parses how many times as fast as real time a simulator's clock runs.
+fn parse_speed(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(speed) if (0.001..=1e6).contains(&speed) => Ok(speed),
         _ => Err("write a number from 0.001 to 1000000".to_owned()),

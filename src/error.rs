@@ -1,8 +1,8 @@
-//! What ends a run: typed, with its exit code and what to do next.
+//! The errors that end a command, each with its exit code and what to do next.
 
 use crate::approval::ApprovalError;
 use crate::console::log::LogError;
-use crate::http::ConnectError;
+use crate::http::ClientBuildError;
 use crate::identity::SignInError;
 use crate::journal::{FolderError, JournalError, JournalReadError};
 use crate::plan::PlanError;
@@ -14,41 +14,46 @@ use crate::report::{ManifestError, ReportError};
 /// Why a command could not do its work.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The words of the command make no sense together, or the input is not fit.
+    /// The arguments contradict each other, or the input can't be used.
     #[error("{0}")]
     Usage(String),
     /// The input can't be read, or the plan can't be made.
     #[error(transparent)]
     Plan(#[from] PlanError),
-    /// The plan can't be made with what the directory says, or does not say; it could be made without.
-    #[error("{}. --no-lookup goes without the directory: ids are then compared as they are written", .0.to_string().trim_end_matches('.'))]
-    Avoidable(#[source] PlanError),
-    /// No profile, or none that can be used.
+    /// The directory keeps the plan from being made; it could be made without the directory.
+    #[error(
+        "{}. --no-lookup works without the directory: IDs are then compared as written",
+        .0.to_string().trim_end_matches('.')
+    )]
+    NoLookupSuggested(#[source] PlanError),
+    /// The profile is missing or can't be used.
     #[error(transparent)]
     Profile(#[from] ProfileError),
-    /// No log file.
+    /// Logging can't be set up.
     #[error(transparent)]
     Log(#[from] LogError),
-    /// No HTTP client.
+    /// The HTTP client can't be set up.
     #[error(transparent)]
-    Connect(#[from] ConnectError),
-    /// No token.
+    Connect(#[from] ClientBuildError),
+    /// The sign-in failed.
     #[error(transparent)]
     SignIn(#[from] SignInError),
-    /// The operator said no.
-    #[error("nothing was sent: the question was answered with no")]
+    /// The operator answered the question with no.
+    #[error("cancelled: not confirmed. Nothing was revoked")]
     Declined,
-    /// A cap or a number that was typed stands against it.
-    #[error("nothing was sent: {0}")]
-    Refused(String),
-    /// No plan file, or none that can be applied.
+    /// The plan exceeds a limit, or the number that was typed is not the expected one.
+    #[error("nothing was revoked: {0}")]
+    NotConfirmed(String),
+    /// The plan file is missing or can't be applied.
     #[error(transparent)]
     PlanFile(#[from] PlanFileError),
-    /// A plan that nobody else approved.
+    /// The plan lacks the approval of a second person.
     #[error(transparent)]
     Approval(#[from] ApprovalError),
-    /// No question could be asked.
-    #[error("there is no terminal to ask on; give --yes to go on without a question")]
+    /// The question can't be asked.
+    #[error(
+        "can't ask for confirmation, because there is no terminal; to continue without asking, use --yes"
+    )]
     NoTerminal,
     /// The run folder can't be used.
     #[error(transparent)]
@@ -58,11 +63,11 @@ pub enum Error {
     Journal(#[from] JournalError),
     /// The journal can't be read.
     #[error(transparent)]
-    Ledger(#[from] JournalReadError),
-    /// Run folders can't be joined.
+    JournalRead(#[from] JournalReadError),
+    /// Run folders can't be merged.
     #[error(transparent)]
     Merge(#[from] MergeError),
-    /// A run folder's files are not those of which its manifest speaks.
+    /// A run folder's files do not match its manifest.
     #[error(transparent)]
     Manifest(#[from] ManifestError),
     /// A report can't be made.
@@ -77,7 +82,7 @@ pub enum Error {
         source: std::io::Error,
     },
     /// The simulator can't be started.
-    #[error("the simulator can't be started: {0}")]
+    #[error("can't start the simulator: {0}")]
     Simulator(String),
 }
 
@@ -86,23 +91,22 @@ impl Error {
     pub fn exit_code(&self) -> u8 {
         match self {
             Error::Plan(PlanError::Write { .. }) => 1,
-            Error::Plan(PlanError::Directory(error)) | Error::Avoidable(PlanError::Directory(error)) => {
-                error.exit_code()
-            }
+            Error::Plan(PlanError::Directory(error))
+            | Error::NoLookupSuggested(PlanError::Directory(error)) => error.exit_code(),
             Error::Usage(_)
             | Error::Plan(_)
-            | Error::Avoidable(_)
+            | Error::NoLookupSuggested(_)
             | Error::Profile(_)
             | Error::Approval(_)
             | Error::NoTerminal => 2,
             Error::Merge(_) | Error::Manifest(_) | Error::Report(ReportError::Overlap { .. }) => 2,
-            Error::Ledger(JournalReadError::OtherRun { .. }) => 2,
+            Error::JournalRead(JournalReadError::OtherRun { .. }) => 2,
             Error::Connect(error) if error.is_usage() => 2,
             Error::Folder(FolderError::NoRun { .. } | FolderError::Refused(_)) => 2,
             Error::SignIn(error) if error.is_usage() => 2,
             Error::SignIn(_) => 4,
             Error::PlanFile(error) => error.exit_code(),
-            Error::Declined | Error::Refused(_) => 5,
+            Error::Declined | Error::NotConfirmed(_) => 5,
             _ => 1,
         }
     }

@@ -1,5 +1,5 @@
-//! JSON as it stands: every member of an object is kept, in order, also where a name comes twice. Programs differ in
-//! which of two equal names they take, so that whoever reads a file with one program may see another value than this one.
+//! JSON with all members of an object in order, including duplicate names. Programs differ in which of two equal names
+//! they use, so another program may read another value than this one.
 
 use std::fmt;
 
@@ -18,13 +18,13 @@ pub(crate) enum Json {
     Object(Vec<(String, Json)>),
 }
 
-/// A name stands twice in one object.
+/// A name occurs twice in one object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a name stands twice in one object")]
+#[error("a name occurs twice in one object")]
 pub(crate) struct DuplicateMember;
 
 impl Json {
-    /// The value, if no object at any depth gives a name twice.
+    /// The value, if no object at any depth has a duplicate name.
     pub(crate) fn into_value(self) -> Result<Value, DuplicateMember> {
         Ok(match self {
             Json::Null => Value::Null,
@@ -46,7 +46,7 @@ impl Json {
         })
     }
 
-    /// The member of this very name, the first where it comes twice.
+    /// The member of exactly this name; the first one if there are several.
     pub(crate) fn get(&self, name: &str) -> Option<&Json> {
         match self {
             Json::Object(members) => {
@@ -67,7 +67,7 @@ impl Json {
 
 impl<'de> Deserialize<'de> for Json {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Json, D::Error> {
-        from.deserialize_any(DepthReader)
+        from.deserialize_any(JsonVisitor)
     }
 }
 
@@ -84,9 +84,9 @@ impl Serialize for Json {
     }
 }
 
-struct DepthReader;
+struct JsonVisitor;
 
-impl<'de> Visitor<'de> for DepthReader {
+impl<'de> Visitor<'de> for JsonVisitor {
     type Value = Json;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -130,7 +130,7 @@ impl<'de> Visitor<'de> for DepthReader {
     }
 
     fn visit_f64<E: serde::de::Error>(self, number: f64) -> Result<Json, E> {
-        Number::from_f64(number).map(Json::Number).ok_or_else(|| E::custom("a number is none"))
+        Number::from_f64(number).map(Json::Number).ok_or_else(|| E::custom("invalid number"))
     }
 
     fn visit_unit<E>(self) -> Result<Json, E> {

@@ -1,13 +1,13 @@
 //! `entra-revoke` signs whole groups of people out of Microsoft Entra ID, as fast as Microsoft Graph's quota allows,
 //! and proves user by user what happened.
 //!
-//! The map is in `docs/architecture.md`: a drawing of how data flows through the crate, the terms, and what each module
-//! does. In short: [`intake`] reads rows, [`plan`] makes targets of them (with the help of [`directory`]), [`dispatch`]
-//! sends the requests, [`journal`] records what happens, and [`report`] makes the evidence from that. Data flows in
-//! this direction only, and the whole plan is on disk before the first request leaves.
+//! `docs/architecture.md` has a diagram of how data flows through the crate, the terms, and what each module does. In
+//! short: [`intake`] reads rows, [`plan`] turns them into targets (with the help of [`directory`]), [`dispatch`] sends
+//! the requests, [`journal`] records what happens, and [`report`] makes the evidence from that. Data flows in this
+//! direction only, and the whole plan is on disk before the first request leaves.
 //!
-//! [`graph`] sends one request, [`identity`] gets the token. [`commands`] connects the modules, one file for each verb.
-//! [`simulator`] is a Graph of its own on loopback, which shares no code with the client.
+//! [`graph`] sends one request, and [`identity`] gets the token. [`commands`] connects the modules, with one file for
+//! each subcommand. [`simulator`] imitates Graph on loopback and shares no code with the client.
 
 pub mod approval;
 pub mod cli;

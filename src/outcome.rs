@@ -1,4 +1,4 @@
-//! How it ended for one row: one word, and what the word means for the exit code.
+//! The outcome of one row: one word, and what the word means for the exit code.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// How it ended for one target (or, from [`Outcome::Protected`] on, why a row never became one).
+/// The outcome of one target (or, from [`Outcome::Protected`] on, the reason why a row did not become one).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
@@ -18,23 +18,23 @@ pub enum Outcome {
     NotFound,
     /// 403: the app or its operator may not revoke this user.
     Forbidden,
-    /// Another 4xx, which a repeat cannot mend.
+    /// Another 4xx, which a retry can't fix.
     Rejected,
     /// Still throttled (429) when the run had to end.
     ThrottledOut,
-    /// 5xx or a network error, tries spent: surely or possibly not carried out.
+    /// 5xx or a network error, and no retries were left: the request was not, or may not have been, carried out.
     Failed,
-    /// Sent, and no answer known: a time-out on the last try, or a crash.
+    /// The request was sent, but the answer is not known: a timeout on the last try, or a crash.
     InDoubt,
     /// The run ended before this target's turn.
     NotAttempted,
-    /// On the protect list: never sent.
+    /// On the protect list: never revoked.
     Protected,
-    /// Left out by a filter: never sent.
+    /// Left out by a filter: never revoked.
     Excluded,
-    /// The same user stands on an earlier line.
+    /// The same user is on an earlier line.
     Duplicate,
-    /// The row holds no user id.
+    /// The row does not have a valid user ID.
     Invalid,
 }
 
@@ -67,7 +67,7 @@ impl Outcome {
         Outcome::Invalid,
     ];
 
-    /// The word, as it stands in reports and flags.
+    /// The word for reports and flags.
     pub fn word(self) -> &'static str {
         match self {
             Outcome::Revoked => "revoked",
@@ -86,8 +86,8 @@ impl Outcome {
         }
     }
 
-    /// What the word counts as by itself, before `--accept`.
-    pub fn standing(self) -> OutcomeClass {
+    /// What the outcome counts as without `--accept`.
+    pub fn class(self) -> OutcomeClass {
         match self {
             Outcome::Revoked => OutcomeClass::Done,
             Outcome::Protected | Outcome::Excluded | Outcome::Duplicate => OutcomeClass::LeftOut,
@@ -102,9 +102,9 @@ impl fmt::Display for Outcome {
     }
 }
 
-/// A word that names no outcome.
+/// A word that is not an outcome.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("'{0}' is no outcome; the words are: {list}", list = Outcome::ALL.map(Outcome::word).join(", "))]
+#[error("invalid outcome '{0}' (possible values: {list})", list = Outcome::ALL.map(Outcome::word).join(", "))]
 pub struct UnknownOutcome(String);
 
 impl FromStr for Outcome {
@@ -116,34 +116,34 @@ impl FromStr for Outcome {
     }
 }
 
-/// The words that the operator counts as done beside `revoked` (`--accept`).
+/// The outcomes that count as done in addition to `revoked` (`--accept`).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct Accepted(BTreeSet<Outcome>);
+pub struct AcceptedOutcomes(BTreeSet<Outcome>);
 
-impl Accepted {
-    /// What `outcome` counts as once the accepted words are taken as done.
+impl AcceptedOutcomes {
+    /// What `outcome` counts as, if the accepted outcomes count as done.
     pub fn standing(&self, outcome: Outcome) -> OutcomeClass {
-        match outcome.standing() {
+        match outcome.class() {
             OutcomeClass::NotDone if self.0.contains(&outcome) => OutcomeClass::Done,
             standing => standing,
         }
     }
 
     /// Whether nothing is left to do for a row with this outcome.
-    pub fn settles(&self, outcome: Outcome) -> bool {
+    pub fn is_done(&self, outcome: Outcome) -> bool {
         self.standing(outcome) != OutcomeClass::NotDone
     }
 
-    /// The accepted words.
-    pub fn words(&self) -> impl Iterator<Item = Outcome> + '_ {
+    /// The accepted outcomes.
+    pub fn outcomes(&self) -> impl Iterator<Item = Outcome> + '_ {
         self.0.iter().copied()
     }
 }
 
-impl FromIterator<Outcome> for Accepted {
+impl FromIterator<Outcome> for AcceptedOutcomes {
     fn from_iter<I: IntoIterator<Item = Outcome>>(words: I) -> Self {
-        Accepted(words.into_iter().collect())
+        AcceptedOutcomes(words.into_iter().collect())
     }
 }
 
@@ -162,10 +162,10 @@ mod tests {
 
     #[test]
     fn accepting_turns_not_done_into_done_and_nothing_else() {
-        let accepted: Accepted = [Outcome::NotFound, Outcome::Duplicate].into_iter().collect();
+        let accepted: AcceptedOutcomes = [Outcome::NotFound, Outcome::Duplicate].into_iter().collect();
         assert_eq!(accepted.standing(Outcome::NotFound), OutcomeClass::Done);
         assert_eq!(accepted.standing(Outcome::Duplicate), OutcomeClass::LeftOut);
         assert_eq!(accepted.standing(Outcome::Forbidden), OutcomeClass::NotDone);
-        assert!(!accepted.settles(Outcome::Invalid));
+        assert!(!accepted.is_done(Outcome::Invalid));
     }
 }

@@ -1,8 +1,8 @@
-//! Keeps the process's memory, which holds secrets, from being written or read by others.
+//! Keeps the process's memory, which has secrets in it, from being dumped to disk or read by other processes.
 
-/// No core dump is written of this process, and on Linux no other process of the same account can read its memory or
-/// its environment (`PR_SET_DUMPABLE`; root still can). Where the system refuses, the program goes on: this is a
-/// second line of defence.
+/// Turns core dumps off. On Linux, also keeps other processes of the same account from reading this process's memory
+/// and environment (`PR_SET_DUMPABLE`; root still can). If the system refuses, the program continues, because this is
+/// only a second line of defence.
 #[cfg(unix)]
 pub fn disable_core_dumps() {
     use rustix::process::{Resource, Rlimit, setrlimit};
@@ -14,6 +14,6 @@ pub fn disable_core_dumps() {
     }
 }
 
-/// Windows writes no dump of a process by itself unless an administrator asked for it.
+/// Does nothing, because Windows dumps a process only if an administrator has asked for it.
 #[cfg(not(unix))]
 pub fn disable_core_dumps() {}

@@ -1,7 +1,7 @@
-//! Takes a secret out of a text that a server wrote, however the server escaped it.
+//! Redaction of a secret in a server's text, in every escaped form.
 //!
-//! Servers and proxies echo what they received: in JSON (`\/`, `\u002B`), in a URL or a form (`%2B`, `+` for a blank), or
-//! in HTML (`&#43;`, `&amp;`). A search for the secret's own bytes misses all of these.
+//! Servers and proxies echo what they received: in JSON (`\/`, `\u002B`), in a URL or a form (`%2B`, `+` for a blank),
+//! or in HTML (`&#43;`, `&amp;`). A search for the secret's own bytes misses these forms.
 
 /// The text with each occurrence of `secret` replaced by `mark`. The text need not be UTF-8.
 pub(crate) fn redact(text: Vec<u8>, secret: &str, mark: &str) -> Vec<u8> {
@@ -9,9 +9,9 @@ pub(crate) fn redact(text: Vec<u8>, secret: &str, mark: &str) -> Vec<u8> {
     let mut clean = Vec::new();
     let (mut kept, mut at) = (0, 0);
     while at < text.len() {
-        // Most places do not even begin like the secret.
+        // A cheap check first, because the secret does not begin at most positions.
         let begins = text[at] == first || matches!(text[at], b'\\' | b'%' | b'&' | b'+');
-        match begins.then(|| occurrence(&text[at..], secret.as_bytes())).flatten() {
+        match begins.then(|| match_length(&text[at..], secret.as_bytes())).flatten() {
             Some(length) => {
                 clean.extend_from_slice(&text[kept..at]);
                 clean.extend_from_slice(mark.as_bytes());
@@ -34,16 +34,16 @@ pub(crate) fn redact_str(text: String, secret: &str, mark: &str) -> String {
     String::from_utf8(clean).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
 }
 
-/// The most readings that are tried at one place of a text.
-const MOST_READINGS: usize = 100_000;
+/// Maximum number of readings that are tried at one position of a text.
+const MAX_READINGS: usize = 100_000;
 
-/// How many bytes of the text spell the secret, if the text begins with it.
+/// The number of bytes that spell the secret, if the text begins with it.
 ///
-/// A secret may itself hold what looks like an escape (`%25`), so that a byte can be read in two ways: each is tried.
-fn occurrence(text: &[u8], secret: &[u8]) -> Option<usize> {
-    // Where to go on: so many bytes of the text are read, and spell so many of the secret.
+/// The secret may contain something that looks like an escape (`%25`), so a byte can have two readings. Both are tried.
+fn match_length(text: &[u8], secret: &[u8]) -> Option<usize> {
+    // The open readings: how many bytes of the text are read, and how many bytes of the secret they spell.
     let mut open = vec![(0, 0)];
-    for _ in 0..MOST_READINGS {
+    for _ in 0..MAX_READINGS {
         let (at, found) = open.pop()?;
         let Some(wanted) = secret.get(found..).filter(|rest| !rest.is_empty()) else { return Some(at) };
         let Some(rest) = text.get(at..).filter(|rest| !rest.is_empty()) else { continue };
@@ -61,7 +61,7 @@ fn occurrence(text: &[u8], secret: &[u8]) -> Option<usize> {
     None
 }
 
-/// The character that the text begins with in an escaped form, and how many bytes that form has.
+/// The escaped character at the start of the text, and the length of its escaped form in bytes.
 fn unescape(text: &[u8]) -> Option<(char, usize)> {
     match text {
         [b'\\', b'u', digits @ ..] => Some((hex(digits.get(..4)?)?, 6)),

@@ -1,60 +1,60 @@
-//! Flags, then the environment, then the profile, then defaults (and for `resume` what the run had): settled once, then
-//! only passed on.
+//! The settings of a command, from flags, then the environment, then the profile, then defaults (for `resume`, the
+//! settings of the run come before the defaults). They are determined once and then only passed on.
 
 pub mod apps;
-pub mod profiled;
+pub mod chosen_profile;
 
 mod credentials;
 mod network;
-mod wishes;
+mod plan_options;
 
 pub use apps::AppSettings;
 pub use credentials::CredentialSettings;
 pub use network::NetworkSettings;
-pub use wishes::plan_options;
+pub use plan_options::plan_options;
 
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::cli::{EvidenceArgs, SendingArgs, SignInArgs, WorkArgs};
+use crate::cli::{CommonRunArgs, EvidenceArgs, SendingArgs, SignInArgs};
 use crate::dispatch::{self, BatchSize, HaltRule, Jobs, PacingSettings, Rate, RatePolicy};
 use crate::http::MAX_WAIT;
-use crate::identity::{AdditionalApp, CredentialConfig, CredentialSources, Endpoint, process_variables};
+use crate::identity::{AdditionalApp, CredentialConfig, CredentialSources, Endpoint, process_variable};
 use crate::journal::{ProtectEntry, ProtectRecord, SettingsRecord};
 use crate::number;
-use crate::outcome::Accepted;
+use crate::outcome::AcceptedOutcomes;
 use crate::tenant::TenantName;
 
-/// Tries after the first.
+/// Default number of retries after the first attempt.
 const RETRIES: u32 = 5;
 
 /// How requests are sent.
 #[derive(Clone, Debug)]
 pub struct SendingSettings {
-    /// Requests in flight at most, in each tenant.
+    /// Maximum number of requests in flight, in each tenant.
     pub jobs: Jobs,
     /// Users in one request.
     pub batch: BatchSize,
-    /// How fast they leave.
+    /// How fast requests leave.
     pub rate: Rate,
-    /// How many leave at once after a pause, where that is given.
+    /// How many requests may leave at once after a pause, if set.
     pub burst: Option<u32>,
-    /// Tries after the first.
+    /// Retries after the first attempt.
     pub retries: u32,
-    /// The longest wait that a server may ask for, where it was given.
+    /// The longest wait that a server may ask for, if set.
     pub max_wait: Option<Duration>,
     /// When sending ends.
     pub deadline: Option<Duration>,
-    /// When to stop by itself.
+    /// When to stop automatically.
     pub halt: Option<HaltRule>,
-    /// More users than this are not sent at all.
+    /// A run with more users than this is refused.
     pub max_users: Option<u32>,
     /// Outcomes that count as done.
-    pub accepted: Accepted,
+    pub accepted: AcceptedOutcomes,
 }
 
 impl SendingSettings {
-    /// From flags alone.
+    /// The settings from flags only.
     pub fn new(args: &SendingArgs) -> SendingSettings {
         SendingSettings {
             jobs: args.jobs.unwrap_or_default(),
@@ -70,9 +70,10 @@ impl SendingSettings {
         }
     }
 
-    /// From flags, and from what the run had where a flag is missing. The deadline was about the run's beginning and
-    /// is not taken over; the cap on users is: a run that it refused must not be sent by going on with it.
-    pub fn resumed(args: &SendingArgs, had: &SettingsRecord) -> SendingSettings {
+    /// The settings from flags, or from the run if a flag is missing. The deadline is not taken from the run, because
+    /// it counted from the run's start. The cap on users is taken, because a refused run must not be sent through
+    /// `resume`.
+    pub fn for_resume(args: &SendingArgs, had: &SettingsRecord) -> SendingSettings {
         let new = SendingSettings::new(args);
         SendingSettings {
             jobs: args.jobs.unwrap_or(had.jobs),
@@ -88,12 +89,12 @@ impl SendingSettings {
         }
     }
 
-    /// How fast so many apps send together in one tenant.
+    /// The rate of this number of apps together in one tenant.
     pub fn pace(&self, apps: usize) -> RatePolicy {
         self.rate.pacing(self.burst, 1.0).for_apps(apps)
     }
 
-    /// The paces of this run. A rate that was given lets a full batch leave at once, unless a burst was given as well.
+    /// The pacing of this run. With a fixed rate, a full batch may leave at once, unless a burst is set too.
     fn pacing(&self, speed: f64) -> PacingSettings {
         let mut pacing = self.rate.pacing(self.burst, speed);
         let given = matches!(self.rate, Rate::Fixed { .. }) && self.burst.is_none();
@@ -103,7 +104,7 @@ impl SendingSettings {
         pacing
     }
 
-    /// Whoever gives the number of requests means requests of one user: only `auto` puts several into one by itself.
+    /// The batch size. With a fixed number of requests, `auto` means one user per request.
     fn batch_size(&self) -> BatchSize {
         match (self.jobs, self.batch) {
             (Jobs::Fixed(_), BatchSize::Auto) => BatchSize::alone(),
@@ -111,12 +112,12 @@ impl SendingSettings {
         }
     }
 
-    /// For the dispatcher; `speed` is that of a simulator's clock, 1 against Graph.
+    /// The settings for the dispatcher. `speed` is that of the simulator's clock; it is 1 for Graph.
     pub fn dispatch(&self, speed: f64) -> dispatch::DispatchSettings {
         dispatch::DispatchSettings {
             jobs: self.jobs,
             batch: self.batch_size(),
-            places: usize::MAX,
+            max_in_flight: usize::MAX,
             pacing: self.pacing(speed),
             retries: self.retries,
             max_wait: self.max_wait.unwrap_or(MAX_WAIT),
@@ -127,27 +128,23 @@ impl SendingSettings {
     }
 }
 
-/// Who signs in.
+/// The settings for a sign-in.
 #[derive(Clone, Debug, Default)]
 pub struct SignInSettings {
-    /// The tenant, as given.
+    /// The tenant, as it was named.
     pub tenant: Option<String>,
-    /// The app's id.
+    /// The app's ID.
     pub client_id: Option<String>,
-    /// What is named to sign in with.
+    /// What to sign in with.
     pub sources: CredentialSources,
 }
 
 impl SignInSettings {
-    /// From flags and the environment's names that are no secrets.
+    /// The settings from flags and from variables that are not secrets.
     pub fn new(args: &SignInArgs) -> SignInSettings {
         SignInSettings {
-            tenant: args
-                .tenant
-                .clone()
-                .or_else(|| process_variables("AZURE_TENANT_ID"))
-                .map(normalize_tenant),
-            client_id: args.client_id.clone().or_else(|| process_variables("AZURE_CLIENT_ID")),
+            tenant: args.tenant.clone().or_else(|| process_variable("AZURE_TENANT_ID")).map(normalize_tenant),
+            client_id: args.client_id.clone().or_else(|| process_variable("AZURE_CLIENT_ID")),
             sources: CredentialSources {
                 auth: args.auth,
                 token_file: args.token_file.clone(),
@@ -162,8 +159,8 @@ impl SignInSettings {
         }
     }
 
-    /// From flags and the environment; of what the run had, the tenant and the app alone. A run's folder may come from
-    /// another person: it does not say how to sign in, nor where a secret lies.
+    /// The settings from flags and the environment, and only the tenant and the app from the run. A run folder may come
+    /// from another person, so it does not decide how to sign in or where a secret is.
     pub fn resumed(args: &SignInArgs, tenant: Option<&str>, had: &SettingsRecord) -> SignInSettings {
         let new = SignInSettings::new(args);
         SignInSettings {
@@ -173,8 +170,8 @@ impl SignInSettings {
         }
     }
 
-    /// What there is to sign in with.
-    pub fn offer(&self, network: &NetworkSettings) -> CredentialConfig {
+    /// The configuration of the credential.
+    pub fn credential_config(&self, network: &NetworkSettings) -> CredentialConfig {
         CredentialConfig {
             authority: network.authority(),
             scope: network.cloud.scope(),
@@ -184,8 +181,8 @@ impl SignInSettings {
         }
     }
 
-    /// Who signs in as a further app, beside this one in the same tenant.
-    pub fn further(&self, app: &AdditionalApp) -> SignInSettings {
+    /// The settings for a further app in the same tenant.
+    pub fn for_additional_app(&self, app: &AdditionalApp) -> SignInSettings {
         SignInSettings {
             tenant: self.tenant.clone().or_else(|| app.tenant.clone()),
             client_id: app.client_id.clone(),
@@ -194,29 +191,29 @@ impl SignInSettings {
     }
 }
 
-/// A tenant's name in the one spelling in which it is compared and shown. What is none is refused where it is used.
+/// A tenant's name in the spelling for comparisons and messages. An invalid name stays as it is and is refused later.
 fn normalize_tenant(given: String) -> String {
     given.parse::<TenantName>().map_or(given, |name| name.to_string())
 }
 
-/// What is kept as evidence, and where.
+/// The settings for the evidence.
 #[derive(Clone, Debug)]
 pub struct EvidenceSettings {
-    /// The case's id.
+    /// The ID of the case.
     pub case_id: Option<String>,
-    /// Where run folders are made.
+    /// The folder for run folders.
     pub output_dir: PathBuf,
 }
 
 impl EvidenceSettings {
-    /// From flags alone.
+    /// The settings from flags only.
     pub fn new(args: &EvidenceArgs) -> EvidenceSettings {
         let output_dir = args.output_dir.clone().unwrap_or_else(|| PathBuf::from("runs"));
         EvidenceSettings { case_id: args.case_id.clone(), output_dir }
     }
 }
 
-/// What `run.json` keeps of the settings.
+/// The settings that are written to `run.json`.
 pub fn record(
     sending: &SendingSettings,
     network: &NetworkSettings,
@@ -239,7 +236,7 @@ pub fn record(
         column,
         tenant_column: None,
         graph_url: network.graph_url.as_ref().map(Endpoint::to_string),
-        authority_url: network.kept_authority(),
+        authority_url: network.recorded_authority(),
         client_id: sign_in.client_id.clone(),
         sources: sign_in.sources.clone(),
         further: further.to_vec(),
@@ -249,14 +246,14 @@ pub fn record(
     }
 }
 
-/// Whom a run protects, for its record.
-pub fn protect_record(work: &WorkArgs) -> ProtectRecord {
-    let eligible = work.choosing.eligible;
+/// The protect settings of a run, for its record.
+pub fn protect_record(work: &CommonRunArgs) -> ProtectRecord {
+    let eligible = work.selection.eligible;
     ProtectRecord {
         entries: work.safety.protect.iter().map(|text| ProtectEntry::new(text, eligible)).collect(),
         unprotect: work.safety.unprotect.clone(),
         eligible,
-        allow_empty: work.choosing.allow_empty,
-        no_lookup: work.choosing.no_lookup,
+        allow_empty: work.selection.allow_empty,
+        no_lookup: work.selection.no_lookup,
     }
 }

@@ -1,27 +1,27 @@
-//! Commands that are printed to be pasted: each word as the shell in use takes it for one word.
+//! Quoting for printed commands, so that they can be pasted into the shell of the platform.
 
 use std::borrow::Cow;
 use std::path::Path;
 
 use crate::text::sanitize;
 
-/// A word of a command line, quoted where it needs to be: for PowerShell on Windows, elsewhere for POSIX shells (fish
-/// reads the same). Characters that would act on the terminal become visible escapes: such a command can't be pasted, and
-/// does nothing by being looked at.
+/// A word of a command line, quoted if necessary, for PowerShell on Windows and for POSIX shells (and fish) elsewhere.
+/// Control characters become visible escapes. Such a command can't be pasted, but showing it does not affect the
+/// terminal.
 pub fn word(text: &str) -> String {
     let shown = sanitize::sanitize_line(text);
     if cfg!(windows) { powershell(&shown) } else { posix(&shown) }
 }
 
-/// The same for a path.
+/// A path as a word of a command line.
 pub fn path(path: &Path) -> String {
     let text = path.to_string_lossy();
-    // A name that begins like a flag would be taken for one.
+    // A name with a leading `-` would be taken for a flag.
     let text = if text.starts_with('-') { Cow::Owned(format!("./{text}")) } else { text };
     word(&text)
 }
 
-/// Letters of all languages need no quotes in any shell.
+/// Whether a text needs no quotes. Letters of all languages need none in any shell.
 fn is_plain(text: &str) -> bool {
     !text.is_empty()
         && text.chars().all(|c| c.is_alphanumeric() || "-_./:@%+,=".contains(c))
@@ -32,11 +32,11 @@ fn posix(text: &str) -> String {
     if is_plain(text) {
         return text.to_owned();
     }
-    // It fails for NUL alone, which was made visible.
+    // It fails only for NUL, which was replaced by a visible escape.
     shlex::try_quote(text).map_or_else(|_| "''".to_owned(), Cow::into_owned)
 }
 
-/// Nothing is expanded within single quotes; typographic quotes end them, too
+/// Quotes for PowerShell. Single quotes prevent expansion; typographic quotes also end them and are doubled
 /// (learn.microsoft.com/powershell/module/microsoft.powershell.core/about/about_quoting_rules).
 fn powershell(text: &str) -> String {
     if text.is_empty()

@@ -1,4 +1,4 @@
-//! What names a tenant: its id, or one of its domains.
+//! Names of tenants: the ID or one of the domains.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -10,44 +10,44 @@ use crate::event::TenantIndex;
 use crate::user_id::UserId;
 
 /// Longest domain name, in bytes (RFC 1035).
-const LONGEST: usize = 253;
+const MAX_DOMAIN_BYTES: usize = 253;
 
 /// Longest part of a domain name between two dots, in bytes (RFC 1035).
-const LONGEST_LABEL: usize = 63;
+const MAX_LABEL_BYTES: usize = 63;
 
-/// A tenant's id, or one of its domains in small letters: two spellings are one name. Whether a domain and an id are the
-/// same tenant, only a token tells.
+/// A tenant's ID, or one of its domains in lower case, so that spellings that differ in case are equal. Only a token
+/// shows whether a domain and an ID are the same tenant.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum TenantName {
-    /// The id.
+    /// The ID.
     Id(Uuid),
-    /// A domain, in small letters.
+    /// A domain, in lower case.
     Domain(Box<str>),
 }
 
-/// A text that is neither a tenant's id nor a domain.
+/// A text that is neither a tenant ID nor a domain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("neither a tenant's id (a GUID) nor a domain, such as contoso.com")]
-pub struct UnresolvedTenant;
+#[error("not a tenant ID (a GUID) or a domain, such as contoso.com")]
+pub struct InvalidTenantName;
 
 impl FromStr for TenantName {
-    type Err = UnresolvedTenant;
+    type Err = InvalidTenantName;
 
-    fn from_str(text: &str) -> Result<TenantName, UnresolvedTenant> {
+    fn from_str(text: &str) -> Result<TenantName, InvalidTenantName> {
         let text = text.trim();
         if let Ok(id) = Uuid::try_parse(text) {
-            return if id.is_nil() { Err(UnresolvedTenant) } else { Ok(TenantName::Id(id)) };
+            return if id.is_nil() { Err(InvalidTenantName) } else { Ok(TenantName::Id(id)) };
         }
         let label = |label: &str| {
             let edges = label.starts_with('-') || label.ends_with('-');
-            let fits = (1..=LONGEST_LABEL).contains(&label.len()) && !edges;
+            let fits = (1..=MAX_LABEL_BYTES).contains(&label.len()) && !edges;
             fits && label.chars().all(|c| c.is_alphanumeric() || c == '-' || c == '_')
         };
-        // A number with a point is no domain, and neither is an address of a machine.
+        // Decimal numbers and IP addresses are not domains.
         let named = text.rsplit('.').next().is_some_and(|top| top.chars().any(char::is_alphabetic));
-        match text.len() <= LONGEST && text.contains('.') && named && text.split('.').all(label) {
+        match text.len() <= MAX_DOMAIN_BYTES && text.contains('.') && named && text.split('.').all(label) {
             true => Ok(TenantName::Domain(text.to_lowercase().into())),
-            false => Err(UnresolvedTenant),
+            false => Err(InvalidTenantName),
         }
     }
 }
@@ -61,15 +61,16 @@ impl fmt::Display for TenantName {
     }
 }
 
-/// So many of a tenant's first users are kept: to try whether users can be read there, one of them may be gone.
-const FIRST: usize = 3;
+/// How many of a tenant's first users are kept for a test read there. There are several, because one may no longer
+/// exist.
+const MAX_SAMPLE_USERS: usize = 3;
 
 /// A tenant that rows name.
 #[derive(Clone, Debug)]
 pub struct NamedTenant {
-    /// By what name.
+    /// The name in the rows.
     pub name: TenantName,
-    /// How many rows.
+    /// The number of rows.
     pub rows: u64,
     /// The first of its users.
     pub first: Vec<UserId>,
@@ -80,19 +81,19 @@ pub struct NamedTenant {
 pub struct TenantCounts {
     names: Vec<NamedTenant>,
     places: HashMap<TenantName, usize>,
-    /// Rows that name none.
-    pub without: u64,
-    /// Rows whose cell is no tenant, and the first of those cells.
-    pub senseless: u64,
-    /// The first cell that is no tenant.
-    pub first_senseless: Option<String>,
+    /// Number of rows that do not name a tenant.
+    pub rows_without_tenant: u64,
+    /// Number of rows with a cell that is not a tenant.
+    pub invalid: u64,
+    /// The first cell that is not a tenant.
+    pub first_invalid: Option<String>,
 }
 
 impl TenantCounts {
-    /// Takes in a row's cell, and its user.
+    /// Counts a row by its cell, and keeps its user if it is one of the first.
     pub fn count(&mut self, cell: Option<&str>, user: &str) {
         match cell.map(TenantName::from_str) {
-            None => self.without += 1,
+            None => self.rows_without_tenant += 1,
             Some(Ok(name)) => {
                 let place = *self.places.entry(name).or_insert_with_key(|name| {
                     self.names.push(NamedTenant { name: name.clone(), rows: 0, first: Vec::new() });
@@ -100,48 +101,48 @@ impl TenantCounts {
                 });
                 let named = &mut self.names[place];
                 named.rows += 1;
-                if named.first.len() < FIRST {
-                    named.first.extend(UserId::read(user).ok().filter(|user| *user != UserId::Me));
+                if named.first.len() < MAX_SAMPLE_USERS {
+                    named.first.extend(UserId::parse_lenient(user).ok().filter(|user| *user != UserId::Me));
                 }
             }
-            Some(Err(UnresolvedTenant)) => {
-                self.senseless += 1;
-                if self.first_senseless.is_none() {
-                    self.first_senseless = cell.map(str::to_owned);
+            Some(Err(InvalidTenantName)) => {
+                self.invalid += 1;
+                if self.first_invalid.is_none() {
+                    self.first_invalid = cell.map(str::to_owned);
                 }
             }
         }
     }
 
-    /// The tenants, those of the first rows first.
+    /// The tenants, in the order of their first rows.
     pub fn all(&self) -> &[NamedTenant] {
         &self.names
     }
 }
 
-/// Which of a run's tenants each row belongs to.
+/// Finds the tenant of a run that a row belongs to.
 #[derive(Clone, Debug, Default)]
 pub struct TenantResolver {
-    /// Whether rows are asked; otherwise all belong to the one tenant there is.
+    /// Whether rows choose the tenant; otherwise all rows belong to the only one.
     by_row: bool,
     by_name: HashMap<TenantName, TenantIndex>,
-    /// That of rows that name none.
+    /// The tenant of rows that do not name one.
     own: Option<TenantIndex>,
-    /// Whether every tenant's id is among the names.
+    /// Whether the names include every tenant's ID.
     ids_known: bool,
 }
 
 impl TenantResolver {
-    /// One tenant, whatever rows say. `names` are those that are known of it, for lists that hold several tenants.
-    pub fn one<'a>(names: impl IntoIterator<Item = &'a str>) -> TenantResolver {
+    /// A resolver with one tenant for all rows. `names` are its known names, for lists with several tenants.
+    pub fn single<'a>(names: impl IntoIterator<Item = &'a str>) -> TenantResolver {
         let names = names.into_iter().filter_map(|name| name.parse().ok()).map(|name| (name, 0));
         let by_name: HashMap<TenantName, TenantIndex> = names.collect();
         let ids_known = by_name.keys().any(|name| matches!(name, TenantName::Id(_)));
         TenantResolver { by_row: false, by_name, own: Some(0), ids_known }
     }
 
-    /// These tenants by these names; `own` is that of rows that name none, and `ids_known` says whether every tenant's id
-    /// is among the names.
+    /// A resolver for these tenants by their names. `own` is the tenant of rows that do not name one, and `ids_known`
+    /// says whether the names include every tenant's ID.
     pub fn new(
         names: impl IntoIterator<Item = (TenantName, TenantIndex)>,
         own: Option<TenantIndex>,
@@ -153,24 +154,25 @@ impl TenantResolver {
     /// The tenant of a row with this cell.
     ///
     /// # Errors
-    /// Why the row belongs to none, in words.
+    /// Why the row does not belong to a tenant, in words.
     pub fn resolve(&self, cell: Option<&str>) -> Result<TenantIndex, String> {
         if !self.by_row {
             return Ok(0);
         }
         let Some(cell) = cell else {
-            let none = "no tenant is named, and the run has none of its own (--tenant)";
+            let none = "the row does not name a tenant, and the run has none (--tenant)";
             return self.own.ok_or_else(|| none.to_owned());
         };
-        let name: TenantName = cell.parse().map_err(|why: UnresolvedTenant| {
+        let name: TenantName = cell.parse().map_err(|why: InvalidTenantName| {
             let shown = crate::text::sanitize::sanitize_truncated(cell, 60);
-            format!("tenant {shown}: {why}; --tenant-column none if that column names no tenants")
+            format!("tenant {shown}: {why}; use --tenant-column none if that column does not have tenants")
         })?;
-        self.by_name.get(&name).copied().ok_or_else(|| format!("tenant {name} is not one of the run's"))
+        self.by_name.get(&name).copied().ok_or_else(|| format!("tenant {name} is not a tenant of this run"))
     }
 
-    /// Whether an entry of a list with this cell holds in a tenant. What makes no sense holds in all, and so does a
-    /// domain that nobody knows: it may be a tenant's other name, and who is protected too widely is only told.
+    /// Whether an entry of a list with this cell applies in a tenant. An invalid cell applies in all tenants, and so
+    /// does an unknown domain, which may be another name of a tenant. It is safer to protect too many users than too
+    /// few.
     pub fn applies_in(&self, cell: Option<&str>, tenant: TenantIndex) -> bool {
         let Some(name) = cell.and_then(|cell| cell.parse::<TenantName>().ok()) else { return true };
         match (self.by_name.get(&name), name) {
@@ -207,7 +209,7 @@ mod tests {
             "a/b.com",
         ];
         for none in none {
-            assert_eq!(none.parse::<TenantName>(), Err(UnresolvedTenant), "{none:?}");
+            assert_eq!(none.parse::<TenantName>(), Err(InvalidTenantName), "{none:?}");
         }
     }
 
@@ -218,7 +220,7 @@ mod tests {
         assert_eq!(places.resolve(Some("A.com")), Ok(0));
         assert!(places.resolve(Some("A Ltd")).unwrap_err().contains("--tenant-column none"));
         assert!(TenantResolver::new([], None, false).resolve(None).is_err());
-        assert_eq!(TenantResolver::one([]).resolve(Some("A Ltd")), Ok(0));
+        assert_eq!(TenantResolver::single([]).resolve(Some("A Ltd")), Ok(0));
     }
 
     #[test]
@@ -232,9 +234,9 @@ mod tests {
         assert!(!places.applies_in(Some(ID), 0));
         assert!(TenantResolver::new([], None, false).applies_in(Some(ID), 0));
         assert!(
-            TenantResolver::one([ID]).applies_in(Some(ID), 0)
-                && TenantResolver::one(["a.com"]).applies_in(Some(ID), 0)
+            TenantResolver::single([ID]).applies_in(Some(ID), 0)
+                && TenantResolver::single(["a.com"]).applies_in(Some(ID), 0)
         );
-        assert!(!TenantResolver::one(["0785ef7c-1c1b-4ff4-9ab1-000000000000"]).applies_in(Some(ID), 0));
+        assert!(!TenantResolver::single(["0785ef7c-1c1b-4ff4-9ab1-000000000000"]).applies_in(Some(ID), 0));
     }
 }

@@ -1,10 +1,10 @@
-//! What names a user on the wire: an object id (GUID), a user principal name (UPN), or `me`.
+//! The name of a user in a request: an object ID (GUID), a user principal name (UPN), or `me`.
 //!
-//! Parsing happens once, at the edge; everything behind it passes a [`UserId`]. Comparison follows Entra: the
-//! spellings of one GUID are one user, and UPNs compare without case.
+//! Text is parsed once, where it is read; all other code passes a [`UserId`]. IDs are compared as Entra does it: all
+//! spellings of a GUID are the same user, and UPNs are compared without case.
 
 mod rule;
-mod written;
+mod spelling;
 
 use std::fmt;
 use std::hash::{Hash, Hasher};
@@ -13,89 +13,90 @@ use std::str::FromStr;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use uuid::Uuid;
 
-pub(crate) use rule::is_unseen;
-pub use written::explain;
-pub(crate) use written::{WrittenId, clean, mentions, plain, trim, unwrap_address};
+pub(crate) use rule::is_invisible;
+pub use spelling::explain;
+pub(crate) use spelling::{AddressCandidate, clean, find_addresses, to_ascii, trim, unwrap_address};
 
-/// Longest id that is taken for one, in characters. Entra allows 64 before the `@`, 48 behind it, and guests'
-/// names carry a second address; anything past this is a mistake in the file.
+/// The maximum length of an ID, in characters. Entra allows 64 before the `@` and 48 after it, and a guest's name
+/// includes a second address. A longer text is a mistake in the file.
 const MAX_CHARS: usize = 1024;
 
-/// Kept as they are in a path segment: RFC 3986's unreserved characters, and `@`, which Graph takes raw.
+/// Characters that are escaped in a path segment: all but RFC 3986's unreserved ones and `@`, which Graph accepts
+/// unescaped.
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'@');
 
-/// The same inside `users('…')`, where the quoted key also shows a leading `$` raw, as Graph's page writes it.
+/// The same for the key in `users('…')`, which also has an unescaped `$`, as on Graph's page.
 const QUOTED: &AsciiSet = &SEGMENT.remove(b'$').remove(b'\'');
 
-/// One user, as Graph's `users/{id | userPrincipalName}` takes it.
+/// One user, as in Graph's `users/{id | userPrincipalName}`.
 #[derive(Clone, Debug)]
 pub enum UserId {
-    /// An object id.
+    /// An object ID.
     Object(Uuid),
     /// A user principal name, in the spelling in which it was given.
     Principal(Box<str>),
-    /// The signed-in user: `/me`. Graph answers it only to a delegated token.
+    /// The signed-in user: `/me`. Graph accepts it only with a delegated token.
     Me,
 }
 
-/// Why a text is no user id. The message is a fragment that fits behind "not a user id: ".
+/// Why a text is not a user ID. The message is a fragment that fits after "not a user ID: ".
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidUserId {
     /// Nothing but white space.
     #[error("the cell is empty")]
     Empty,
-    /// Longer than any id.
-    #[error("{0} characters are too many")]
+    /// Longer than any ID.
+    #[error("it has too many characters ({0})")]
     TooLong(usize),
     /// Neither a GUID nor something with an `@`.
-    #[error("it is neither an object id (GUID) nor a user principal name (name@domain)")]
+    #[error("it is not an object ID (GUID) or a user principal name (name@domain)")]
     NeitherGuidNorName,
-    /// The nil GUID, which exports write where there is no id.
-    #[error("the all-zero GUID names nobody")]
+    /// The nil GUID, which exports write if there is no ID.
+    #[error("the all-zero GUID is not a user")]
     Nil,
-    /// More than one `@`: two addresses in one cell, mostly.
+    /// More than one `@`: usually two addresses in one cell.
     #[error("it has more than one '@'")]
     SeveralAt,
-    /// Nothing before, or nothing behind the `@`.
-    #[error("the name or the domain beside the '@' is missing")]
-    HalfMissing,
-    /// White space, a control character or an invisible one inside.
-    #[error("it holds white space or an invisible character (U+{0:04X})")]
+    /// Nothing before or after the `@`.
+    #[error("the name before the '@' or the domain after it is missing")]
+    MissingPart,
+    /// White space, a control character or an invisible character inside.
+    #[error("it has white space or an invisible character (U+{0:04X})")]
     Invisible(u32),
-    /// Punctuation that no UPN can hold.
-    #[error("a user principal name can't hold '{0}'")]
+    /// Punctuation that a UPN can't contain.
+    #[error("a user principal name can't contain '{0}'")]
     Punctuation(char),
-    /// A letter outside ASCII, or what a word processor made of a quote or a dash.
-    #[error("a user principal name can't hold {0} (U+{code:04X})", code = u32::from(*.0))]
-    Foreign(char),
-    /// Dots that no UPN has.
-    #[error("the name before the '@' can't begin or end with a dot, or hold two in a row")]
+    /// A letter outside ASCII, or a typographic quote or dash from a word processor.
+    #[error("a user principal name can't contain {0} (U+{code:04X})", code = u32::from(*.0))]
+    NonAscii(char),
+    /// Dots where a UPN can't have them.
+    #[error("the name before the '@' can't begin or end with a dot, or have two in a row")]
     Dots,
-    /// The mark by which Excel keeps a cell as text.
+    /// The apostrophe by which Excel marks a cell as text.
     #[error("it begins with an apostrophe")]
     Apostrophe,
-    /// A character that no domain holds.
-    #[error("a domain can't hold '{0}'")]
+    /// A character that a domain can't contain.
+    #[error("a domain can't contain '{0}'")]
     InDomain(char),
-    /// What else no domain is.
+    /// Any other reason why the domain is not valid.
     #[error("its domain {0}")]
     Domain(&'static str),
 }
 
 impl UserId {
-    /// Reads an id as people write it: white space and quotes around the whole of it are taken off.
+    /// Reads an ID as people write it: white space and quotes around it are removed.
     ///
     /// # Errors
-    /// When it has not the form of an id. Whether Entra can have such a user is another question: see [`Self::check`].
-    pub fn read(text: &str) -> Result<UserId, InvalidUserId> {
+    /// If it does not have the form of an ID. [`Self::check`] says whether Entra can have such a user.
+    pub fn parse_lenient(text: &str) -> Result<UserId, InvalidUserId> {
         clean(text).parse()
     }
 
-    /// Whether Entra can have a user of this id. What cannot be is never sent, unless the directory knows it. An id out of a
-    /// run folder or a plan is not asked again.
+    /// Checks whether Entra can have a user with this ID. If not, no request is sent for it, unless the directory knows
+    /// it. An ID from a run folder or a plan is not checked again.
     ///
     /// # Errors
-    /// What no user principal name holds.
+    /// The part that a user principal name can't contain.
     pub fn check(&self) -> Result<(), InvalidUserId> {
         match self {
             UserId::Principal(name) => rule::check(name),
@@ -106,9 +107,9 @@ impl UserId {
     /// The path below the version root that names this user: `users/{guid}`, `users/{encoded}`,
     /// `users('{encoded}')` for a UPN that begins with `$`, or `me`.
     ///
-    /// `#` becomes `%23` and an apostrophe is doubled in the quoted form, as the page "Get a user" asks
+    /// `#` becomes `%23` and an apostrophe is doubled in the quoted form, as the page "Get a user" requires
     /// (learn.microsoft.com/graph/api/user-get).
-    pub fn path(&self) -> String {
+    pub fn request_path(&self) -> String {
         match self {
             UserId::Object(id) => format!("users/{}", id.hyphenated()),
             UserId::Principal(name) if name.starts_with('$') => {
@@ -119,9 +120,9 @@ impl UserId {
         }
     }
 
-    /// Whether the name itself says that the user's home is another tenant: Entra writes `#EXT#` into the UPN of
-    /// a guest. `None` where the id does not tell.
-    pub fn external(&self) -> Option<bool> {
+    /// Whether the name says that the user's home is another tenant: Entra puts `#EXT#` into the UPN of a guest. `None`
+    /// if the ID does not show it.
+    pub fn is_external(&self) -> Option<bool> {
         match self {
             UserId::Principal(name) => Some(names_external(name)),
             UserId::Object(_) | UserId::Me => None,
@@ -129,7 +130,7 @@ impl UserId {
     }
 }
 
-/// Whether a name carries the mark of an external user, in any case.
+/// Whether a name has the mark of an external user, in upper or lower case.
 pub(crate) fn names_external(name: &str) -> bool {
     name.as_bytes().windows(5).any(|part| part.eq_ignore_ascii_case(b"#EXT#"))
 }
@@ -161,14 +162,14 @@ fn principal(text: &str) -> Result<UserId, InvalidUserId> {
     let Some((name, domain)) = text.split_once('@') else {
         return Err(InvalidUserId::NeitherGuidNorName);
     };
-    if let Some(odd) = text.chars().find(|c| is_invisible(*c)) {
+    if let Some(odd) = text.chars().find(|c| is_blank_or_control(*c)) {
         return Err(InvalidUserId::Invisible(u32::from(odd)));
     }
     if domain.contains('@') {
         return Err(InvalidUserId::SeveralAt);
     }
     if name.is_empty() || domain.is_empty() {
-        return Err(InvalidUserId::HalfMissing);
+        return Err(InvalidUserId::MissingPart);
     }
     match text.chars().find(|c| r#"",;:<>()[]|\"#.contains(*c)) {
         Some(mark) => Err(InvalidUserId::Punctuation(mark)),
@@ -176,7 +177,7 @@ fn principal(text: &str) -> Result<UserId, InvalidUserId> {
     }
 }
 
-fn is_invisible(c: char) -> bool {
+fn is_blank_or_control(c: char) -> bool {
     c.is_whitespace() || crate::text::sanitize::needs_escape(c)
 }
 
@@ -190,12 +191,12 @@ impl fmt::Display for UserId {
     }
 }
 
-/// A name's characters, folded so that UPNs compare without case.
-fn folded(name: &str) -> impl Iterator<Item = char> {
+/// The characters of a name in lower case, so that UPNs compare without case.
+fn lower_case_chars(name: &str) -> impl Iterator<Item = char> {
     name.chars().flat_map(char::to_lowercase)
 }
 
-/// Hashes a name's folded characters as the bytes of their text: most are ASCII, and fold a byte at a time.
+/// Hashes the UTF-8 bytes of the name in lower case. Most names are ASCII, which needs no allocation.
 fn fold_into<H: Hasher>(name: &str, state: &mut H) {
     if name.is_ascii() {
         let mut part = [0; 64];
@@ -206,7 +207,7 @@ fn fold_into<H: Hasher>(name: &str, state: &mut H) {
             state.write(folded);
         }
     } else {
-        folded(name).collect::<String>().as_bytes().chunks(64).for_each(|part| state.write(part));
+        lower_case_chars(name).collect::<String>().as_bytes().chunks(64).for_each(|part| state.write(part));
     }
     state.write_u8(0xff);
 }
@@ -215,7 +216,9 @@ impl PartialEq for UserId {
     fn eq(&self, other: &Self) -> bool {
         match (self, other) {
             (UserId::Object(a), UserId::Object(b)) => a == b,
-            (UserId::Principal(a), UserId::Principal(b)) => a == b || folded(a).eq(folded(b)),
+            (UserId::Principal(a), UserId::Principal(b)) => {
+                a == b || lower_case_chars(a).eq(lower_case_chars(b))
+            }
             (UserId::Me, UserId::Me) => true,
             _ => false,
         }
@@ -260,10 +263,10 @@ mod tests {
     #[test]
     fn paths_follow_graphs_page() {
         let guest = "AdeleVance_adatum.com#EXT#@contoso.com";
-        assert_eq!(id(guest).path(), "users/AdeleVance_adatum.com%23EXT%23@contoso.com");
-        assert_eq!(id("$x'y@contoso.com").path(), "users('$x''y@contoso.com')");
-        assert_eq!(id("o'brien+a/b%@contoso.com").path(), "users/o%27brien%2Ba%2Fb%25@contoso.com");
-        assert_eq!(id("ME").path(), "me");
+        assert_eq!(id(guest).request_path(), "users/AdeleVance_adatum.com%23EXT%23@contoso.com");
+        assert_eq!(id("$x'y@contoso.com").request_path(), "users('$x''y@contoso.com')");
+        assert_eq!(id("o'brien+a/b%@contoso.com").request_path(), "users/o%27brien%2Ba%2Fb%25@contoso.com");
+        assert_eq!(id("ME").request_path(), "me");
     }
 
     #[test]
@@ -272,7 +275,7 @@ mod tests {
         assert_eq!(why("  "), InvalidUserId::Empty);
         assert_eq!(why("Total: 37"), InvalidUserId::NeitherGuidNorName);
         assert_eq!(why("a@b@c"), InvalidUserId::SeveralAt);
-        assert_eq!(why("@contoso.com"), InvalidUserId::HalfMissing);
+        assert_eq!(why("@contoso.com"), InvalidUserId::MissingPart);
         assert_eq!(why("jo e@contoso.com"), InvalidUserId::Invisible(0x20));
         assert_eq!(why("jo\u{202e}e@contoso.com"), InvalidUserId::Invisible(0x202e));
         assert_eq!(why("jo@contoso.com,"), InvalidUserId::Punctuation(','));
@@ -282,8 +285,8 @@ mod tests {
 
     #[test]
     fn guests_are_known_by_their_name() {
-        assert_eq!(id("a_b.com#ext#@contoso.com").external(), Some(true));
-        assert_eq!(id("a@contoso.com").external(), Some(false));
-        assert_eq!(id("0785ef7c-1c1b-4ff4-9ab1-1a2b3c4d5e6f").external(), None);
+        assert_eq!(id("a_b.com#ext#@contoso.com").is_external(), Some(true));
+        assert_eq!(id("a@contoso.com").is_external(), Some(false));
+        assert_eq!(id("0785ef7c-1c1b-4ff4-9ab1-1a2b3c4d5e6f").is_external(), None);
     }
 }

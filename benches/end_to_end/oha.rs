@@ -1,56 +1,56 @@
-//! Beside `oha`, which sends the same POSTs to the same simulator in the same minutes.
+//! Comparison with `oha`, which sends the same POSTs to the same simulator at the same time of day.
 
 use std::process::{Command, Stdio};
 
 use crate::numbers::Spread;
-use crate::ours::{Desk, JOBS, Taken, token};
-use crate::simulator::{Simulator, Spoken};
+use crate::ours::{BenchFolder, JOBS, RunMeasurement, token};
+use crate::simulator::{Protocol, Simulator};
 
-/// Prints users a second of ours ÷ requests a second of `oha`'s, for each wire.
-pub(crate) fn beside(users: u32, rounds: u32) {
+/// Prints our users per second divided by `oha`'s requests per second, for each protocol.
+pub(crate) fn compare(users: u32, rounds: u32) {
     assert!(
         Command::new("oha").arg("--version").output().is_ok(),
-        "oha is not there: cargo install oha --locked"
+        "oha is not installed: cargo install oha --locked"
     );
-    println!("\n{users} users, {JOBS} requests in flight; median of {rounds} rounds (least to most)");
-    for spoken in Spoken::ALL {
-        on_wire(spoken, users, rounds);
+    println!("\n{users} users, {JOBS} requests in flight; median of {rounds} rounds (min to max)");
+    for spoken in Protocol::ALL {
+        compare_protocol(spoken, users, rounds);
     }
 }
 
-/// One way of ours, over all rounds.
+/// Our results with one batch size, over all rounds.
 #[derive(Default)]
-struct Ours {
+struct OurResults {
     rates: [Vec<f64>; 2],
     ratios: [Vec<f64>; 2],
     processor: Vec<f64>,
 }
 
-impl Ours {
-    fn take(&mut self, taken: &Taken, users: f64, oha: f64) {
-        for (at, seconds) in [taken.to_last, taken.to_end].into_iter().enumerate() {
+impl OurResults {
+    fn record(&mut self, taken: &RunMeasurement, users: f64, oha: f64) {
+        for (at, seconds) in [taken.seconds_to_last_sync, taken.seconds_to_exit].into_iter().enumerate() {
             self.rates[at].push(users / seconds);
             self.ratios[at].push(users / seconds / oha);
         }
-        self.processor.push(taken.processor * 1e6 / users);
+        self.processor.push(taken.processor_seconds * 1e6 / users);
     }
 
-    fn print(self, spoken: Spoken, way: &str) {
-        let words = ["to the last user synced", "to the process's end"];
+    fn print(self, spoken: Protocol, way: &str) {
+        let words = ["until the last user was synced", "until the process ended"];
         for ((word, rates), ratios) in words.into_iter().zip(self.rates).zip(self.ratios) {
-            let (rates, ratios) = (Spread::of(rates), Spread::of(ratios));
+            let (rates, ratios) = (Spread::from_values(rates), Spread::from_values(ratios));
             println!("{:9} {way}, {word}: {rates:.0} users/s, {ratios:.2} × oha", spoken.name());
         }
-        let processor = Spread::of(self.processor);
+        let processor = Spread::from_values(self.processor);
         println!("{:9} {way}, processor time: {processor:.0} µs a user", spoken.name());
     }
 }
 
-fn on_wire(spoken: Spoken, users: u32, rounds: u32) {
-    let (simulator, desk) = (Simulator::start(spoken), Desk::with(users));
-    let (mut one, mut twenty) = (Ours::default(), Ours::default());
+fn compare_protocol(spoken: Protocol, users: u32, rounds: u32) {
+    let (simulator, desk) = (Simulator::start(spoken), BenchFolder::with_users(users));
+    let (mut one, mut twenty) = (OurResults::default(), OurResults::default());
     let mut theirs = Vec::new();
-    // The first round warms up, and does not count.
+    // The first round is for warming up and does not count.
     for round in 0..=rounds {
         let direct = desk.run(&simulator, &["--batch-size", "1"]);
         let rate = oha(&simulator, spoken, users);
@@ -59,25 +59,25 @@ fn on_wire(spoken: Spoken, users: u32, rounds: u32) {
             continue;
         }
         theirs.push(rate);
-        one.take(&direct, desk.users(), rate);
-        twenty.take(&batched, desk.users(), rate);
+        one.record(&direct, desk.users(), rate);
+        twenty.record(&batched, desk.users(), rate);
     }
-    println!("{:9} oha: {:.0} requests/s", spoken.name(), Spread::of(theirs));
+    println!("{:9} oha: {:.0} requests/s", spoken.name(), Spread::from_values(theirs));
     one.print(spoken, "direct");
     twenty.print(spoken, "batches of 20");
 }
 
-/// Requests a second, as `oha` itself counts them: without its start and its end.
+/// `oha`'s own number of requests per second, which excludes its start and its end.
 ///
-/// It sends all to one user, which spares it the making of addresses. Over HTTP/2 it has one connection, as reqwest
-/// has.
-fn oha(simulator: &Simulator, spoken: Spoken, requests: u32) -> f64 {
+/// All requests are for the same user, which saves it from building URLs. Over HTTP/2 it uses one connection, as
+/// reqwest does.
+fn oha(simulator: &Simulator, spoken: Protocol, requests: u32) -> f64 {
     let jobs = JOBS.to_string();
     let mut command = Command::new("oha");
     command.args(["--no-tui", "--output-format", "json", "--insecure", "-n", &requests.to_string()]);
     match spoken {
-        Spoken::Http2 => command.args(["--http2", "-c", "1", "-p", &jobs]),
-        Spoken::Http | Spoken::Https => command.args(["-c", &jobs]),
+        Protocol::Http2 => command.args(["--http2", "-c", "1", "-p", &jobs]),
+        Protocol::Http | Protocol::Https => command.args(["-c", &jobs]),
     };
     let output = command
         .args(["-m", "POST", "-T", "application/json", "-A", "application/json", "-d", "{}"])
@@ -87,8 +87,8 @@ fn oha(simulator: &Simulator, spoken: Spoken, requests: u32) -> f64 {
         .stderr(Stdio::inherit())
         .output()
         .unwrap();
-    let told: serde_json::Value = serde_json::from_slice(&output.stdout).expect("oha's figures as JSON");
-    let good = told["statusCodeDistribution"]["200"].as_u64();
-    assert_eq!(good, Some(u64::from(requests)), "all of oha's requests succeed: {told}");
-    told["summary"]["requestsPerSec"].as_f64().unwrap()
+    let summary: serde_json::Value = serde_json::from_slice(&output.stdout).expect("oha's figures as JSON");
+    let succeeded = summary["statusCodeDistribution"]["200"].as_u64();
+    assert_eq!(succeeded, Some(u64::from(requests)), "all of oha's requests succeed: {summary}");
+    summary["summary"]["requestsPerSec"].as_f64().unwrap()
 }

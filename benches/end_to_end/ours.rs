@@ -1,4 +1,4 @@
-//! `entra-revoke run`: default settings, journal and reports on; no pace, no display.
+//! `entra-revoke run` with default settings, journal and reports, but without a rate limit and a progress display.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -12,8 +12,8 @@ use tempfile::TempDir;
 use crate::numbers::processor_seconds;
 use crate::simulator::Simulator;
 
-/// The program, as it is released. Cargo makes it anew: what it built beside this benchmark has the features that
-/// tests switch on.
+/// The released program. It is built separately, because the binary that Cargo built for this benchmark has features
+/// that are only for tests.
 pub(crate) fn binary() -> &'static Path {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
     BINARY.get_or_init(|| {
@@ -23,54 +23,54 @@ pub(crate) fn binary() -> &'static Path {
             .stderr(Stdio::inherit())
             .output()
             .unwrap();
-        assert!(cargo.status.success(), "the program can't be built");
+        assert!(cargo.status.success(), "cargo can't build the program");
         let messages = cargo.stdout.split(|byte| *byte == b'\n');
-        let mut made = messages.filter_map(|line| serde_json::from_slice::<serde_json::Value>(line).ok());
-        let path = made.find_map(|message| message["executable"].as_str().map(PathBuf::from));
+        let mut messages = messages.filter_map(|line| serde_json::from_slice::<serde_json::Value>(line).ok());
+        let path = messages.find_map(|message| message["executable"].as_str().map(PathBuf::from));
         path.expect("cargo names the program")
     })
 }
 
-/// The token that every request carries: as long as Entra's are, and obviously none.
+/// The token in every request. It is as long as Entra's tokens, and obviously not one.
 pub(crate) fn token() -> String {
     format!("not-a-token.{}", "0123456789abcdef".repeat(94))
 }
 
-/// Requests in flight.
+/// Number of requests in flight.
 pub(crate) const JOBS: u32 = 64;
 
-/// A place with a list of users, and where the run folders go.
-pub(crate) struct Desk {
+/// A folder with a list of users, in which the run folders are created.
+pub(crate) struct BenchFolder {
     folder: TempDir,
     users: u32,
 }
 
-/// What one run took.
-pub(crate) struct Taken {
-    /// From exec to the last user settled and synced, seconds.
-    pub(crate) to_last: f64,
-    /// From exec to the process's end, seconds.
-    pub(crate) to_end: f64,
-    /// Processor time, seconds.
-    pub(crate) processor: f64,
-    /// Bytes of the journal.
-    pub(crate) journal: u64,
-    /// Bytes of the whole run folder.
-    pub(crate) run_folder: u64,
+/// The measurements of one run.
+pub(crate) struct RunMeasurement {
+    /// Seconds from exec until the last user was settled and synced.
+    pub(crate) seconds_to_last_sync: f64,
+    /// Seconds from exec until the process ended.
+    pub(crate) seconds_to_exit: f64,
+    /// Processor time in seconds.
+    pub(crate) processor_seconds: f64,
+    /// Size of the journal in bytes.
+    pub(crate) journal_bytes: u64,
+    /// Size of the run folder in bytes.
+    pub(crate) run_folder_bytes: u64,
 }
 
-impl Desk {
-    pub(crate) fn with(users: u32) -> Desk {
+impl BenchFolder {
+    pub(crate) fn with_users(users: u32) -> BenchFolder {
         let folder = tempfile::tempdir().unwrap();
         let mut list = String::new();
         for user in 0..users {
             writeln!(list, "user{user:07}@contoso.com").unwrap();
         }
         std::fs::write(folder.path().join("users.txt"), list).unwrap();
-        Desk { folder, users }
+        BenchFolder { folder, users }
     }
 
-    /// The command of a run against a simulator, with further arguments.
+    /// The command for a run against a simulator, with further arguments.
     pub(crate) fn command(&self, url: &str, ca: Option<&Path>, more: &[&str]) -> Command {
         let mut command = Command::new(binary());
         command
@@ -87,10 +87,10 @@ impl Desk {
         command
     }
 
-    /// Runs once, and takes the run folder away.
-    pub(crate) fn run(&self, simulator: &Simulator, more: &[&str]) -> Taken {
-        // The log says when all was synced: that line is told after the journal's last sync. At this level no user
-        // who was revoked has a line.
+    /// Runs once, measures, and deletes the run folder.
+    pub(crate) fn run(&self, simulator: &Simulator, more: &[&str]) -> RunMeasurement {
+        // The log says when everything was synced, because `run ended` is logged after the last sync of the journal. At
+        // this log level, users who were revoked have no line.
         let log = self.folder.path().join("log");
         let mut command = self.command(&simulator.url, simulator.ca.as_deref(), more);
         command.args(["-v", "--log-format", "json", "--log-file", "log"]);
@@ -98,19 +98,25 @@ impl Desk {
         let status = command.status().unwrap();
         let (to, spent) = (SystemTime::now(), processor_seconds() - processor);
         assert!(status.success(), "the run ended with {status}");
-        let synced = ended(&std::fs::read_to_string(&log).unwrap());
+        let synced = run_ended_at(&std::fs::read_to_string(&log).unwrap());
         let since = |then: SystemTime| then.duration_since(from).unwrap().as_secs_f64();
         let (journal, run_folder) = self.clear();
         std::fs::remove_file(log).unwrap();
-        Taken { to_last: since(synced), to_end: since(to), processor: spent, journal, run_folder }
+        RunMeasurement {
+            seconds_to_last_sync: since(synced),
+            seconds_to_exit: since(to),
+            processor_seconds: spent,
+            journal_bytes: journal,
+            run_folder_bytes: run_folder,
+        }
     }
 
-    /// How many users are on the list.
+    /// The number of users in the list.
     pub(crate) fn users(&self) -> f64 {
         f64::from(self.users)
     }
 
-    /// Removes the run folders; gives the bytes of journals and of all files in them.
+    /// Deletes the run folders. Returns the size of the journals and of all files, in bytes.
     pub(crate) fn clear(&self) -> (u64, u64) {
         let runs = self.folder.path().join("runs");
         let (mut journal, mut all) = (0, 0);
@@ -127,8 +133,8 @@ impl Desk {
     }
 }
 
-/// When the log says that the run ended.
-fn ended(log: &str) -> SystemTime {
+/// When the run ended, according to the log.
+fn run_ended_at(log: &str) -> SystemTime {
     let line = log.lines().rfind(|line| line.contains("\"run ended\"")).expect("the run's end in the log");
     let line: serde_json::Value = serde_json::from_str(line).unwrap();
     line["timestamp"].as_str().unwrap().parse::<Timestamp>().unwrap().into()

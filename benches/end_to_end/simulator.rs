@@ -1,4 +1,4 @@
-//! The built-in simulator as a process of its own, without quota and latency.
+//! The built-in simulator as a separate process, without quotas and latency.
 
 use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
@@ -8,10 +8,10 @@ use tempfile::TempDir;
 
 use crate::ours::binary;
 
-/// What is spoken on the wire.
+/// The protocol between client and simulator.
 #[derive(Clone, Copy, PartialEq)]
-pub(crate) enum Spoken {
-    /// HTTP/1.1 in the clear.
+pub(crate) enum Protocol {
+    /// HTTP/1.1 without TLS.
     Http,
     /// HTTP/1.1 over TLS.
     Https,
@@ -19,32 +19,32 @@ pub(crate) enum Spoken {
     Http2,
 }
 
-impl Spoken {
-    pub(crate) const ALL: [Spoken; 3] = [Spoken::Http, Spoken::Https, Spoken::Http2];
+impl Protocol {
+    pub(crate) const ALL: [Protocol; 3] = [Protocol::Http, Protocol::Https, Protocol::Http2];
 
     pub(crate) fn name(self) -> &'static str {
         match self {
-            Spoken::Http => "HTTP/1.1",
-            Spoken::Https => "HTTPS",
-            Spoken::Http2 => "HTTP/2",
+            Protocol::Http => "HTTP/1.1",
+            Protocol::Https => "HTTPS",
+            Protocol::Http2 => "HTTP/2",
         }
     }
 }
 
-/// A running simulator; it ends with this.
+/// A running simulator, which is stopped on drop.
 pub(crate) struct Simulator {
     pub(crate) url: String,
-    /// The authority to trust, where it speaks TLS.
+    /// The certificate authority, if it uses TLS.
     pub(crate) ca: Option<PathBuf>,
     process: Child,
     _folder: TempDir,
 }
 
 impl Simulator {
-    pub(crate) fn start(spoken: Spoken) -> Simulator {
+    pub(crate) fn start(spoken: Protocol) -> Simulator {
         let folder = tempfile::tempdir().unwrap();
         let (config, ca) = (folder.path().join("simulator.toml"), folder.path().join("ca.pem"));
-        let (tls, http2) = (spoken != Spoken::Http, spoken == Spoken::Http2);
+        let (tls, http2) = (spoken != Protocol::Http, spoken == Protocol::Http2);
         let text = format!("ledger = \"counts\"\nhttp2 = {http2}\n[quota]\nenabled = false\n");
         std::fs::write(&config, text).unwrap();
         let mut command = Command::new(binary());

@@ -8,19 +8,19 @@ use aws_lc_rs::signature::{
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 
-use super::wire::{Wire, padded};
+use super::wire::{WireReader, padded};
 
-/// Somebody touched the security key.
-const TOUCHED: u8 = 1;
+/// The flag that says that a person touched the security key.
+const FLAG_USER_PRESENT: u8 = 1;
 
-/// Why a key is none that this program checks signatures with.
+/// Why a key can't be used to check signatures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub(super) enum KeyProblem {
+pub(super) enum KeyError {
     #[error("its key can't be read")]
     Unreadable,
-    #[error("its key is a certificate, and certificates are not supported: list the approver's own key")]
+    #[error("its key is a certificate, which is not supported: list the approver's own key")]
     Certificate,
-    #[error("its key is of a kind that is not supported: use ed25519, ecdsa, RSA, or a security key (sk-)")]
+    #[error("its key type is not supported: use ed25519, ecdsa, RSA, or a security key (sk-)")]
     Unsupported,
     #[error("its RSA key is shorter than 2048 bits or longer than 8192")]
     Length,
@@ -29,7 +29,7 @@ pub(super) enum KeyProblem {
 /// A public key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct PublicKey {
-    /// As it stands on the wire: two keys are the same if that is.
+    /// The key in SSH's wire format. Two keys are equal if this is equal.
     blob: Vec<u8>,
     kind: PublicKeyKind,
 }
@@ -42,8 +42,8 @@ enum PublicKeyKind {
         e: Vec<u8>,
         n: Vec<u8>,
     },
-    /// A security key: what is signed names its application.
-    Sk(Box<PublicKeyKind>, String),
+    /// A security key with its application, which is part of the signed data.
+    SecurityKey(Box<PublicKeyKind>, String),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,7 +64,7 @@ impl KeyCurve {
         }
     }
 
-    /// How many bytes a coordinate has.
+    /// The length of a coordinate in bytes.
     fn width(self) -> usize {
         match self {
             KeyCurve::P256 => 32,
@@ -74,45 +74,45 @@ impl KeyCurve {
     }
 }
 
-/// Whether a word is what a key's type begins like.
+/// Whether a word begins like a key type.
 pub(super) fn is_type(word: &str) -> bool {
     ["ssh-", "ecdsa-sha2-", "sk-ssh-", "sk-ecdsa-"].iter().any(|begin| word.starts_with(begin))
 }
 
 impl PublicKey {
-    /// Reads a key as it stands on the wire.
-    pub(super) fn read(blob: &[u8]) -> Result<PublicKey, KeyProblem> {
-        let mut wire = Wire(blob);
-        let name = wire.text().ok_or(KeyProblem::Unreadable)?;
+    /// Parses a key in SSH's wire format.
+    pub(super) fn read(blob: &[u8]) -> Result<PublicKey, KeyError> {
+        let mut wire = WireReader(blob);
+        let name = wire.text().ok_or(KeyError::Unreadable)?;
         if name.contains("-cert-v0") {
-            return Err(KeyProblem::Certificate);
+            return Err(KeyError::Certificate);
         }
         let kind = PublicKeyKind::read(name, &mut wire)?;
-        match wire.is_over() {
+        match wire.is_empty() {
             true => Ok(PublicKey { blob: blob.to_vec(), kind }),
-            false => Err(KeyProblem::Unreadable),
+            false => Err(KeyError::Unreadable),
         }
     }
 
-    /// The type's name, as it stands before the key in a file.
+    /// The name of the key type, as it is before the key in a file.
     pub(super) fn type_name(&self) -> &str {
-        Wire(&self.blob).text().unwrap_or_default()
+        WireReader(&self.blob).text().unwrap_or_default()
     }
 
-    /// As `ssh-keygen -l` shows it.
+    /// The fingerprint, as `ssh-keygen -l` shows it.
     pub(super) fn fingerprint(&self) -> String {
         format!("SHA256:{}", STANDARD_NO_PAD.encode(digest(&SHA256, &self.blob)))
     }
 
-    /// Whether this key made the signature over the data. `signature` is as it stands on the wire.
+    /// Whether the signature of the data was made with this key. `signature` is in SSH's wire format.
     pub(super) fn verifies(&self, data: &[u8], signature: &[u8]) -> bool {
         self.kind.verifies(data, signature).is_some()
     }
 }
 
 impl PublicKeyKind {
-    fn read(name: &str, wire: &mut Wire<'_>) -> Result<PublicKeyKind, KeyProblem> {
-        let unreadable = KeyProblem::Unreadable;
+    fn read(name: &str, wire: &mut WireReader<'_>) -> Result<PublicKeyKind, KeyError> {
+        let unreadable = KeyError::Unreadable;
         match name {
             "ssh-ed25519" => {
                 let key = wire.string().filter(|key| key.len() == 32).ok_or(unreadable)?;
@@ -120,26 +120,26 @@ impl PublicKeyKind {
             }
             "ssh-rsa" => {
                 let (e, n) = wire.positive().zip(wire.positive()).ok_or(unreadable)?;
-                // The primitives take these lengths alone.
+                // The crypto library supports only these lengths.
                 match n.len() {
                     256..=1024 if !e.is_empty() => Ok(PublicKeyKind::Rsa { e: e.to_vec(), n: n.to_vec() }),
-                    _ => Err(KeyProblem::Length),
+                    _ => Err(KeyError::Length),
                 }
             }
             "sk-ssh-ed25519@openssh.com" => {
                 let key = PublicKeyKind::read("ssh-ed25519", wire)?;
                 let application = wire.text().ok_or(unreadable)?;
-                Ok(PublicKeyKind::Sk(Box::new(key), application.to_owned()))
+                Ok(PublicKeyKind::SecurityKey(Box::new(key), application.to_owned()))
             }
             "sk-ecdsa-sha2-nistp256@openssh.com" => {
                 let key = PublicKeyKind::read("ecdsa-sha2-nistp256", wire)?;
                 let application = wire.text().ok_or(unreadable)?;
-                Ok(PublicKeyKind::Sk(Box::new(key), application.to_owned()))
+                Ok(PublicKeyKind::SecurityKey(Box::new(key), application.to_owned()))
             }
             _ => {
                 let curve = name.strip_prefix("ecdsa-sha2-");
                 let curve = KeyCurve::ALL.into_iter().find(|known| Some(known.name()) == curve);
-                let curve = curve.ok_or(KeyProblem::Unsupported)?;
+                let curve = curve.ok_or(KeyError::Unsupported)?;
                 let (named, point) = wire.text().zip(wire.string()).ok_or(unreadable)?;
                 let fits = named == curve.name()
                     && point.len() == 2 * curve.width() + 1
@@ -150,13 +150,13 @@ impl PublicKeyKind {
     }
 
     fn verifies(&self, data: &[u8], signature: &[u8]) -> Option<()> {
-        let mut wire = Wire(signature);
+        let mut wire = WireReader(signature);
         let (algorithm, bytes) = (wire.text()?, wire.string()?);
         let checked = match self {
-            PublicKeyKind::Sk(key, application) => {
+            PublicKeyKind::SecurityKey(key, application) => {
                 let (flags, counter) = (wire.byte()?, wire.take(4)?);
                 let expected = format!("sk-{}@openssh.com", key.algorithm());
-                if algorithm != expected || flags & TOUCHED == 0 {
+                if algorithm != expected || flags & FLAG_USER_PRESENT == 0 {
                     return None;
                 }
                 let mut signed = digest(&SHA256, application.as_bytes()).as_ref().to_vec();
@@ -167,24 +167,24 @@ impl PublicKeyKind {
             }
             _ => self.check(algorithm, data, bytes),
         };
-        checked.filter(|()| wire.is_over())
+        checked.filter(|()| wire.is_empty())
     }
 
-    /// The algorithm of its signatures; that of RSA's is one of two.
+    /// The algorithm of its signatures. Empty for RSA, which has two, and for security keys.
     fn algorithm(&self) -> &'static str {
         match self {
             PublicKeyKind::Ed25519(_) => "ssh-ed25519",
             PublicKeyKind::Ecdsa(KeyCurve::P256, _) => "ecdsa-sha2-nistp256",
             PublicKeyKind::Ecdsa(KeyCurve::P384, _) => "ecdsa-sha2-nistp384",
             PublicKeyKind::Ecdsa(KeyCurve::P521, _) => "ecdsa-sha2-nistp521",
-            PublicKeyKind::Rsa { .. } | PublicKeyKind::Sk(..) => "",
+            PublicKeyKind::Rsa { .. } | PublicKeyKind::SecurityKey(..) => "",
         }
     }
 
     fn check(&self, algorithm: &str, data: &[u8], signature: &[u8]) -> Option<()> {
         match self {
             PublicKeyKind::Rsa { e, n } => {
-                // SHA-1 (`ssh-rsa`) proves nothing any more.
+                // SHA-1 (`ssh-rsa`) is no longer secure.
                 let parameters = match algorithm {
                     "rsa-sha2-256" => &RSA_PKCS1_2048_8192_SHA256,
                     "rsa-sha2-512" => &RSA_PKCS1_2048_8192_SHA512,
@@ -193,11 +193,11 @@ impl PublicKeyKind {
                 let signature = padded(signature, n.len())?;
                 RsaPublicKeyComponents { n, e }.verify(parameters, data, &signature).ok()
             }
-            PublicKeyKind::Sk(..) => None,
+            PublicKeyKind::SecurityKey(..) => None,
             _ if algorithm != self.algorithm() => None,
             PublicKeyKind::Ed25519(key) => UnparsedPublicKey::new(&ED25519, key).verify(data, signature).ok(),
             PublicKeyKind::Ecdsa(curve, point) => {
-                let mut wire = Wire(signature);
+                let mut wire = WireReader(signature);
                 let (r, s) = (wire.positive()?, wire.positive()?);
                 let width = curve.width();
                 let fixed = [padded(r, width)?, padded(s, width)?].concat();
@@ -207,7 +207,7 @@ impl PublicKeyKind {
                     KeyCurve::P521 => &ECDSA_P521_SHA512_FIXED,
                 };
                 let verified = UnparsedPublicKey::new(way, point).verify(data, &fixed).ok();
-                verified.filter(|()| wire.is_over())
+                verified.filter(|()| wire.is_empty())
             }
         }
     }

@@ -1,12 +1,12 @@
-//! The two-person rule: a plan is sent only with the signature of an approver who is not the sender.
+//! The two-person rule: a plan is applied only with the signature of an approver who is not the sender.
 //!
 //! ```text
 //!  approvers (allowed_signers) ──┐
-//!  plan.json.sig (ssh-keygen) ───┼─▶ check: good, listed, in time ──▶ Approval ──▶ not the sender's ──▶ apply
+//! plan.json.sig (ssh-keygen) ───┼─▶ check: valid, listed, in time ─▶ Approval ──▶ not the sender's ──▶ apply
 //!  hashes of plan.json as read ──┘
 //! ```
 //!
-//! The signature is over the very bytes of the plan that were read. Keys are compared as they stand on the wire.
+//! The signature covers exactly the bytes of the plan that were read. Keys are compared in SSH's wire format.
 
 mod key;
 mod pattern;
@@ -27,155 +27,157 @@ use crate::plan_file::RawDigest;
 use signature::Signature;
 use signers::Signer;
 
-/// What approvers sign for: `ssh-keygen -Y sign -n entra-revoke`.
+/// The namespace of approvals: `ssh-keygen -Y sign -n entra-revoke`.
 pub const NAMESPACE: &str = "entra-revoke";
 
-/// No list of approvers and no signature is longer than this, in bytes.
-const LONGEST: u64 = 1 << 20;
+/// The maximum size of a list of approvers and of a signature, in bytes.
+const MAX_FILE_BYTES: u64 = 1 << 20;
 
-/// A plan is not approved, or nobody can tell. Nothing is sent.
+/// A plan is not approved, or its approval can't be checked, so nothing is revoked.
 #[derive(Debug, thiserror::Error)]
 pub enum ApprovalError {
     /// A file can't be read.
-    #[error("the {what} {path} can't be read: {why}", path = path.display())]
+    #[error("can't read the {what} {path}: {why}", path = path.display())]
     Unreadable {
-        /// What it is.
+        /// The kind of file.
         what: &'static str,
-        /// Which.
+        /// The file.
         path: PathBuf,
         /// Why.
         why: String,
     },
     /// There is no signature.
     #[error(
-        "the plan is not approved: there is no {path}. An approver makes it: ssh-keygen -Y sign -f KEY -n {NAMESPACE} {plan}",
+        "the plan is not approved: {path} does not exist. An approver makes it with: ssh-keygen -Y sign \
+         -f KEY -n {NAMESPACE} {plan}",
         path = path.display(), plan = plan.display()
     )]
-    Unsigned {
-        /// Where it would lie.
+    MissingSignature {
+        /// The path of the missing signature.
         path: PathBuf,
         /// The plan.
         plan: PathBuf,
     },
-    /// A line of the list is bad.
-    #[error("the list of approvers {path} can't be used: line {line}: {why}", path = path.display())]
+    /// A line of the list is not valid.
+    #[error("can't use the list of approvers {path}: line {line}: {why}", path = path.display())]
     BadLine {
-        /// Which list.
+        /// The list.
         path: PathBuf,
-        /// Which line.
+        /// The line number.
         line: usize,
         /// Why.
         why: String,
     },
-    /// Nobody is on the list.
-    #[error("the list of approvers {path} names nobody", path = path.display())]
-    Nobody {
-        /// Which list.
+    /// The list is empty.
+    #[error("the list of approvers {path} is empty: add a line for each approver", path = path.display())]
+    EmptyList {
+        /// The list.
         path: PathBuf,
     },
-    /// The signature is not of this plan.
+    /// The signature is not for this plan.
     #[error(
-        "the plan is not approved: {path} is no good signature of this plan by the key {fingerprint}: the plan was changed \
-         or made again after it was signed", path = path.display()
+        "the plan is not approved: {path} is not a valid signature of this plan by the key {fingerprint}. If \
+         the plan was changed or made again, an approver must sign it again", path = path.display()
     )]
-    NotOfPlan {
+    SignatureMismatch {
         /// The signature.
         path: PathBuf,
-        /// Its key.
+        /// The key.
         fingerprint: String,
     },
-    /// Whoever signed is no approver.
+    /// The key is not on the list.
     #[error(
-        "the plan is not approved: it is signed by the key {fingerprint}, which is not on the list of approvers {path}",
+        "the plan is not approved: it is signed by the key {fingerprint}, which is not on the list of \
+         approvers {path}",
         path = path.display()
     )]
-    NoApprover {
+    UnknownKey {
         /// The key.
         fingerprint: String,
         /// The list.
         path: PathBuf,
     },
-    /// Whoever signed is no approver of plans, or no longer.
+    /// The key is on the list, but may not approve plans, or not at this time.
     #[error(
-        "the plan is not approved: it is signed by the key {fingerprint}, and line {line} of the list of approvers {path} does \
-         not let it: {why}", path = path.display()
+        "the plan is not approved: it is signed by the key {fingerprint}, but line {line} of the list of \
+         approvers {path} does not allow it: {why}", path = path.display()
     )]
-    NotNow {
+    NotAllowed {
         /// The key.
         fingerprint: String,
         /// The list.
         path: PathBuf,
-        /// The line.
+        /// The line number.
         line: usize,
         /// Why not.
         why: &'static str,
     },
-    /// The sender's own signature.
+    /// The sender signed it.
     #[error(
-        "the plan is not approved by a second person: the key {fingerprint} that signed it is on line {line} of the list of \
-         approvers {path} under a name of the sender ({sender})", path = path.display()
+        "the plan is not approved by a second person: the key {fingerprint} that signed it belongs to the \
+         sender ({sender}), according to line {line} of the list of approvers {path}", path = path.display()
     )]
     OwnSignature {
         /// The key.
         fingerprint: String,
         /// The list.
         path: PathBuf,
-        /// The line.
+        /// The line number.
         line: usize,
-        /// The name that fits.
+        /// The sender's name that matches.
         sender: String,
     },
 }
 
-/// Who sends, as far as that is known.
+/// The names of the sender, as far as they are known.
 #[derive(Clone, Debug, Default)]
 pub struct PlanSender {
-    /// Names and ids.
+    /// Names and IDs.
     pub names: Vec<String>,
-    /// Names of accounts on machines: each may be the beginning of a principal.
+    /// Names of accounts on machines. A principal may consist of such a name, or have it before the `@`.
     pub accounts: Vec<String>,
 }
 
-/// A good signature of an approver.
+/// A valid signature of an approver.
 #[derive(Debug)]
 pub struct Approval {
-    /// The lists, and the lines of each that hold the key.
+    /// The lists, each with its lines for the key.
     lists: Vec<(PathBuf, Vec<Signer>)>,
     fingerprint: String,
     principals: String,
 }
 
-/// Who approved a plan, for the evidence.
+/// The approval of a plan, for the evidence.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ApprovalRecord {
-    /// Whose key it is, as the list of approvers says.
+    /// The owners of the key, according to the list of approvers.
     pub principals: String,
-    /// The key's fingerprint.
+    /// The fingerprint of the key.
     pub key: String,
-    /// The lists of approvers that hold it.
+    /// The lists of approvers that have the key.
     pub approvers: Vec<PathBuf>,
 }
 
-/// Where the signature of a plan lies: beside it.
+/// The path of a plan's signature: next to the plan.
 pub fn signature_path(plan: &Path) -> PathBuf {
     let mut path = plan.as_os_str().to_owned();
     path.push(".sig");
     path.into()
 }
 
-/// Whether a list of approvers can be used.
+/// Checks that a list of approvers can be used.
 ///
 /// # Errors
-/// When it can't.
+/// When it can't be used.
 pub fn check_list(path: &Path) -> Result<(), ApprovalError> {
     read_list(path).map(drop)
 }
 
 impl Approval {
-    /// Finds the approver who signed the plan: one whom all lists have.
+    /// Finds the approver who signed the plan. All lists must have the key.
     ///
     /// # Errors
-    /// When there is none.
+    /// When there is no such approver.
     pub fn find(
         plan: &Path,
         raw: &RawDigest,
@@ -186,16 +188,16 @@ impl Approval {
         let path = signature_path(plan);
         let unreadable =
             |why: String| ApprovalError::Unreadable { what: "signature", path: path.clone(), why };
-        let bytes = bytes(&path).map_err(|error| match error {
+        let bytes = read_signature_file(&path).map_err(|error| match error {
             FileError::Io(error) if error.kind() == io::ErrorKind::NotFound => {
-                ApprovalError::Unsigned { path: path.clone(), plan: plan.to_owned() }
+                ApprovalError::MissingSignature { path: path.clone(), plan: plan.to_owned() }
             }
             error => unreadable(error.to_string()),
         })?;
         let signature = Signature::read(&bytes).map_err(unreadable)?;
         let fingerprint = signature.key.fingerprint();
-        if !signature.is_of(raw) {
-            return Err(ApprovalError::NotOfPlan { path: path.clone(), fingerprint });
+        if !signature.verifies(raw) {
+            return Err(ApprovalError::SignatureMismatch { path: path.clone(), fingerprint });
         }
         let mut approval = Approval { lists: Vec::new(), fingerprint, principals: String::new() };
         for (path, signers) in lists.iter().zip(read) {
@@ -213,17 +215,17 @@ impl Approval {
     ) -> Result<(), ApprovalError> {
         let own: Vec<Signer> = signers.into_iter().filter(|signer| signer.key == signature.key).collect();
         let fingerprint = || self.fingerprint.clone();
-        match own.iter().find(|signer| signer.refuses(now).is_none()) {
+        match own.iter().find(|signer| signer.refusal_reason(now).is_none()) {
             Some(signer) if self.principals.is_empty() => self.principals.clone_from(&signer.principals),
             Some(_) => {}
             None => {
-                let refused = own.iter().find_map(|signer| Some((signer.line, signer.refuses(now)?)));
+                let refused = own.iter().find_map(|signer| Some((signer.line, signer.refusal_reason(now)?)));
                 let path = path.to_owned();
                 return Err(match refused {
                     Some((line, why)) => {
-                        ApprovalError::NotNow { fingerprint: fingerprint(), path, line, why }
+                        ApprovalError::NotAllowed { fingerprint: fingerprint(), path, line, why }
                     }
-                    None => ApprovalError::NoApprover { fingerprint: fingerprint(), path },
+                    None => ApprovalError::UnknownKey { fingerprint: fingerprint(), path },
                 });
             }
         }
@@ -231,14 +233,15 @@ impl Approval {
         Ok(())
     }
 
-    /// Refuses the sender's own signature: a key that any line gives to the sender, in time or not, is the sender's.
+    /// Refuses the sender's own signature. The key is the sender's if any line says so, even one that is not
+    /// valid now.
     ///
     /// # Errors
-    /// When it is.
-    pub fn refuse_own(&self, sender: &PlanSender) -> Result<(), ApprovalError> {
+    /// When the key is the sender's.
+    pub fn check_not_sender(&self, sender: &PlanSender) -> Result<(), ApprovalError> {
         for (path, signers) in &self.lists {
             for signer in signers {
-                let named = sender.names.iter().find(|name| signer.is_called(name));
+                let named = sender.names.iter().find(|name| signer.matches_name(name));
                 let account = || sender.accounts.iter().find(|account| signer.has_account(account));
                 if let Some(name) = named.or_else(account) {
                     return Err(ApprovalError::OwnSignature {
@@ -253,7 +256,7 @@ impl Approval {
         Ok(())
     }
 
-    /// For `run.json`.
+    /// The record for `run.json`.
     pub fn record(&self) -> ApprovalRecord {
         ApprovalRecord {
             principals: self.principals.clone(),
@@ -269,19 +272,19 @@ fn read_list(path: &Path) -> Result<Vec<Signer>, ApprovalError> {
         path: path.to_owned(),
         why: why.to_owned(),
     };
-    // Whoever may write to the list makes approvers of whom they like.
-    let bytes = crate::files::read_secret(path, LONGEST, PipePolicy::Open)
+    // Anyone who can write to the list can add approvers.
+    let bytes = crate::files::read_secret(path, MAX_FILE_BYTES, PipePolicy::Open)
         .map_err(|error| unreadable(&error.to_string()))?;
     let text = std::str::from_utf8(&bytes).map_err(|_| unreadable("it is not UTF-8: save it as UTF-8"))?;
     let signers = signers::read(text.trim_start_matches('\u{feff}'))
         .map_err(|bad| ApprovalError::BadLine { path: path.to_owned(), line: bad.line, why: bad.why })?;
     match signers.is_empty() {
-        true => Err(ApprovalError::Nobody { path: path.to_owned() }),
+        true => Err(ApprovalError::EmptyList { path: path.to_owned() }),
         false => Ok(signers),
     }
 }
 
-/// All of a plain file.
-fn bytes(path: &Path) -> Result<Vec<u8>, FileError> {
-    crate::files::read(path, LONGEST)
+/// Reads a whole regular file.
+fn read_signature_file(path: &Path) -> Result<Vec<u8>, FileError> {
+    crate::files::read(path, MAX_FILE_BYTES)
 }

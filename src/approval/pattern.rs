@@ -1,22 +1,24 @@
-//! Lists of patterns as OpenSSH has them (`PATTERNS` in ssh_config(5)).
+//! Pattern lists as in OpenSSH (`PATTERNS` in ssh_config(5)).
 
-/// Whether a list of patterns with commas between fits the text. One that begins with `!` and fits decides against it.
-pub(super) fn list_fits(list: &str, text: &str) -> bool {
+/// Whether a comma-separated list of patterns matches the text. If a pattern with `!` matches, the list does
+/// not.
+pub(super) fn matches_list(list: &str, text: &str) -> bool {
     let mut fits = false;
     for pattern in list.split(',').map(str::trim) {
         match pattern.strip_prefix('!') {
-            Some(not) if pattern_fits(not.as_bytes(), text.as_bytes()) => return false,
+            Some(not) if matches_pattern(not.as_bytes(), text.as_bytes()) => return false,
             Some(_) => {}
-            None => fits |= pattern_fits(pattern.as_bytes(), text.as_bytes()),
+            None => fits |= matches_pattern(pattern.as_bytes(), text.as_bytes()),
         }
     }
     fits
 }
 
-/// `*` is any text, `?` any byte. Takes time in proportion to both lengths, whatever the pattern.
-fn pattern_fits(pattern: &[u8], text: &[u8]) -> bool {
+/// Whether a pattern matches: `*` is any text, `?` any byte. The time is at most proportional to the product
+/// of both lengths, so no pattern takes exponential time.
+fn matches_pattern(pattern: &[u8], text: &[u8]) -> bool {
     let (mut at, mut read) = (0, 0);
-    // Where the last `*` stands, and how far it has reached.
+    // The position of the last `*`, and how much of the text it covers.
     let mut star: Option<(usize, usize)> = None;
     while read < text.len() {
         match pattern.get(at) {
@@ -58,7 +60,7 @@ mod tests {
             ("a*b*c", "aXbYbZc", true),
             ("a*b*c", "aXbYbZ", false),
         ] {
-            assert_eq!(list_fits(list, text), fits, "{list} {text}");
+            assert_eq!(matches_list(list, text), fits, "{list} {text}");
         }
     }
 }

@@ -1,4 +1,5 @@
-//! The list of approvers: OpenSSH's `allowed_signers` (ssh-keygen(1)). One bad line, and the list is refused.
+//! The list of approvers: OpenSSH's `allowed_signers` (ssh-keygen(1)). A list with an invalid line is
+//! refused.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -7,14 +8,14 @@ use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 
 use super::NAMESPACE;
-use super::key::{self, KeyProblem, PublicKey};
-use super::pattern::list_fits;
+use super::key::{self, KeyError, PublicKey};
+use super::pattern::matches_list;
 
 /// A line of the list.
 #[derive(Debug)]
 pub(super) struct Signer {
     pub(super) line: usize,
-    /// Whose key it is: names, or patterns of them.
+    /// The owners of the key: names or patterns.
     pub(super) principals: String,
     pub(super) key: PublicKey,
     namespaces: Option<String>,
@@ -22,7 +23,7 @@ pub(super) struct Signer {
     valid_before: Option<Timestamp>,
 }
 
-/// A line that can't be used, and why. What stands there is never shown: the file may be any file.
+/// A line that can't be used, and why. Its content is never shown, because the path can name any file.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct BadLine {
     pub(super) line: usize,
@@ -30,21 +31,21 @@ pub(super) struct BadLine {
 }
 
 impl Signer {
-    /// Why a signature by the key does not count now, if so.
-    pub(super) fn refuses(&self, now: Timestamp) -> Option<&'static str> {
+    /// Why a signature with the key is not valid now, if so.
+    pub(super) fn refusal_reason(&self, now: Timestamp) -> Option<&'static str> {
         match self {
-            _ if self.namespaces.as_deref().is_some_and(|list| !list_fits(list, NAMESPACE)) => {
+            _ if self.namespaces.as_deref().is_some_and(|list| !matches_list(list, NAMESPACE)) => {
                 Some("its namespaces do not allow it")
             }
-            _ if self.valid_after.is_some_and(|after| now < after) => Some("its time has not come yet"),
-            _ if self.valid_before.is_some_and(|before| now > before) => Some("its time is over"),
+            _ if self.valid_after.is_some_and(|after| now < after) => Some("it is not valid yet"),
+            _ if self.valid_before.is_some_and(|before| now > before) => Some("it has expired"),
             _ => None,
         }
     }
 
-    /// Whether the principals fit a name; names of users compare without case.
-    pub(super) fn is_called(&self, name: &str) -> bool {
-        list_fits(&self.principals.to_lowercase(), &name.to_lowercase())
+    /// Whether the principals match a name, ignoring case.
+    pub(super) fn matches_name(&self, name: &str) -> bool {
+        matches_list(&self.principals.to_lowercase(), &name.to_lowercase())
     }
 
     /// Whether a principal is the name of an account on a machine, alone or before its `@`.
@@ -66,7 +67,7 @@ pub(super) fn read(text: &str) -> Result<Vec<Signer>, BadLine> {
         if line.is_empty() || line.starts_with('#') {
             continue;
         }
-        match signer(at + 1, line) {
+        match parse_line(at + 1, line) {
             Ok(Some(signer)) => signers.push(signer),
             Ok(None) => {}
             Err(why) => return Err(BadLine { line: at + 1, why }),
@@ -75,9 +76,9 @@ pub(super) fn read(text: &str) -> Result<Vec<Signer>, BadLine> {
     Ok(signers)
 }
 
-/// One line; none where it is for other purposes, and of a kind that this program need not understand.
-fn signer(line: usize, text: &str) -> Result<Option<Signer>, String> {
-    let form = || "it is not of the form: principals, options, type of key, key".to_owned();
+/// Parses one line; `None` if it is for other purposes and has something that is not supported.
+fn parse_line(line: usize, text: &str) -> Result<Option<Signer>, String> {
+    let form = || "it does not have the form: principals, options, key type, key".to_owned();
     let (principals, rest) = match text.strip_prefix('"') {
         Some(quoted) => quoted.split_once('"').ok_or_else(form)?,
         None => text.split_once([' ', '\t']).ok_or_else(form)?,
@@ -94,28 +95,29 @@ fn signer(line: usize, text: &str) -> Result<Option<Signer>, String> {
             (SignerOptions::read(options)?, rest)
         }
     };
-    let elsewhere = options.namespaces.as_deref().is_some_and(|list| !list_fits(list, NAMESPACE));
+    let elsewhere = options.namespaces.as_deref().is_some_and(|list| !matches_list(list, NAMESPACE));
     if options.is_authority {
-        let what = "it names a certificate authority (cert-authority), which is not supported: list the approvers' own keys";
+        let what = "it names a certificate authority (cert-authority), which is not supported: list the \
+             approvers' own keys";
         return if elsewhere { Ok(None) } else { Err(what.to_owned()) };
     }
     let mut words = rest.split_ascii_whitespace();
     let (kind, key) = words.next().zip(words.next()).ok_or_else(form)?;
-    let blob = STANDARD.decode(key).map_err(|_| KeyProblem::Unreadable.to_string())?;
+    let blob = STANDARD.decode(key).map_err(|_| KeyError::Unreadable.to_string())?;
     let key = match PublicKey::read(&blob) {
         Ok(key) => key,
         Err(_) if elsewhere => return Ok(None),
         Err(why) => return Err(why.to_string()),
     };
     if key.type_name() != kind {
-        return Err("its key is of another type than it says".to_owned());
+        return Err("its key has another type than the line says".to_owned());
     }
     let SignerOptions { namespaces, valid_after, valid_before, .. } = options;
     let principals = principals.to_owned();
     Ok(Some(Signer { line, principals, key, namespaces, valid_after, valid_before }))
 }
 
-/// Options end at the first blank that is not within quotes.
+/// Splits the options from the rest. They end at the first blank outside quotes.
 fn split_options(text: &str) -> Option<(&str, &str)> {
     let (mut quoted, mut escaped) = (false, false);
     let end = text.find(|c: char| {
@@ -143,10 +145,11 @@ impl SignerOptions {
             let (name, mut rest) = text.split_at(end);
             let mut value = None;
             if let Some(quoted) = rest.strip_prefix("=\"") {
-                let (inside, after) = quoted.split_once('"').ok_or("an option's quotes do not end")?;
+                let (inside, after) =
+                    quoted.split_once('"').ok_or("the quotes of an option are not closed")?;
                 (value, rest) = (Some(inside), after);
             }
-            options.take(&name.to_ascii_lowercase(), value)?;
+            options.set(&name.to_ascii_lowercase(), value)?;
             match rest.strip_prefix(',') {
                 Some(more) if !more.is_empty() => text = more,
                 None if rest.is_empty() => break,
@@ -155,15 +158,15 @@ impl SignerOptions {
         }
         match (options.valid_after, options.valid_before) {
             (Some(after), Some(before)) if before <= after => {
-                Err("its valid-before is not behind its valid-after".to_owned())
+                Err("its valid-before is not after its valid-after".to_owned())
             }
             _ => Ok(options),
         }
     }
 
-    fn take(&mut self, name: &str, value: Option<&str>) -> Result<(), String> {
+    fn set(&mut self, name: &str, value: Option<&str>) -> Result<(), String> {
         let twice = |is_there: bool| match is_there {
-            true => Err("an option stands twice".to_owned()),
+            true => Err("an option occurs twice".to_owned()),
             false => Ok(()),
         };
         match (name, value) {
@@ -174,14 +177,14 @@ impl SignerOptions {
             }
             ("valid-after", Some(time)) => {
                 twice(self.valid_after.is_some())?;
-                self.valid_after = Some(instant(time)?);
+                self.valid_after = Some(parse_time(time)?);
             }
             ("valid-before", Some(time)) => {
                 twice(self.valid_before.is_some())?;
-                self.valid_before = Some(instant(time)?);
+                self.valid_before = Some(parse_time(time)?);
             }
             _ => {
-                return Err("it has an option that is not known; the known ones are namespaces=\"…\", \
+                return Err("it has an unknown option; the known ones are namespaces=\"…\", \
                             valid-after=\"…\" and valid-before=\"…\""
                     .to_owned());
             }
@@ -190,10 +193,11 @@ impl SignerOptions {
     }
 }
 
-/// `YYYYMMDD`, `YYYYMMDDHHMM` or `YYYYMMDDHHMMSS`: in the time of this machine, or with a `Z` behind it in UTC.
-fn instant(text: &str) -> Result<Timestamp, String> {
+/// Parses `YYYYMMDD`, `YYYYMMDDHHMM` or `YYYYMMDDHHMMSS`: in the machine's time zone, or in UTC with a `Z` at
+/// the end.
+fn parse_time(text: &str) -> Result<Timestamp, String> {
     let wrong =
-        || "a time is written YYYYMMDD, YYYYMMDDHHMM or YYYYMMDDHHMMSS, with Z behind it for UTC".to_owned();
+        || "a time is written YYYYMMDD, YYYYMMDDHHMM or YYYYMMDDHHMMSS, with Z at the end for UTC".to_owned();
     let (digits, zone) = match text.strip_suffix(['Z', 'z']) {
         Some(digits) => (digits, TimeZone::UTC),
         None => (text, TimeZone::system()),

@@ -1,9 +1,9 @@
 //! SSH's wire format (RFC 4251, section 5), as far as keys and signatures need it.
 
-/// Bytes that are read from their beginning.
-pub(super) struct Wire<'a>(pub(super) &'a [u8]);
+/// A reader over bytes.
+pub(super) struct WireReader<'a>(pub(super) &'a [u8]);
 
-impl<'a> Wire<'a> {
+impl<'a> WireReader<'a> {
     pub(super) fn take(&mut self, count: usize) -> Option<&'a [u8]> {
         let (taken, rest) = self.0.split_at_checked(count)?;
         self.0 = rest;
@@ -27,7 +27,7 @@ impl<'a> Wire<'a> {
         std::str::from_utf8(self.string()?).ok()
     }
 
-    /// A positive whole number, without zeros before it.
+    /// A positive integer, without leading zeros.
     pub(super) fn positive(&mut self) -> Option<&'a [u8]> {
         let bytes = self.string()?;
         if bytes.first().is_some_and(|first| first & 0x80 != 0) {
@@ -37,20 +37,20 @@ impl<'a> Wire<'a> {
         Some(&bytes[zeros..])
     }
 
-    /// Whether nothing is left.
-    pub(super) fn is_over(&self) -> bool {
+    /// Whether all bytes were read.
+    pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 }
 
-/// Appends a string with its length before it.
-pub(super) fn put(out: &mut Vec<u8>, string: &[u8]) {
-    // Nothing here is longer than a hash or a name.
+/// Appends a string, with its length before it.
+pub(super) fn put_string(out: &mut Vec<u8>, string: &[u8]) {
+    // The strings here are hashes and names, which are short.
     out.extend_from_slice(&(string.len() as u32).to_be_bytes());
     out.extend_from_slice(string);
 }
 
-/// A number in so many bytes, with zeros before it; none where it is longer.
+/// A number with leading zeros, `width` bytes long; `None` if it is longer.
 pub(super) fn padded(number: &[u8], width: usize) -> Option<Vec<u8>> {
     let mut bytes = vec![0; width.checked_sub(number.len())?];
     bytes.extend_from_slice(number);

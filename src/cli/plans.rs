@@ -1,4 +1,4 @@
-//! The words for plans that are approved: `plan` and `apply`.
+//! The arguments of `plan` and `apply`.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -6,39 +6,39 @@ use std::time::Duration;
 use clap::Args;
 
 use super::{
-    AppArgs, CapArgs, ChoosingArgs, ConsentArgs, EvidenceArgs, InputArgs, NetworkArgs, OrderArgs, OutputArgs,
-    ProfileArgs, SafetyArgs, SendingArgs, SignInArgs,
+    AppArgs, ConfirmArgs, EvidenceArgs, InputArgs, LimitArgs, NetworkArgs, OrderArgs, OutputArgs,
+    ProfileArgs, SafetyArgs, SelectionArgs, SendingArgs, SignInArgs,
 };
 use crate::text::duration;
 
 pub(super) const PLAN_EXAMPLES: &str = "Examples:
       entra-revoke plan leavers.csv --protect break-glass.txt --case-id INC-4711
       entra-revoke plan --group Finance --exclude-role 'Global Administrator' --plan-file finance.json
-  Then, by whoever sends it, with the hash that was approved:
+  Then apply it, with the hash that was approved:
       entra-revoke apply finance.json --expect-sha256 …";
 
 pub(super) const APPLY_EXAMPLES: &str = "Examples:
       entra-revoke apply plan.json --expect-sha256 …
-  Before you approve it: each id with the name that the directory has for it, and what changed; nothing is sent:
+  Before you approve it, see each ID with its name in the directory, and what changed (nothing is revoked):
       entra-revoke apply plan.json --dry-run
-  Only with the signature of an approver, in plan.json.sig (docs/safety.md):
+  Apply it only if an approver has signed it, in plan.json.sig (docs/safety.md):
       entra-revoke apply plan.json --approvers approvers";
 
 /// `plan`.
 #[derive(Debug, Args)]
 pub struct PlanArgs {
-    /// Files with users: CSV, plain lists, .xlsx, JSON; `-` is standard input
+    /// Files of users: CSV, plain lists, .xlsx or JSON; `-` is standard input
     #[arg(value_name = "FILE")]
     pub files: Vec<PathBuf>,
-    /// Where the plan is written
+    /// The plan file to write
     #[arg(long, value_name = "FILE", default_value = "plan.json", help_heading = "Plan")]
     pub plan_file: PathBuf,
-    /// Replace a plan that is there
+    /// Replace an existing plan
     #[arg(long, help_heading = "Plan")]
     pub overwrite: bool,
     #[command(flatten)]
     #[allow(missing_docs)]
-    pub choosing: ChoosingArgs,
+    pub choosing: SelectionArgs,
     #[command(flatten)]
     #[allow(missing_docs)]
     pub input: InputArgs,
@@ -48,13 +48,13 @@ pub struct PlanArgs {
     #[command(flatten)]
     #[allow(missing_docs)]
     pub safety: SafetyArgs,
-    /// Send nothing if the plan holds more users than this: `apply` heeds it
+    /// Revoke nothing if the plan has more users than this; `apply` checks it
     #[arg(long, value_name = "N", help_heading = "Safety")]
     pub max_users: Option<u32>,
     /// Longest wait that a server may ask for (Retry-After) while the directory is read [default: 1h]
     #[arg(long, value_name = "TIME", value_parser = duration::parse, help_heading = "Network")]
     pub max_wait: Option<Duration>,
-    /// Your case's id: it stands in the plan, and in every row of the report
+    /// Your case ID, for the plan and every row of the report
     #[arg(long, value_name = "TEXT", help_heading = "Evidence")]
     pub case_id: Option<String>,
     #[command(flatten)]
@@ -77,32 +77,33 @@ pub struct ApplyArgs {
     /// The plan file that `plan` wrote
     #[arg(value_name = "PLAN")]
     pub plan: PathBuf,
-    /// Send nothing unless this is the plan's SHA-256: that which was approved
-    #[arg(long, value_name = "HEX", value_parser = sha256, help_heading = "Plan")]
+    /// Revoke nothing unless the plan has this SHA-256, the one that was approved
+    #[arg(long, value_name = "HEX", value_parser = parse_sha256, help_heading = "Plan")]
     pub expect_sha256: Option<String>,
-    /// Send nothing if the plan is older
+    /// Revoke nothing if the plan is older than this
     #[arg(long, value_name = "TIME", value_parser = duration::parse_positive, default_value = "24h", help_heading = "Plan")]
     pub max_age: Duration,
-    /// Send nothing without PLAN.sig, the signature (ssh-keygen -Y sign -n entra-revoke) of somebody on this list of approvers
-    /// (OpenSSH's allowed_signers) who is not the sender. Repeatable: all lists must hold the key
+    /// Require a signature in PLAN.sig (ssh-keygen -Y sign -n entra-revoke) by an approver on this list (OpenSSH's
+    /// allowed_signers) other than the person who applies the plan. Repeatable; the signing key must then be on every
+    /// list
     #[arg(long, value_name = "FILE", help_heading = "Plan")]
     pub approvers: Vec<PathBuf>,
-    /// Go on where the directory now calls an id otherwise than the plan does
+    /// Continue even if an ID's name in the directory differs from the one in the plan
     #[arg(long, help_heading = "Plan")]
     pub allow_renamed: bool,
     #[command(flatten)]
     #[allow(missing_docs)]
-    pub consent: ConsentArgs,
-    /// Never send these either, beside the plan's own lists: an id, a file of ids, group:ID or role:ID. Repeatable
+    pub consent: ConfirmArgs,
+    /// Never revoke these, in addition to the plan's own lists: an ID, a file of IDs, group:ID or role:ID. Repeatable
     #[arg(long, value_name = "FILE|ID|group:ID|role:ID", help_heading = "Safety")]
     pub protect: Vec<String>,
-    /// Go on where a protect list holds nobody
+    /// Continue if a protect list is empty
     #[arg(long, help_heading = "Safety")]
     pub allow_empty: bool,
     #[command(flatten)]
     #[allow(missing_docs)]
-    pub caps: CapArgs,
-    /// Show the plan as it would be sent now, each id with the directory's name, and send nothing
+    pub caps: LimitArgs,
+    /// Show the plan as it would be applied now, each ID with its name in the directory, and revoke nothing
     #[arg(long, alias = "what-if", help_heading = "Safety")]
     pub dry_run: bool,
     #[command(flatten)]
@@ -128,8 +129,8 @@ pub struct ApplyArgs {
     pub output: OutputArgs,
 }
 
-/// A SHA-256 in hex, as `plan` prints it.
-fn sha256(text: &str) -> Result<String, String> {
+/// Parses a SHA-256 in hex, as `plan` prints it.
+fn parse_sha256(text: &str) -> Result<String, String> {
     let text = text.trim().to_ascii_lowercase();
     let fits = text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
     if fits { Ok(text) } else { Err("a SHA-256 has 64 hex digits".to_owned()) }

@@ -1,12 +1,12 @@
-//! `apply`: send exactly what a plan file holds, if it is the plan that was approved, fresh, and of this tenant.
+//! `apply`: revoke exactly the users in a plan file, if it is the approved plan, recent, and for this tenant.
 
 use super::approvals::ApprovedPlan;
 use super::confirm::ConfirmationLimits;
-use super::connect::{SignedInApp, check_names_me};
+use super::connect::{SignedInApp, refuse_me_for_app};
 use super::run::{self, PreparedRun};
 use super::tenants::TenantSessions;
 use super::{directory_progress, init_logging, profiles, sign_in_apps, stdin};
-use crate::cli::{ApplyArgs, ChoosingArgs, InputArgs, SafetyArgs, WorkArgs};
+use crate::cli::{ApplyArgs, CommonRunArgs, InputArgs, SafetyArgs, SelectionArgs};
 use crate::console::question;
 use crate::console::{self, OutputFormat};
 use crate::error::Error;
@@ -16,20 +16,20 @@ use crate::plan::{
     ChangedUsers, Draft, InputRows, ListEntry, MaxShare, PlanChanges, PlanOptions, PlanTenants,
 };
 use crate::plan_file::{AgeLimit, ApplyDestination, PlanFile, PlanFileError, PlanFileHead};
-use crate::settings::profiled::{self, ChosenProfile};
+use crate::settings::chosen_profile::{self, ChosenProfile};
 use crate::settings::{AppSettings, CredentialSettings, NetworkSettings, SendingSettings, SignInSettings};
 use crate::text::humanize;
 
 pub(super) async fn apply(mut args: ApplyArgs) -> Result<u8, Error> {
     init_logging(&args.output.log)?;
     let protect = args.protect.clone();
-    let profile = profiled::choose(&args.profile)?;
+    let profile = chosen_profile::choose(&args.profile)?;
     if let Some(profile) = &profile {
         profiles::apply_profile(profile, &mut args.sign_in, &mut args.network, args.output.output)?;
-        profile.applied(&mut args);
+        profile.fill_apply(&mut args);
     }
     let mut file = PlanFile::open(&args.plan)?;
-    file.check(
+    file.check_approved(
         args.expect_sha256.as_deref(),
         AgeLimit { now: crate::dispatch::now(), allowed: args.max_age },
     )?;
@@ -41,7 +41,7 @@ pub(super) async fn apply(mut args: ApplyArgs) -> Result<u8, Error> {
             .iter()
             .for_each(|sentence| console::print_status(sentence));
     }
-    let network = NetworkSettings::new(&args.sign_in, &args.network)?.waiting(args.sending.max_wait);
+    let network = NetworkSettings::new(&args.sign_in, &args.network)?.with_max_wait(args.sending.max_wait);
     let mut sign_in = SignInSettings::new(&args.sign_in);
     let graph_url = network.graph_url.as_ref().map(ToString::to_string);
     let now = ApplyDestination {
@@ -51,12 +51,12 @@ pub(super) async fn apply(mut args: ApplyArgs) -> Result<u8, Error> {
     };
     file.head.check_destination(&now)?;
     let tenant = &file.head.tenant;
-    // What was found goes before what somebody typed.
+    // The tenant ID that `plan` found has priority over the name that was typed then.
     sign_in.tenant = sign_in.tenant.or_else(|| tenant.id.clone()).or_else(|| tenant.given.clone());
     let apps = AppSettings::new(&args.apps, &args.profile, profile.as_ref(), &sign_in, network.cloud)?;
     stdin::check_single_use(&[], &sign_in.sources)?;
-    let asks = !args.consent.is_given() && !args.dry_run && file.head.counts.targets > 0;
-    if asks && !question::is_possible() {
+    let asks = !args.consent.is_confirmed() && !args.dry_run && file.head.counts.targets > 0;
+    if asks && !question::can_ask() {
         return Err(Error::NoTerminal);
     }
     if prints_status {
@@ -70,8 +70,8 @@ pub(super) async fn apply(mut args: ApplyArgs) -> Result<u8, Error> {
     if args.dry_run {
         return run::print_dry_run(draft, args.output.output);
     }
-    run::print_unchecked(&draft, args.consent.is_given(), args.output.output);
-    check_names_me(draft.names_me(), &signed_in_app)?;
+    run::print_unchecked(&draft, args.consent.is_confirmed(), args.output.output);
+    refuse_me_for_app(draft.includes_me(), &signed_in_app)?;
     let limits = ConfirmationLimits::new(&args.caps, file.head.all_users);
     let sending = SendingSettings::new(&args.sending);
     let sessions = TenantSessions::single(signed_in_app, &sign_in);
@@ -79,12 +79,12 @@ pub(super) async fn apply(mut args: ApplyArgs) -> Result<u8, Error> {
         PreparedRun::new(draft, sending, network, CredentialSettings::single(sign_in), profile);
     prepared.additional_apps = apps.further;
     prepared.plan_file = Some(PlanFileRecord { approved_by, ..plan_file_record(&file) });
-    prepared.confirm_or_abort(&sessions, &args.consent, &limits, &args.evidence).await?;
+    prepared.warn_and_confirm(&sessions, &args.consent, &limits, &args.evidence).await?;
     run::start_run(prepared, sessions, work_args(args, file.head), 1.0).await
 }
 
-/// What the plan says holds where no flag says otherwise. Its cloud is one of a few that are known; an address is never
-/// taken from it.
+/// Fills in the plan's settings for flags that are not given. The plan's cloud is one of the few known ones; an address
+/// is never taken from the plan.
 fn apply_plan_defaults(args: &mut ApplyArgs, head: &PlanFileHead) -> Result<(), Error> {
     if args.sign_in.cloud.is_none() {
         let cloud: Cloud = head.cloud.parse().map_err(|error| Error::Usage(format!("the plan: {error}")))?;
@@ -100,8 +100,8 @@ fn apply_plan_defaults(args: &mut ApplyArgs, head: &PlanFileHead) -> Result<(), 
     Ok(())
 }
 
-/// Looks its targets and its lists up again, and says what changed since it was made.
-/// `protect` is what the flags protect.
+/// Looks up the plan's targets and lists again, and prints what has changed since the plan was made. `protect` has the
+/// entries of the `--protect` flags.
 async fn recheck_plan(
     file: &mut PlanFile,
     args: &ApplyArgs,
@@ -109,13 +109,13 @@ async fn recheck_plan(
     signed_in_app: &SignedInApp,
 ) -> Result<Draft, Error> {
     let mut options = plan_options_from_head(&file.head, args)?;
-    // What protects now goes before what the plan was made with.
+    // The flags of `apply` have priority over the plan's `--unprotect`.
     options.protect_always = protect.iter().map(|text| ListEntry::parse(text, file.head.eligible)).collect();
     options.allow_unused_unprotect = true;
-    // Whom each id names today is compared with the plan.
+    // The user that each ID names today is compared with the plan.
     options.always_look_up = true;
     options.allow_empty = file.head.allow_empty || args.allow_empty;
-    // To be revoked, too, was one person's wish for themselves.
+    // --include-self is one person's decision about their own sessions, so it holds only for the same person.
     let (made_by, operator) = (&file.head.made_by.user, &signed_in_app.operator.user);
     let same = |one: &String, other: &String| one.to_lowercase() == other.to_lowercase();
     options.include_self &= made_by.iter().zip(operator).any(|(one, other)| same(one, other));
@@ -156,11 +156,11 @@ fn made_by_text(head: &PlanFileHead) -> String {
 }
 
 fn plan_options_from_head(head: &PlanFileHead, args: &ApplyArgs) -> Result<PlanOptions, Error> {
-    // The profile of now is mostly that of the plan: its lists are read once.
+    // The current profile is usually that of the plan, so its lists are not added twice.
     let more = args.protect.iter().filter(|text| !head.protect.contains(text));
     let lists = head.protect.iter().chain(more);
     let unprotect = head.unprotect.iter().map(|id| {
-        id.parse().map_err(|why| Error::Usage(format!("the plan's --unprotect: not a user id: {why}")))
+        id.parse().map_err(|why| Error::Usage(format!("the plan's --unprotect: not a user ID: {why}")))
     });
     Ok(PlanOptions {
         protect: lists.map(|text| ListEntry::parse(text, head.eligible)).collect(),
@@ -171,22 +171,20 @@ fn plan_options_from_head(head: &PlanFileHead, args: &ApplyArgs) -> Result<PlanO
     })
 }
 
-/// The first users of a kind, and how many more there are.
+/// The names of the first users, and the number of further ones.
 fn first_names(kind: &ChangedUsers) -> String {
     let more = kind.users.saturating_sub(kind.names.len() as u64);
     let more = if more > 0 { format!(" and {} more", humanize::count(more)) } else { String::new() };
     format!("{}{more}", kind.names.join(", "))
 }
 
-/// An id that the directory calls otherwise than the plan may be somebody else than who was approved.
+/// Refuses IDs that have another name in the directory than in the plan, because they may be other users than those who
+/// were approved.
 fn refuse_renamed(file: &PlanFile, renamed: &ChangedUsers, args: &ApplyArgs) -> Result<(), Error> {
     if renamed.users == 0 || args.allow_renamed {
         return Ok(());
     }
-    let users = match renamed.users {
-        1 => "1 user is".to_owned(),
-        several => format!("{} are", humanize::users(several)),
-    };
+    let users = humanize::users(renamed.users);
     let why = PlanFileError::Renamed { path: file.path.clone(), users, names: first_names(renamed) };
     match args.dry_run {
         true => {
@@ -197,40 +195,43 @@ fn refuse_renamed(file: &PlanFile, renamed: &ChangedUsers, args: &ApplyArgs) -> 
     }
 }
 
-/// The files that protect and hold something else than when the plan was made.
+/// The protect lists whose content has changed since the plan was made.
 fn describe_changed_lists(planned: &[ListRecord], now: &[ListRecord], args: &ApplyArgs) -> Vec<String> {
     let names_more = |name: &str| args.protect.iter().any(|text| std::path::Path::new(text).ends_with(name));
     let sentence = |list: &ListRecord| {
         let current = now.iter().find(|current| current.list == list.list && current.name == list.name)?;
         let parts = |list: &ListRecord| (list.accounts, list.groups, list.roles);
         (parts(current) != parts(list) && !names_more(&list.name)).then(|| {
-            let (now, then) = (humanize::list(current, false), humanize::count(list.entries));
-            format!("a list that protects holds something else: {now}; in the plan {then}")
+            let (now, then) = (humanize::protect_list(current, false), humanize::count(list.entries));
+            format!("a protect list has changed: {now}; entries in the plan: {then}")
         })
     };
     planned.iter().filter(|list| list.name != "--protect").filter_map(sentence).collect()
 }
 
-/// Says that what a profile asked for when the plan was made is not asked for now.
+/// A notice that the profile of the plan is not used now, and neither are its requirements.
 fn unused_profile_notice(head: &PlanFileHead, now: Option<&ChosenProfile>) -> Option<String> {
     let planned = &head.profile.as_ref()?.name;
     (now.map(|now| now.profile().name.as_str()) != Some(planned)).then(|| {
         let planned = crate::text::sanitize::sanitize_truncated(planned, 60);
-        format!("the plan was made with profile {planned}, which is not used here: its approvers and its caps do not hold")
+        format!(
+            "the plan was made with profile {planned}, which is not used here: its approvers and limits do \
+             not apply"
+        )
     })
 }
 
-/// What changed, a sentence for each kind.
+/// One sentence for each kind of change.
 fn describe_changes(changes: &PlanChanges) -> Vec<String> {
     let kinds = [
-        (&changes.protected, "protected by now, and left out"),
-        (&changes.invalid, "can be nobody, and left out"),
-        (&changes.not_found, "no longer there, and sent all the same"),
-        (&changes.renamed, "called otherwise than in the plan"),
-        (&changes.disabled, "disabled since, and sent all the same"),
-        (&changes.changed_type, "of another kind than in the plan"),
+        (&changes.protected, "now protected, and left out"),
+        (&changes.invalid, "can't be identified, and left out"),
+        (&changes.not_found, "no longer in the directory, and revoked anyway"),
+        (&changes.renamed, "with another name than in the plan"),
+        (&changes.disabled, "now disabled, and revoked anyway"),
+        (&changes.changed_type, "of another type than in the plan"),
         (&changes.changed_roles, "with other roles than in the plan"),
-        (&changes.unprotected, "protected, and sent all the same (--unprotect)"),
+        (&changes.unprotected, "protected, and revoked anyway (--unprotect)"),
     ];
     let sentence = |(kind, what): &(&crate::plan::ChangedUsers, &str)| {
         format!("{} {what}: {}", humanize::users(kind.users), first_names(kind))
@@ -248,13 +249,13 @@ fn plan_file_record(file: &PlanFile) -> PlanFileRecord {
     }
 }
 
-fn work_args(args: ApplyArgs, head: PlanFileHead) -> WorkArgs {
+fn work_args(args: ApplyArgs, head: PlanFileHead) -> CommonRunArgs {
     let protect = head.protect.into_iter().chain(args.protect).collect();
-    WorkArgs {
-        choosing: ChoosingArgs {
+    CommonRunArgs {
+        selection: SelectionArgs {
             eligible: head.eligible,
             allow_empty: head.allow_empty || args.allow_empty,
-            ..ChoosingArgs::default()
+            ..SelectionArgs::default()
         },
         input: InputArgs { column: head.column, ..InputArgs::default() },
         order: Default::default(),

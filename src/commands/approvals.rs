@@ -1,4 +1,4 @@
-//! Whether a plan has the signature of a second person: an approver who is not the sender.
+//! Checks that a plan has the signature of a second person: an approver who is not the sender.
 
 use std::path::PathBuf;
 
@@ -9,22 +9,22 @@ use crate::directory::UncheckedRead;
 use crate::error::Error;
 use crate::plan_file::{PlanFile, PlanFileHead};
 
-/// What is known of the approval before anybody signs in.
+/// What is known about the approval before the sign-in.
 pub(super) enum ApprovedPlan {
-    /// Nobody asks for one.
+    /// No approval is required.
     NotRequired,
-    /// There is a good signature of an approver.
+    /// There is a valid signature by an approver.
     Approved(Approval),
-    /// There is none, and nothing will be sent: the plan is only shown.
+    /// There is none, but the plan is only shown, and nothing will be revoked.
     Missing(ApprovalError),
 }
 
 impl ApprovedPlan {
-    /// Looks for the signature of an approver on all of these lists. Without one, a plan may still be shown: whoever
-    /// approves it looks first.
+    /// Looks for the signature of an approver on all of these lists. Without one, the plan may still be shown, because
+    /// an approver looks at it first.
     ///
     /// # Errors
-    /// When there is none, and the plan is to be sent.
+    /// When there is none, and `dry_run` is not set.
     pub(super) fn find(file: &PlanFile, lists: &[PathBuf], dry_run: bool) -> Result<ApprovedPlan, Error> {
         if lists.is_empty() {
             return Ok(ApprovedPlan::NotRequired);
@@ -36,10 +36,10 @@ impl ApprovedPlan {
         }
     }
 
-    /// Refuses the sender's own signature, and gives who approved.
+    /// Refuses the sender's own signature, and returns the record of the approval.
     ///
     /// # Errors
-    /// When the sender signed, and the plan is to be sent.
+    /// When the signature is the sender's, and `dry_run` is not set.
     pub(super) async fn require_other_signer(
         self,
         head: &PlanFileHead,
@@ -56,7 +56,7 @@ impl ApprovedPlan {
             }
         };
         let sender = plan_sender(head, signed_in_app, prints_status).await;
-        match approval.refuse_own(&sender) {
+        match approval.check_not_sender(&sender) {
             Err(why) if dry_run => console::print_status(&format!("apply would stop here: {why}")),
             refused => refused?,
         }
@@ -68,8 +68,8 @@ impl ApprovedPlan {
     }
 }
 
-/// Who sends. The sign-in of a person names them; that of an app names nobody: then whoever made the plan, the account
-/// on this machine, and the app itself count as the sender.
+/// The sender of the plan. The sign-in of a person names them. The sign-in of an app names no person, so the person who
+/// made the plan, the account on this machine, and the app itself count as the sender.
 async fn plan_sender(head: &PlanFileHead, signed_in_app: &SignedInApp, prints_status: bool) -> PlanSender {
     let claims = &signed_in_app.claims;
     let is_app = claims.is_app_only() == Some(true);
@@ -77,16 +77,14 @@ async fn plan_sender(head: &PlanFileHead, signed_in_app: &SignedInApp, prints_st
     if !is_app {
         sender.names.extend([&claims.upn, &claims.oid].into_iter().flatten().cloned());
         let mut unchecked = Vec::new();
-        // A token without claims does not tell whose it is; Graph does.
+        // A token without readable claims does not name its user, but Graph does.
         match signed_in_app.directory.me().await {
             Ok(Some(me)) => {
                 sender.names.push(me.id.to_string());
                 sender.names.extend(me.upn.map(String::from));
             }
             Ok(None) => {}
-            Err(why) => {
-                unchecked.push(UncheckedRead::new(why).line("who signs in, beside what the token says"))
-            }
+            Err(why) => unchecked.push(UncheckedRead::new(why).line("further names of the signed-in user")),
         }
         if !sender.names.is_empty() {
             match signed_in_app.directory.my_mail_addresses().await {
@@ -105,7 +103,8 @@ async fn plan_sender(head: &PlanFileHead, signed_in_app: &SignedInApp, prints_st
         sender.accounts.extend([&made_by.local_user, &own.local_user].into_iter().flatten().cloned());
         if prints_status {
             console::print_status(
-                "the sign-in names no person: who made the plan, and the account on this machine, count as the sender",
+                "the sign-in does not name a person, so the planner and the account on this machine count as \
+                 the sender",
             );
         }
     }

@@ -1,9 +1,9 @@
-//! Caps and consent: whether a plan may be sent, and who said so. All of it before a run folder exists.
+//! Limits and confirmation: decides whether a plan may be applied, before a run folder exists.
 
 use super::connect::SignedInApp;
 use super::run::PreparedRun;
 use super::tenants::TenantSessions;
-use crate::cli::{CapArgs, ConsentArgs};
+use crate::cli::{ConfirmArgs, LimitArgs};
 use crate::console::question::{self, ConfirmationSummary, ExpectedAnswer, TypedAnswer};
 use crate::directory::UncheckedRead;
 use crate::error::Error;
@@ -13,27 +13,27 @@ use crate::plan::{Draft, ExtraConfirmation, MaxShare, requires_number};
 use crate::plan_file::PlanFileTenant;
 use crate::text::humanize;
 
-/// What limits a plan, beside `--max-users`.
+/// The limits of a plan, apart from `--max-users`.
 #[derive(Clone, Debug, Default)]
 pub(super) struct ConfirmationLimits {
     /// `--expect-count`.
     pub(super) expect_count: Option<u32>,
     /// `--max-share`.
     pub(super) max_share: Option<MaxShare>,
-    /// Whether every user of the tenant is chosen.
+    /// Whether every user of the tenant is selected.
     pub(super) all_users: bool,
 }
 
 impl ConfirmationLimits {
-    pub(super) fn new(caps: &CapArgs, all_users: bool) -> ConfirmationLimits {
+    pub(super) fn new(caps: &LimitArgs, all_users: bool) -> ConfirmationLimits {
         ConfirmationLimits { expect_count: caps.expect_count, max_share: caps.max_share, all_users }
     }
 
-    /// Refuses a plan of another size than the one expected.
+    /// Refuses a plan that does not have the expected number of users.
     pub(super) fn check_count(&self, users: usize) -> Result<(), Error> {
         match self.expect_count.filter(|expected| *expected as usize != users) {
-            Some(expected) => Err(Error::Refused(format!(
-                "the plan holds {}, and --expect-count says {expected}",
+            Some(expected) => Err(Error::NotConfirmed(format!(
+                "the plan has {}, but --expect-count says {expected}",
                 humanize::users(users as u64)
             ))),
             None => Ok(()),
@@ -41,30 +41,31 @@ impl ConfirmationLimits {
     }
 }
 
-impl ConsentArgs {
-    /// Whether a command line says yes.
-    pub(super) fn is_given(&self) -> bool {
+impl ConfirmArgs {
+    /// Whether the command line answers the question.
+    pub(super) fn is_confirmed(&self) -> bool {
         self.yes || self.yes_i_mean.is_some()
     }
 }
 
-/// Asks whoever has to be asked, and gives the answers for the evidence.
+/// Asks all questions that are necessary, and returns the answers for the evidence.
 ///
 /// # Errors
-/// When the plan is refused by a cap, or somebody says no, or nobody says what has to be said.
+/// When the plan exceeds a limit, the answer is no, or a necessary answer is missing.
 pub(super) async fn confirm(
     prepared: &mut PreparedRun,
     sessions: &TenantSessions,
-    consent: &ConsentArgs,
+    consent: &ConfirmArgs,
     limits: &ConfirmationLimits,
 ) -> Result<Vec<String>, Error> {
-    let users = prepared.draft.targets() as u64;
-    limits.check_count(prepared.draft.targets())?;
+    let users = prepared.draft.target_count() as u64;
+    limits.check_count(prepared.draft.target_count())?;
     if let Some(meant) = consent.yes_i_mean {
         return match u64::from(meant) == users {
             true => Ok(vec![format!("--yes-i-mean {meant}")]),
-            false => Err(Error::Refused(format!(
-                "the plan holds {}, and --yes-i-mean says {meant}: look at the plan again (--dry-run) before you say {users}",
+            false => Err(Error::NotConfirmed(format!(
+                "the plan has {}, but --yes-i-mean says {meant}: check the plan again (--dry-run) before you \
+                 confirm {users}",
                 humanize::users(users)
             ))),
         };
@@ -74,21 +75,23 @@ pub(super) async fn confirm(
         ExtraConfirmation::assess(facts, users, limits.all_users, limits.max_share).map_err(Error::Usage)?;
     if let Some(extra_confirmation) = extra_confirmations.first().filter(|_| consent.yes) {
         return Err(Error::Usage(format!(
-            "{}. --yes is not enough for that: give --yes-i-mean {users} if these {} are meant. Nothing was sent",
+            "{}. --yes is not enough for this: use --yes-i-mean {users} to confirm these {}. Nothing was \
+             revoked",
             extra_confirmation.describe(),
             humanize::users(users)
         )));
     }
     if let Some(max_users) = prepared.sending.max_users.filter(|max_users| users > u64::from(*max_users)) {
-        // A run that is refused by its size can be resumed with a larger one; what was never confirmed can't be.
+        // A run that exceeds --max-users gets a folder and can be resumed with a larger limit. A plan that was not
+        // confirmed can't be resumed, so it is refused here.
         return match extra_confirmations.first() {
             None if consent.yes => Ok(vec!["--yes".to_owned()]),
-            None => Err(Error::Refused(format!(
-                "the plan holds {}, and --max-users allows {max_users}",
+            None => Err(Error::NotConfirmed(format!(
+                "the plan has {}, but --max-users allows {max_users}",
                 humanize::users(users)
             ))),
-            Some(extra_confirmation) => Err(Error::Refused(format!(
-                "the plan holds {}, and --max-users allows {max_users}; and {}",
+            Some(extra_confirmation) => Err(Error::NotConfirmed(format!(
+                "the plan has {}, but --max-users allows {max_users}; and {}",
                 humanize::users(users),
                 extra_confirmation.describe()
             ))),
@@ -100,7 +103,7 @@ pub(super) async fn confirm(
     ask(prepared, sessions, users, &extra_confirmations).await
 }
 
-/// The question, and one more for each thing that wants a number of its own.
+/// Asks the question, and one more for each risk that needs a separate confirmation.
 async fn ask(
     prepared: &mut PreparedRun,
     sessions: &TenantSessions,
@@ -109,14 +112,14 @@ async fn ask(
 ) -> Result<Vec<String>, Error> {
     let columns = question::stderr_columns();
     let number = requires_number(prepared.draft.summary(), users);
-    let wanted = if number { ExpectedAnswer::Number(users) } else { ExpectedAnswer::Yes };
-    let place = describe_destination(prepared, sessions).await;
+    let expected = if number { ExpectedAnswer::Number(users) } else { ExpectedAnswer::Yes };
+    let place = destination_text(prepared, sessions).await;
     let text = with_summary(prepared, sessions, &place, |about| {
-        question::confirmation_prompt(about, wanted, columns)
+        question::confirmation_prompt(about, expected, columns)
     });
-    let mut confirmed = vec![ask_expected(&text, wanted)?];
+    let mut confirmed = vec![ask_expected(&text, expected)?];
     for extra_confirmation in extra_confirmations {
-        let wanted = match extra_confirmation {
+        let expected = match extra_confirmation {
             ExtraConfirmation::AllUsers
             | ExtraConfirmation::Share { .. }
             | ExtraConfirmation::GlobalAdministratorsInTenants { .. } => ExpectedAnswer::Number(users),
@@ -125,24 +128,26 @@ async fn ask(
             }
         };
         let sentence = extra_confirmation.describe();
-        let typed = ask_expected(&question::extra_confirmation_prompt(&sentence, wanted, columns), wanted)?;
+        let typed =
+            ask_expected(&question::extra_confirmation_prompt(&sentence, expected, columns), expected)?;
         confirmed.push(format!("{sentence}: {typed}"));
     }
     Ok(confirmed)
 }
 
-/// Asks one question; gives what was typed.
-fn ask_expected(text: &str, wanted: ExpectedAnswer) -> Result<String, Error> {
-    match (question::ask(text, wanted), wanted) {
+/// Asks one question, and returns the answer in words for the evidence.
+fn ask_expected(text: &str, expected: ExpectedAnswer) -> Result<String, Error> {
+    match (question::ask(text, expected), expected) {
         (Ok(TypedAnswer::Yes), ExpectedAnswer::Yes) => Ok("answered yes".to_owned()),
-        (Ok(TypedAnswer::Yes), wanted) => Ok(format!("typed {wanted}")),
+        (Ok(TypedAnswer::Yes), expected) => Ok(format!("typed {expected}")),
         (Ok(TypedAnswer::No), ExpectedAnswer::Yes) => Err(Error::Declined),
-        (Ok(TypedAnswer::No), wanted) => Err(Error::Refused(format!("what was typed is not {wanted}"))),
+        (Ok(TypedAnswer::No), expected) => Err(Error::NotConfirmed(format!("the answer was not {expected}"))),
         (Err(_), _) => Err(Error::NoTerminal),
     }
 }
 
-/// The tenant by all that is known of it. Its name only informs: where it can't be read, that is told.
+/// Everything that is known about the tenant. Its name is only informative, so if it can't be read, the plan continues
+/// and lists it as not checked.
 pub(super) async fn plan_file_tenant(
     draft: &mut Draft,
     given: &Option<String>,
@@ -158,11 +163,11 @@ pub(super) async fn plan_file_tenant(
     PlanFileTenant { given: given.clone(), id: signed_in_app.tenant.id.clone(), name }
 }
 
-/// So many tenants are named, those with the most users first.
+/// Maximum number of tenants that are named, those with the most users first.
 const MAX_NAMED_TENANTS: usize = 5;
 
-/// Where it goes: the tenant by all that is known of it, or the tenants with their users.
-async fn describe_destination(prepared: &mut PreparedRun, sessions: &TenantSessions) -> String {
+/// The destination of the plan: everything that is known about the tenant, or the tenants with their numbers of users.
+async fn destination_text(prepared: &mut PreparedRun, sessions: &TenantSessions) -> String {
     match sessions.first().filter(|_| !sessions.is_multi_tenant()) {
         Some(signed_in_app) => {
             plan_file_tenant(&mut prepared.draft, &sessions.sign_in_settings().tenant, signed_in_app)
@@ -173,7 +178,8 @@ async fn describe_destination(prepared: &mut PreparedRun, sessions: &TenantSessi
     }
 }
 
-/// `12 tenants: contoso.com 300, fabrikam.com 20, … and 7 more`, and in how many of them nothing can be sent.
+/// `12 tenants: contoso.com 300, fabrikam.com 20, … and 7 more`, and the number of tenants in which nothing can be
+/// revoked.
 fn describe_tenants(records: &[TenantRecord]) -> String {
     let mut by_size: Vec<&TenantRecord> = records.iter().collect();
     by_size.sort_by_key(|tenant| std::cmp::Reverse(tenant.users));
@@ -192,13 +198,15 @@ fn describe_tenants(records: &[TenantRecord]) -> String {
     };
     let shut = match &blocked[..] {
         [] => String::new(),
-        [only] => format!("; nothing can be sent in {} ({users})", name(only)),
-        some => format!("; nothing can be sent in {} of them ({users})", humanize::count(some.len() as u64)),
+        [only] => format!("; nothing can be revoked in {} ({users})", name(only)),
+        some => {
+            format!("; nothing can be revoked in {} of them ({users})", humanize::count(some.len() as u64))
+        }
     };
     format!("{} tenants: {}{shut}", humanize::count(records.len() as u64), parts.join(", "))
 }
 
-/// Shows a prepared plan: where it goes, and what is known of it.
+/// Passes the summary of a prepared plan to `show`.
 pub(super) fn with_summary<R>(
     prepared: &PreparedRun,
     sessions: &TenantSessions,
@@ -224,14 +232,14 @@ pub(super) fn with_summary<R>(
     })
 }
 
-/// Who sends: the app or the person, or how many apps.
+/// The identity that sends: the app or the person, or the number of apps.
 fn describe_identity(sessions: &TenantSessions) -> Option<String> {
     let mut known: Vec<String> = sessions
         .signed_in_apps()
         .map(|SignedInApp { operator, additional_clients: partners, .. }| {
-            let whom = operator.user.as_ref().or(operator.app_id.as_ref());
-            let one =
-                whom.map_or_else(|| operator.auth.clone(), |whom| format!("{whom} ({})", operator.auth));
+            let account = operator.user.as_ref().or(operator.app_id.as_ref());
+            let one = account
+                .map_or_else(|| operator.auth.clone(), |account| format!("{account} ({})", operator.auth));
             match partners.len() {
                 0 => one,
                 1 => format!("{one}, and 1 more app"),

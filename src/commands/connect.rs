@@ -1,4 +1,4 @@
-//! Signing in, and refusing what can only be a mistake before the first request.
+//! Signs in, and refuses obvious mistakes before the first request.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -17,7 +17,7 @@ use crate::graph::HttpGraph;
 use crate::http::{self, HttpClients};
 use crate::identity::{
     Auth, Credential, CredentialChain, SignInError, SignInSuccess, SkippedCredential, TokenClaims, Tokens,
-    check_audience, process_variables,
+    check_audience, process_variable,
 };
 use crate::journal::{AppRecord, OperatorRecord};
 use crate::settings::{NetworkSettings, SignInSettings};
@@ -28,25 +28,25 @@ pub(super) struct SignedInApp {
     pub(super) directory: Directory,
     pub(super) claims: TokenClaims,
     pub(super) operator: OperatorRecord,
-    /// When a ready token ends, as far as it tells; others are renewed.
+    /// When a given access token expires, if it says so. `None` for tokens that are renewed.
     pub(super) token_expires_at: Option<Timestamp>,
-    /// Whether a new ready token may come by itself, in its file.
+    /// Whether a new access token may appear in the token file.
     pub(super) rereads_token_file: bool,
     /// Further apps that send in the same tenant.
     pub(super) additional_clients: Vec<AppClient>,
-    /// All apps that were to send, for the evidence.
+    /// All apps of the tenant for the evidence, including those that could not sign in.
     pub(super) apps: Vec<AppRecord>,
-    /// Which tenant that is, as far as it is known for sure.
+    /// The tenant, as far as it is certain.
     pub(super) tenant: VerifiedTenant,
 }
 
 impl SignedInApp {
-    /// How many apps send.
+    /// Number of apps that send.
     pub(super) fn sender_count(&self) -> usize {
         1 + self.additional_clients.len()
     }
 
-    /// The tenant's id, as the token or Graph tells it.
+    /// The tenant's ID, from the token or from Graph.
     pub(super) fn tenant_id(&self) -> Option<&str> {
         self.tenant.id.as_deref()
     }
@@ -58,13 +58,13 @@ impl SignedInApp {
     }
 }
 
-/// Signs in with what the flags and the environment offer, and checks that the token fits the tenant and the cloud.
+/// Signs in with the credentials from flags and environment, and checks that the token fits the tenant and the cloud.
 pub(super) async fn sign_in(
     sign_in: &SignInSettings,
     network: &NetworkSettings,
 ) -> Result<SignedInApp, Error> {
-    secret_files::warn_readable_files(&sign_in.sources, &process_variables);
-    sign_in_with(sign_in.offer(network).build_chain(&process_variables)?, sign_in, network).await
+    secret_files::warn_readable_files(&sign_in.sources, &process_variable);
+    sign_in_with(sign_in.credential_config(network).build_chain(&process_variable)?, sign_in, network).await
 }
 
 /// Signs in with one of these candidates.
@@ -80,13 +80,13 @@ pub(super) async fn sign_in_with(
 /// The HTTP clients, which all apps of a process share.
 pub(super) fn http_clients(network: &NetworkSettings) -> Result<HttpClients, Error> {
     let clients = network.clients()?;
-    for loss in http::overruled(&network.connect_to) {
+    for loss in http::ignored_connect_to(&network.connect_to) {
         console::print_status(&format!("warning: {loss}"));
     }
     Ok(clients)
 }
 
-/// What was said while several tenants were signed in to.
+/// Messages that are collected while several tenants are signed in to.
 #[derive(Default)]
 pub(super) struct MessageLog(Mutex<Vec<String>>);
 
@@ -95,19 +95,19 @@ impl MessageLog {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).push(sentence);
     }
 
-    /// All of it.
+    /// All messages, in order.
     pub(super) fn into_inner(self) -> Vec<String> {
         self.0.into_inner().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Who signs in, for what is said of it.
+/// Reports messages about a sign-in, depending on which app signs in.
 pub(super) enum SignInReporter<'a> {
-    /// The one app, or the first of several.
+    /// The only app, or the first of several.
     First,
-    /// A further one, by what it is called.
+    /// A further app, by its name.
     Additional(String),
-    /// The app in one of several tenants: what is said is kept, since most of them say the same.
+    /// The app in one of several tenants. Its messages are collected, because most tenants have the same ones.
     Tenant(&'a MessageLog),
 }
 
@@ -130,7 +130,7 @@ impl SignInReporter<'_> {
     }
 }
 
-/// Signs in with one of these candidates, by clients that are there already.
+/// Signs in with one of these candidates, with existing HTTP clients.
 pub(super) async fn sign_in_with_clients(
     reporter: &SignInReporter<'_>,
     candidates: CredentialChain,
@@ -141,7 +141,7 @@ pub(super) async fn sign_in_with_clients(
     if let Some(given) = &sign_in.tenant {
         verified_tenant::parse_tenant(given)?;
     }
-    let chosen_here = candidates.is_chain();
+    let chosen_here = candidates.is_automatic();
     let candidates = candidates.with_prompter(&device_code_prompt::stderr_prompter());
     let SignInSuccess { tokens, auth, skipped, skew } = Tokens::sign_in(candidates, clients.clone()).await?;
     if chosen_here {
@@ -159,9 +159,9 @@ pub(super) async fn sign_in_with_clients(
     if let (SignInReporter::First | SignInReporter::Tenant(_), Some(off)) =
         (reporter, skew.and_then(clock::offset_warning))
     {
-        reporter.warn(&format!("{off}; set it, or certificates and tokens will be refused"));
+        reporter.warn(&format!("{off}; set it, or certificates and tokens will be rejected"));
     }
-    let operator = operator(&tokens, &claims, sign_in);
+    let operator = operator_record(&tokens, &claims, sign_in);
     let credential = tokens.credential();
     let (ends, rereads) =
         (claims.expires_at().filter(|_| credential.is_static()), credential.is_token_file());
@@ -178,7 +178,7 @@ pub(super) async fn sign_in_with_clients(
     let tenant = VerifiedTenant::verify(sign_in.tenant.as_deref(), verification).await?;
     if let Some(id) = &tenant.unverified {
         reporter.warn(&format!(
-            "the token does not say its tenant, and Graph does not tell it: nothing was compared with {id}"
+            "neither the token nor Graph says which tenant this is, so it was not compared with {id}"
         ));
     }
     if let Some(id) = &tenant.id {
@@ -197,8 +197,8 @@ pub(super) async fn sign_in_with_clients(
     })
 }
 
-/// Who signed in, as far as the token and the machine tell.
-fn operator(tokens: &Tokens, claims: &TokenClaims, sign_in: &SignInSettings) -> OperatorRecord {
+/// The identity that signed in, as far as the token and the machine say.
+fn operator_record(tokens: &Tokens, claims: &TokenClaims, sign_in: &SignInSettings) -> OperatorRecord {
     OperatorRecord {
         auth: tokens.credential().word().to_owned(),
         app_id: claims.app_id().map(str::to_owned).or_else(|| sign_in.client_id.clone()),
@@ -211,17 +211,17 @@ fn operator(tokens: &Tokens, claims: &TokenClaims, sign_in: &SignInSettings) -> 
     }
 }
 
-/// Says which way was taken, and why not the ones before it.
+/// Reports which sign-in method is used, and why earlier ones were skipped.
 fn report_choice(reporter: &SignInReporter<'_>, auth: Auth, skipped: &[SkippedCredential]) {
     for way in skipped {
-        tracing::info!(way = way.auth.word(), why = way.reason, "way to sign in passed over");
+        tracing::info!(way = way.auth.word(), why = way.reason, "sign-in method skipped");
     }
     reporter.info(describe_choice(auth, skipped));
 }
 
-/// One line: what is simply not set up is only named, for there is always some of it.
+/// One line about the sign-in method. Methods that are not set up are only named, because there are always some.
 fn describe_choice(auth: Auth, skipped: &[SkippedCredential]) -> String {
-    let (notable, absent): (Vec<_>, Vec<_>) = skipped.iter().partition(|way| way.notable);
+    let (notable, absent): (Vec<_>, Vec<_>) = skipped.iter().partition(|way| way.maybe_intended);
     let absent: Vec<&str> = absent.iter().map(|way| way.auth.word()).collect();
     let mut parts: Vec<String> = notable.iter().map(|way| format!("{}: {}", way.auth, way.reason)).collect();
     if !absent.is_empty() {
@@ -233,7 +233,7 @@ fn describe_choice(auth: Auth, skipped: &[SkippedCredential]) -> String {
     }
 }
 
-/// What the first token says. An app's credential gives an app's token, also where that is opaque.
+/// The claims of the first token. The token of an app's credential is an app's token, even if it can't be decoded.
 pub(super) fn token_claims(tokens: &Tokens) -> TokenClaims {
     let mut claims = tokens.current().claims().clone();
     if tokens.credential().is_app_only() {
@@ -242,8 +242,8 @@ pub(super) fn token_claims(tokens: &Tokens) -> TokenClaims {
     claims
 }
 
-/// A token that lists permissions and none that would do gets 403 for every user: better to stop before the first one.
-/// One that lists none may still be good; Graph tells.
+/// Stops before the first user if the token lists permissions but not the required one, because Graph would answer 403
+/// for every user. A token without a list may still have it, so Graph decides.
 fn check_permission(reporter: &SignInReporter<'_>, claims: &TokenClaims) -> Result<(), SignInError> {
     let found = Permissions::from_claims(claims);
     let app_only = claims.is_app_only() != Some(false);
@@ -254,14 +254,17 @@ fn check_permission(reporter: &SignInReporter<'_>, claims: &TokenClaims) -> Resu
         }),
         RevokePermission::Unknown if claims.is_app_only() == Some(true) && claims.tid.is_some() => {
             reporter.warn(&format!(
-                "the token lists no permission; if Graph refuses, {}",
+                "the token lists no permissions; if Graph refuses, {}",
                 permissions::advice(app_only)
             ));
             Ok(())
         }
         _ => {
             if !found.unneeded.is_empty() {
-                tracing::info!(more = found.unneeded.join(", "), "the token allows more than is needed");
+                tracing::info!(
+                    more = found.unneeded.join(", "),
+                    "the token has more permissions than needed"
+                );
             }
             Ok(())
         }
@@ -272,19 +275,19 @@ fn hostname_from_file() -> Option<String> {
     std::fs::read_to_string("/etc/hostname").ok().map(|name| name.trim().to_owned())
 }
 
-/// `me` is the signed-in user, and an app has none.
-pub(super) fn check_names_me(names_me: bool, signed_in_app: &SignedInApp) -> Result<(), Error> {
+/// Refuses `me` (the signed-in user) for an app, which is not a user.
+pub(super) fn refuse_me_for_app(names_me: bool, signed_in_app: &SignedInApp) -> Result<(), Error> {
     if names_me && !signed_in_app.additional_clients.is_empty() {
         return Err(Error::Usage(
-            "the input names `me`, and several apps would send, which are no user: name the user by id, or leave the \
-             further apps out (--app none)"
+            "the input names `me`, but several apps would sign in, and an app is not a user: name the user by \
+             ID, or use no further apps (--app none)"
                 .to_owned(),
         ));
     }
     if names_me && signed_in_app.claims.is_app_only() == Some(true) {
         return Err(Error::Usage(
-            "the input names `me`, but the program signs in as an app, which is no user: name the user by id, or \
-             use a delegated token"
+            "the input names `me`, but the program signs in as an app, which is not a user: name the user by \
+             ID, or use a delegated token"
                 .to_owned(),
         ));
     }

@@ -1,5 +1,5 @@
-//! Asks a person to sign in with a browser: on standard error, beside whatever progress shows, and also where nothing
-//! else is shown, since without it the run would wait in silence.
+//! Asks a person to sign in with a browser. The prompt goes to standard error, also with `-o none`, because otherwise
+//! the run would wait in silence.
 
 use crate::console;
 use crate::identity::{Prompt, Prompter};
@@ -13,12 +13,12 @@ fn prompt_text(prompt: &Prompt) -> String {
     let Prompt { address, code, expires_in, reason: why } = prompt;
     let minutes = expires_in.as_secs().div_ceil(60);
     let unit = if minutes == 1 { "minute" } else { "minutes" };
-    let to_do = format!("To sign in, open {address} and enter the code {code} (good for {minutes} {unit})");
+    let to_do = format!("To sign in, open {address} and enter the code {code} (valid for {minutes} {unit})");
     match why {
         None => to_do,
         Some(why) => format!(
-            "The sign-in must be renewed by a person: {why}\n{to_do}\nUntil then the present token is used as long as it is \
-             good; codes shown before are void."
+            "You need to sign in again: {why}\n{to_do}\nUntil then the current token is used as long as it is \
+             valid. Earlier codes no longer work."
         ),
     }
 }
@@ -41,10 +41,11 @@ mod tests {
     fn prompt_shows_address_code_and_validity() {
         assert_eq!(
             prompt_text(&prompt(900, None)),
-            "To sign in, open https://microsoft.com/devicelogin and enter the code ABCD-EFGH (good for 15 minutes)"
+            "To sign in, open https://microsoft.com/devicelogin and enter the code ABCD-EFGH (valid for 15 \
+             minutes)"
         );
-        assert!(prompt_text(&prompt(30, None)).ends_with("(good for 1 minute)"));
+        assert!(prompt_text(&prompt(30, None)).ends_with("(valid for 1 minute)"));
         let again = prompt_text(&prompt(900, Some("AADSTS50173: revoked")));
-        assert!(again.contains("by a person: AADSTS50173: revoked\nTo sign in, open"), "{again}");
+        assert!(again.contains("sign in again: AADSTS50173: revoked\nTo sign in, open"), "{again}");
     }
 }

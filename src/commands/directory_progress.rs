@@ -1,4 +1,4 @@
-//! How far long reads of the directory have come: a line now and then, or one that changes on a terminal.
+//! Progress of long reads of the directory: a line from time to time, or one that is updated on a terminal.
 
 use std::cell::Cell;
 use std::io::{self, IsTerminal, Write};
@@ -11,13 +11,13 @@ use crate::plan::ReadProgress;
 use crate::text::humanize;
 use crate::text::sanitize::sanitize_truncated;
 
-/// Reads shorter than this are not spoken of, and no line comes sooner after another.
+/// Minimum time before the first line on a terminal, and between updates.
 const INTERVAL: Duration = Duration::from_secs(1);
 
-/// Where nothing can be drawn over, lines come more seldom.
+/// The same if lines can't be overwritten.
 const PLAIN_INTERVAL: Duration = Duration::from_secs(10);
 
-/// Shows how far reads have come.
+/// Shows the progress of reads.
 pub(super) struct ProgressLine {
     mode: Progress,
     last_shown: Cell<Instant>,
@@ -34,7 +34,7 @@ impl ProgressLine {
         ProgressLine { mode, last_shown: Cell::new(Instant::now()), is_drawn: Cell::new(false) }
     }
 
-    /// Takes in how far a read has come.
+    /// Shows the progress of a read, if enough time has passed.
     pub(super) fn update(&self, progress: &ReadProgress<'_>) {
         let every = if self.mode == Progress::Bar { INTERVAL } else { PLAIN_INTERVAL };
         if self.mode == Progress::None || self.last_shown.get().elapsed() < every {
@@ -44,14 +44,14 @@ impl ProgressLine {
         let text = line(progress);
         if self.mode == Progress::Bar {
             self.is_drawn.set(true);
-            // Whoever closed standard error sees no progress; that ends nothing.
+            // If standard error is closed, progress is lost, but that is not an error.
             let _ = write!(io::stderr(), "\r\x1b[K{text}").and_then(|()| io::stderr().flush());
         } else {
             console::print_status(&text);
         }
     }
 
-    /// Takes the line off the terminal.
+    /// Removes the line from the terminal.
     pub(super) fn finish(&self) {
         if self.is_drawn.replace(false) {
             let _ = write!(io::stderr(), "\r\x1b[K").and_then(|()| io::stderr().flush());

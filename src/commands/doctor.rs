@@ -1,51 +1,56 @@
-//! `doctor`: all that a run needs, looked at before there is one.
+//! `doctor`: checks everything that a run needs, before the run.
 
 use std::io::IsTerminal;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::connect::token_claims;
-use super::{device_code_prompt, fd_limit, init_logging, profiles, protection, secret_files, stdin};
+use super::{device_code_prompt, fd_limit, init_logging, profiles, secret_files, stdin};
 use crate::cli::DoctorArgs;
 use crate::console::{self, OutputFormat};
-use crate::directory::Directory;
+use crate::directory::{Directory, DirectoryError, DirectoryUser, Permission, ResolvedId};
 use crate::doctor::network::{self, ProbeResult, ProbedServer};
 use crate::doctor::text::{self, DoctorFormat};
-use crate::doctor::{Finding, Findings, certificate, clock, machine, permissions, rate, roles, setup, token};
+use crate::doctor::{
+    Finding, Findings, break_glass, certificate, clock, machine, permissions, rate, roles, setup, token,
+};
 use crate::error::Error;
 use crate::http::HttpClients;
 use crate::identity::{
     Auth, Authority, CredentialChain, SignInError, SignInSuccess, SkippedCredential, TokenClaims, Tokens,
-    check_audience, process_variables, tenant_from_configuration,
+    check_audience, process_variable, tenant_from_configuration,
 };
+use crate::plan::{Draft, InputRows, ListEntry, Operator, PlanOptions};
 use crate::settings::{
-    AppSettings, EvidenceSettings, NetworkSettings, SendingSettings, SignInSettings, profiled,
+    AppSettings, EvidenceSettings, NetworkSettings, SendingSettings, SignInSettings, chosen_profile,
 };
+use crate::text::humanize;
+use crate::user_id::UserId;
 
-/// How long the sign-in may take. A run is more patient with a busy token endpoint; here somebody waits.
+/// How long the sign-in may take. A run waits longer for a busy token endpoint, but here a person waits for the result.
 const SIGN_IN_TIMEOUT: Duration = Duration::from_secs(12);
 
-/// The exit code of a run whose flags contradict each other.
+/// The exit code of a run whose flags contradict each other, or whose protect list can't be used.
 const EXIT_USAGE: u8 = 2;
 
 /// The exit code of a run that can't sign in.
 const EXIT_SIGN_IN: u8 = 4;
 
-/// The exit code where Graph can't be reached. A run would try every user first.
+/// The exit code if Graph can't be reached. A run would try every user first.
 const EXIT_RUNTIME: u8 = 1;
 
-/// What a token is looked at for.
+/// The checks that need a token.
 const TOKEN_CHECKS: [&str; 7] =
     ["tenant", "audience", "identity", "token-end", "permission", "reading", "protection"];
 
 pub(super) async fn doctor(mut args: DoctorArgs) -> Result<u8, Error> {
     init_logging(&args.log)?;
-    let profile = profiled::choose(&args.profile)?;
+    let profile = chosen_profile::choose(&args.profile)?;
     if let Some(profile) = &profile {
         profiles::apply_profile(profile, &mut args.sign_in, &mut args.network, OutputFormat::Text)?;
         profile.examined(&mut args);
     }
-    let network = NetworkSettings::new(&args.sign_in, &args.network)?.waiting(args.sending.max_wait);
+    let network = NetworkSettings::new(&args.sign_in, &args.network)?.with_max_wait(args.sending.max_wait);
     let sign_in = SignInSettings::new(&args.sign_in);
     let apps = AppSettings::new(&args.apps, &args.profile, profile.as_ref(), &sign_in, network.cloud)?;
     stdin::check_single_use(&[], &sign_in.sources)?;
@@ -54,7 +59,7 @@ pub(super) async fn doctor(mut args: DoctorArgs) -> Result<u8, Error> {
     }
     let sending = SendingSettings::new(&args.sending);
     network.notices.iter().for_each(|notice| console::print_status(notice));
-    secret_files::warn_readable_files(&sign_in.sources, &process_variables);
+    secret_files::warn_readable_files(&sign_in.sources, &process_variable);
     let mut findings = Findings::default();
     findings.add(version_finding());
     match network.clients() {
@@ -72,7 +77,7 @@ pub(super) async fn doctor(mut args: DoctorArgs) -> Result<u8, Error> {
     print(&match args.output {
         DoctorFormat::Text => text::render(&findings, use_colours(), console::stdout_columns()),
         DoctorFormat::Json => {
-            format!("{}\n", crate::text::sanitize::json(&format!("{:#}", findings.to_json())))
+            format!("{}\n", crate::text::sanitize::sanitize_json(&format!("{:#}", findings.to_json())))
         }
     })?;
     Ok(findings.exit_code())
@@ -95,7 +100,7 @@ fn version_finding() -> Finding {
 }
 
 fn skip_network_checks(error: Error, findings: &mut Findings) {
-    let advice = "mend the file or leave the flag out; see entra-revoke doctor --help, Network";
+    let advice = "fix the file or omit the flag; see entra-revoke doctor --help, Network";
     findings.add(Finding::fatal("roots", error.to_string(), advice, error.exit_code()));
     let network =
         ["proxy", "graph-name", "graph-tls", "authority-name", "authority-tls", "clock", "credential"];
@@ -104,7 +109,7 @@ fn skip_network_checks(error: Error, findings: &mut Findings) {
     }
 }
 
-/// Signs each further app in. One that can't is left out of a run, which starts all the same.
+/// Signs in with each further app. A run starts without an app that can't sign in.
 async fn check_additional_apps(
     sign_in: &SignInSettings,
     apps: &AppSettings,
@@ -114,24 +119,24 @@ async fn check_additional_apps(
 ) {
     for app in &apps.further {
         let name = crate::text::sanitize::sanitize_truncated(&app.display_name(), 160);
-        let sign_in = sign_in.further(app);
+        let sign_in = sign_in.for_additional_app(app);
         let signing_in = super::sign_in_apps::sign_in_additional(app, &sign_in, network, clients.clone());
         let why = match tokio::time::timeout(SIGN_IN_TIMEOUT, signing_in).await {
             Ok(Ok(signed_in_app)) => {
                 let how = &signed_in_app.operator.auth;
-                findings.add(Finding::ok("app", format!("{name}: {how}: a token, and it may revoke")));
+                findings.add(Finding::ok("app", format!("{name}: {how}: signed in, and may revoke")));
                 continue;
             }
             Ok(Err(error)) => error.to_string(),
             Err(_) => format!("no token within {}", crate::text::humanize::span(SIGN_IN_TIMEOUT)),
         };
-        let advice =
-            "a run goes on without it, at the pace of the others; docs/sign-in.md tells what each way needs";
+        let advice = "a run continues without it, at the rate of the others; see docs/sign-in.md for what \
+                      each method needs";
         findings.add(Finding::failed("app", format!("{name}: {why}"), advice));
     }
 }
 
-/// Looks at both servers, signs in, and looks at the token.
+/// Checks both servers, signs in, and checks the token.
 async fn check_sign_in(
     sign_in: &SignInSettings,
     network: &NetworkSettings,
@@ -140,7 +145,7 @@ async fn check_sign_in(
     findings: &mut Findings,
 ) {
     findings.add(Finding::ok("roots", root_certificates(network)));
-    let candidates = sign_in.offer(network).build_chain(&process_variables);
+    let candidates = sign_in.credential_config(network).build_chain(&process_variable);
     let asks = candidates.as_ref().is_ok_and(|found| found.first_method().is_some_and(Auth::uses_authority));
     let (graph_root, authority_root) = (network.graph_root(), network.authority());
     let tenant = sign_in.tenant.clone().unwrap_or_else(|| "common".to_owned());
@@ -176,7 +181,7 @@ async fn check_sign_in(
         findings.add(network::check_name(server, sight));
         findings.add(network::check_tls(server, sight));
     }
-    let ahead = clock_ahead(&of_graph).or_else(|| clock_ahead(&of_authority));
+    let ahead = clock_offset(&of_graph).or_else(|| clock_offset(&of_authority));
     findings.add(clock::check(ahead));
     if asks && of_authority.answer.is_err() {
         for check in ["credential"].into_iter().chain(TOKEN_CHECKS) {
@@ -189,24 +194,31 @@ async fn check_sign_in(
         .ok()
         .and_then(|seen| tenant_from_configuration(&seen.body).map(|id| id.to_string()));
     let ahead = ahead.unwrap_or_default();
-    let target = DoctorTarget { sign_in, network, protect, tenant_id: resolved.as_deref(), ahead };
+    let target = DoctorTarget {
+        sign_in,
+        network,
+        protect,
+        tenant_id: resolved.as_deref(),
+        clock_offset_seconds: ahead,
+    };
     match candidates.map(|candidates| candidates.with_prompter(&device_code_prompt::stderr_prompter())) {
         Ok(candidates) => check_credential(&target, candidates, clients, findings).await,
         Err(error) => report_no_token(&error, findings),
     }
 }
 
-/// Which roots the verifier takes.
+/// The sources of the trusted root certificates, in words.
 fn root_certificates(network: &NetworkSettings) -> String {
-    // Beside the system's store on Windows and Apple's systems, in its place elsewhere.
-    let beside = cfg!(any(windows, target_vendor = "apple"));
-    let variables: &[&str] = if beside { &["SSL_CERT_FILE"] } else { &["SSL_CERT_FILE", "SSL_CERT_DIR"] };
-    let set = |name: &&str| Some(format!("{} ({name})", process_variables(name)?));
+    // On Windows and Apple's systems the variables add to the system's store, elsewhere they replace it.
+    let adds_to_store = cfg!(any(windows, target_vendor = "apple"));
+    let variables: &[&str] =
+        if adds_to_store { &["SSL_CERT_FILE"] } else { &["SSL_CERT_FILE", "SSL_CERT_DIR"] };
+    let set = |name: &&str| Some(format!("{} ({name})", process_variable(name)?));
     let named = variables.iter().filter_map(set).collect::<Vec<_>>().join(" and ");
-    let mut roots = match (named.is_empty(), beside) {
-        (true, _) => "the system's".to_owned(),
-        (false, true) => format!("the system's, and those in {named}"),
-        (false, false) => format!("those in {named}, in place of the system's"),
+    let mut roots = match (named.is_empty(), adds_to_store) {
+        (true, _) => "the system's root certificates".to_owned(),
+        (false, true) => format!("the system's root certificates, and those in {named}"),
+        (false, false) => format!("the root certificates in {named} instead of the system's"),
     };
     if let Some(path) = &network.ca_cert {
         roots.push_str(&format!(", and those in {} (--ca-cert)", path.display()));
@@ -214,7 +226,7 @@ fn root_certificates(network: &NetworkSettings) -> String {
     roots
 }
 
-fn clock_ahead(sight: &ProbeResult) -> Option<i64> {
+fn clock_offset(sight: &ProbeResult) -> Option<i64> {
     sight.answer.as_ref().ok()?.clock_offset
 }
 
@@ -224,20 +236,20 @@ struct DoctorTarget<'a> {
     network: &'a NetworkSettings,
     /// The protect list that the run will have.
     protect: &'a [String],
-    /// The id of the tenant that is named.
+    /// The ID of the tenant that is named.
     tenant_id: Option<&'a str>,
     /// How far this machine's clock is ahead of the server's, in seconds.
-    ahead: i64,
+    clock_offset_seconds: i64,
 }
 
-/// Signs in for real.
+/// Signs in, and checks the token.
 async fn check_credential(
     target: &DoctorTarget<'_>,
     candidates: CredentialChain,
     clients: HttpClients,
     findings: &mut Findings,
 ) {
-    // A person needs their time.
+    // A person who signs in with a device code may take longer.
     let waits = candidates.first_method() != Some(Auth::DeviceCode);
     let began = tokio::time::Instant::now();
     let signing_in = Tokens::sign_in(candidates, clients.clone());
@@ -248,38 +260,38 @@ async fn check_credential(
     match signed_in {
         Ok(Ok(signed_in)) => {
             let took = began.elapsed().as_millis();
-            let finding = Finding::ok("credential", format!("{}: a token in {took} ms", signed_in.auth));
+            let finding = Finding::ok("credential", format!("{}: got a token in {took} ms", signed_in.auth));
             findings.add(finding.with_details(skipped_lines(&signed_in.skipped)));
             check_token(target, &signed_in, findings);
             let claims = token_claims(&signed_in.tokens);
             let tokens = Arc::new(signed_in.tokens);
             let directory = Directory::new(clients, target.network.graph_root(), tokens, &claims);
-            findings.add(protection::check_protect_list(target.protect, &claims, &directory).await);
+            findings.add(check_protect_list(target.protect, &claims, &directory).await);
         }
         Ok(Err(error)) => report_no_token(&error, findings),
         Err(_) => {
             let finding = format!("no token within {}", crate::text::humanize::span(SIGN_IN_TIMEOUT));
             let advice =
-                "the token endpoint is busy or slow (-v shows more); a run would go on trying for a while";
+                "the token endpoint is busy or slow (-v shows more); a run would keep trying for a while";
             findings.add(Finding::fatal("credential", finding, advice, EXIT_SIGN_IN));
             skip_token_checks(findings);
         }
     }
 }
 
-/// Ways that were passed over, a line each.
+/// One line for each method that was skipped.
 fn skipped_lines(ways: &[SkippedCredential]) -> impl Iterator<Item = String> {
-    ways.iter().map(|way| format!("passed over {}: {}", way.auth, way.reason))
+    ways.iter().map(|way| format!("skipped {}: {}", way.auth, way.reason))
 }
 
 fn report_no_token(error: &SignInError, findings: &mut Findings) {
-    let help = "docs/sign-in.md tells what each way needs";
+    let help = "see docs/sign-in.md for what each method needs";
     let code = if error.is_usage() { EXIT_USAGE } else { EXIT_SIGN_IN };
     let fatal = |finding: String, advice: &str| Finding::fatal("credential", finding, advice, code);
     findings.add(match error {
         SignInError::NoCredential(ways) => fatal(
-            "no way to sign in is set up here".to_owned(),
-            "set one up: `entra-revoke doctor --setup` prints how",
+            "no sign-in method is set up on this machine".to_owned(),
+            "to set one up, run `entra-revoke doctor --setup`",
         )
         .with_details(skipped_lines(ways)),
         SignInError::Endpoint { code, message, advice } => {
@@ -307,7 +319,7 @@ fn check_token(target: &DoctorTarget<'_>, signed_in: &SignInSuccess, findings: &
     findings.add(token::check_tenant(target.sign_in.tenant.as_deref(), target.tenant_id, &claims));
     findings.add(check_token_audience(target.network, &claims));
     findings.add(token::check_identity(&claims));
-    let now = jiff::Timestamp::now().as_second() - target.ahead;
+    let now = jiff::Timestamp::now().as_second() - target.clock_offset_seconds;
     findings.add(token::check_expiry(&claims, now, signed_in.auth != Auth::Token));
     findings.add(permissions::check(&claims, signed_in.tokens.current().claims()));
     findings.add(permissions::check_reads(&claims));
@@ -318,7 +330,7 @@ fn check_token(target: &DoctorTarget<'_>, signed_in: &SignInSuccess, findings: &
 
 fn check_token_audience(network: &NetworkSettings, claims: &TokenClaims) -> Finding {
     let Some(audience) = claims.aud.as_deref() else {
-        return Finding::info("audience", "the token does not tell whom it is for");
+        return Finding::info("audience", "the token does not say what audience it is for");
     };
     let shown = crate::text::sanitize::sanitize_truncated(audience, 100);
     match check_audience(audience, network.cloud, network.graph_root()) {
@@ -327,4 +339,41 @@ fn check_token_audience(network: &NetworkSettings, claims: &TokenClaims) -> Find
             Finding::fatal("audience", error.to_string(), "name the token's cloud with --cloud", EXIT_SIGN_IN)
         }
     }
+}
+
+/// Checks that the protect list can be resolved; if there is none, suggests accounts for it.
+async fn check_protect_list(lists: &[String], claims: &TokenClaims, directory: &Directory) -> Finding {
+    let options = PlanOptions {
+        protect: lists.iter().map(|entry| ListEntry::parse(entry, false)).collect(),
+        ..PlanOptions::default()
+    };
+    if !lists.is_empty() {
+        return match Draft::build(InputRows::default(), &options, &Operator::default(), Some(directory)).await
+        {
+            Ok(draft) => {
+                let counts = draft.summary().lists.iter().map(|list| humanize::protect_list(list, false));
+                break_glass::check(lists, Err("")).with_details(counts)
+            }
+            Err(error) => {
+                let advice = "fix the protect list: nothing is revoked until all of it can be read and \
+                     resolved";
+                Finding::fatal("protection", error.to_string(), advice, EXIT_USAGE)
+            }
+        };
+    }
+    if !permissions::can_read_roles(claims) {
+        return break_glass::check(lists, Err(&format!("it needs {}", Permission::Roles)));
+    }
+    match global_administrators(directory).await {
+        Ok(people) => break_glass::check(lists, Ok(&people)),
+        Err(error) => break_glass::check(lists, Err(&error.to_string())),
+    }
+}
+
+/// The tenant's Global Administrators, as far as users can be read.
+async fn global_administrators(directory: &Directory) -> Result<Vec<DirectoryUser>, DirectoryError> {
+    let ids: Vec<UserId> =
+        directory.privileged_users().await?.global_administrators.into_iter().map(UserId::Object).collect();
+    let known = directory.resolve(&ids).await?.into_iter();
+    Ok(known.filter_map(|one| if let ResolvedId::User(person) = one { Some(person) } else { None }).collect())
 }

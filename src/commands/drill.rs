@@ -1,4 +1,4 @@
-//! `drill`: a run against the built-in simulator. Same code, no tenant.
+//! `drill`: a run against the built-in simulator, with the same code but no tenant.
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::confirm::ConfirmationLimits;
-use super::connect::{SignedInApp, check_names_me, sign_in_with};
+use super::connect::{SignedInApp, refuse_me_for_app, sign_in_with};
 use super::run::{self, PreparedRun};
 use super::synthetic_tenant::{self, SyntheticTenant};
 use super::tenant_clients::AppClient;
@@ -22,7 +22,7 @@ use crate::graph::Priority;
 use crate::http::MAX_WAIT;
 use crate::identity::{Auth, Cloud, CredentialSources};
 use crate::plan::{Operator, PlanTenants};
-use crate::settings::profiled;
+use crate::settings::chosen_profile;
 use crate::settings::{CredentialSettings, NetworkSettings, SendingSettings, SignInSettings, plan_options};
 use crate::simulator::{Config, Simulator};
 use crate::text::sanitize::sanitize_truncated;
@@ -35,10 +35,10 @@ fn app_id(number: u8) -> String {
     format!("d5111d51-0000-4000-8000-0000000000{:02x}", 0xa1 + number)
 }
 
-/// Its secret, which opens nothing.
+/// The apps' secret, which is worthless outside the simulator.
 const SECRET: &str = "drill-secret-that-opens-nothing";
 
-/// The simulator of a drill, as `run.json` keeps it for `resume`.
+/// The simulator's settings in a drill, as `run.json` stores them for `resume`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct DrillRecord {
     pub(super) speed: f64,
@@ -46,16 +46,16 @@ pub(super) struct DrillRecord {
     no_quota: bool,
     fault: Vec<String>,
     seed: u64,
-    /// How many apps send.
-    #[serde(default = "one")]
+    /// Number of apps that send.
+    #[serde(default = "default_app_count")]
     apps: u8,
-    /// The made-up tenant, where the drill reads one.
+    /// The made-up tenant, if the drill reads the directory.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     tenant: Option<SyntheticTenant>,
 }
 
 /// Drills of older versions had one app.
-fn one() -> u8 {
+fn default_app_count() -> u8 {
     1
 }
 
@@ -72,7 +72,7 @@ impl DrillRecord {
         }
     }
 
-    /// The simulator's settings. Its clock runs faster, but latency is felt in real time.
+    /// The simulator's settings. Its clock runs faster, so the latency, which is in real time, is scaled.
     fn config(&self) -> Result<Config, Error> {
         let mut config = Config::realistic();
         config.speed = self.speed;
@@ -91,10 +91,10 @@ impl DrillRecord {
 
 pub(super) async fn drill(mut args: DrillArgs) -> Result<u8, Error> {
     init_logging(&args.work.output.log)?;
-    let profile = profiled::choose_named(&args.profile)?;
+    let profile = chosen_profile::choose_named(&args.profile)?;
     if let Some(profile) = &profile {
         profiles::print_profile(profile, "", args.work.output.output);
-        profile.work(&mut args.work);
+        profile.fill_work(&mut args.work);
     }
     let mut options = plan_options(&args.work)?;
     let tenant = match options.needs_directory() {
@@ -121,20 +121,20 @@ pub(super) async fn drill(mut args: DrillArgs) -> Result<u8, Error> {
         return run::print_dry_run(draft, args.work.output.output);
     }
     let drill = DrillRecord::new(args.simulator, tenant);
-    let simulator = start(&drill).await?;
+    let simulator = start_simulator(&drill).await?;
     let (network, sign_in, signed_in_app) = sign_in_to_simulator(&simulator, &drill, args.timeout).await?;
     let (signed, directory) = match &drill.tenant {
         Some(_) => (run::plan_operator(&signed_in_app), Some(&signed_in_app.directory)),
         None => (Operator::default(), None),
     };
-    let directory = directory.filter(|_| !args.work.choosing.no_lookup);
+    let directory = directory.filter(|_| !args.work.selection.no_lookup);
     let draft =
         run::build_plan(input, &options, &PlanTenants::single(signed, directory, []), &args.work).await?;
     if args.work.dry_run {
         return run::print_dry_run(draft, args.work.output.output);
     }
-    check_names_me(draft.names_me(), &signed_in_app)?;
-    ConfirmationLimits::new(&args.work.safety.caps, false).check_count(draft.targets())?;
+    refuse_me_for_app(draft.includes_me(), &signed_in_app)?;
+    ConfirmationLimits::new(&args.work.safety.caps, false).check_count(draft.target_count())?;
     if args.work.output.output != OutputFormat::None {
         if let Some(column) = draft.tenant_column() {
             console::print_status(&single_tenant_warning(column));
@@ -154,23 +154,23 @@ pub(super) async fn drill(mut args: DrillArgs) -> Result<u8, Error> {
 }
 
 impl DrillRecord {
-    /// Whether its users are in a directory that can be read.
+    /// Whether the drill's users are in a directory that can be read.
     pub(super) fn has_directory(&self) -> bool {
         self.tenant.is_some()
     }
 
-    /// How much faster than Graph's the simulated quota is.
+    /// The factor by which the simulated quota is larger than Graph's.
     pub(super) fn quota_speed(&self) -> f64 {
         if self.no_quota { 1e6 } else { self.speed }
     }
 }
 
 /// Starts the drill's simulator on loopback.
-pub(super) async fn start(drill: &DrillRecord) -> Result<Simulator, Error> {
+pub(super) async fn start_simulator(drill: &DrillRecord) -> Result<Simulator, Error> {
     Simulator::start(drill.config()?).await.map_err(|error| Error::Simulator(error.to_string()))
 }
 
-/// Signs in to the drill's simulator, with a secret that is none.
+/// Signs in to the drill's simulator, with a fixed secret.
 pub(super) async fn sign_in_to_simulator(
     simulator: &Simulator,
     drill: &DrillRecord,
@@ -195,11 +195,12 @@ pub(super) async fn sign_in_to_simulator(
     };
     let secret = |name: &str| (name == "AZURE_CLIENT_SECRET").then(|| SECRET.to_owned());
     let mut signed_in_app =
-        sign_in_with(sign_in.offer(&network).build_chain(&secret)?, &sign_in, &network).await?;
+        sign_in_with(sign_in.credential_config(&network).build_chain(&secret)?, &sign_in, &network).await?;
     for number in 1..drill.apps {
         let sign_in = SignInSettings { client_id: Some(app_id(number)), ..sign_in.clone() };
         let additional_app =
-            sign_in_with(sign_in.offer(&network).build_chain(&secret)?, &sign_in, &network).await?;
+            sign_in_with(sign_in.credential_config(&network).build_chain(&secret)?, &sign_in, &network)
+                .await?;
         signed_in_app.apps.extend(additional_app.apps);
         signed_in_app
             .additional_clients
@@ -208,30 +209,32 @@ pub(super) async fn sign_in_to_simulator(
     Ok((network, sign_in, signed_in_app))
 }
 
-/// Says in the first line that no tenant is touched.
+/// The first line of a drill, which says that no tenant is touched.
 pub(super) fn drill_banner(simulator: &Simulator, drill: &DrillRecord) -> String {
     format!(
-        "DRILL: no tenant is touched. Graph is a simulator at {}, its clock {} times as fast.",
+        "DRILL: no tenant is touched. Graph is a simulator at {}, and its clock runs {} times as fast as real \
+         time.",
         simulator.url(),
         drill.speed
     )
 }
 
-/// Says that a drill does not tell tenants apart.
+/// A warning that a drill does not distinguish tenants.
 fn single_tenant_warning(column: &str) -> String {
     format!(
-        "warning: a drill has one tenant, so column `{}` counts for nothing: one name in two tenants is one user here",
+        "warning: a drill has one tenant, so column `{}` is ignored: the same name in two tenants is one user \
+         here",
         sanitize_truncated(column, 80)
     )
 }
 
-/// A file of made-up users, where no file was given.
+/// A file of made-up users, if no file was given.
 fn write_synthetic_users(users: u32, files: &[PathBuf]) -> Result<Option<tempfile::NamedTempFile>, Error> {
     if !files.is_empty() {
         return Ok(None);
     }
     let fail = |error| {
-        let source = crate::files::temporary(error);
+        let source = crate::files::temporary_file_error(error);
         Error::Io { what: "can't write the made-up users".to_owned(), source }
     };
     let mut file =

@@ -1,4 +1,4 @@
-//! What `run`, `drill` and `resume` share: dispatch a planned run, report it, give its exit code.
+//! Executes a run for `run`, `drill`, `apply` and `resume`: dispatches it, reports it, and returns its exit code.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -25,49 +25,53 @@ use crate::plan::{PlanReader, Target};
 use crate::report::{self, Summary};
 use crate::shell;
 
-/// A run that is ready to be sent.
+/// A run that is ready to start.
 pub(super) struct RunSession {
     pub(super) folder: RunFolder,
     pub(super) lock: RunLock,
     pub(super) record: RunRecord,
-    /// Who carries it out: where a run is resumed, perhaps another than who began it.
+    /// The account of this process. A resumed run may have been started by another one.
     pub(super) operator: OperatorRecord,
     pub(super) journal: Journal,
     pub(super) targets: Vec<Target>,
-    /// What is to be done; all targets where there is none.
+    /// The targets to revoke; `None` for all.
     pub(super) remaining: Option<Vec<TargetProgress>>,
-    /// How long Graph still wants to be left alone in each tenant (or in all), as it told an earlier process.
+    /// The rest of the waits that Graph asked an earlier process for, by tenant (`None` for all tenants).
     pub(super) throttle_waits: Vec<(Option<TenantIndex>, Duration)>,
-    /// The tenants in which an earlier process revoked somebody.
+    /// The tenants in which an earlier process revoked a user, so the permission is there.
     pub(super) permitted_tenants: BTreeSet<TenantIndex>,
     pub(super) settings: DispatchSettings,
-    /// Why nothing may be sent at all, if that is so.
+    /// Why nothing may be sent, if that is so.
     pub(super) refusal: Option<StopReason>,
-    /// Who sends, in each of the plan's tenants.
+    /// The apps that send, for each of the plan's tenants.
     pub(super) tenant_clients: Vec<TenantClients>,
-    /// Who is protected by now and not sent: what the journal is to say of them.
-    pub(super) newly_protected: Vec<SettledEvent>,
-    /// What differs from what was approved, and who agreed to it.
+    /// The events of users that have been protected since the run began, and are skipped.
+    pub(super) newly_protected_events: Vec<SettledEvent>,
+    /// The differences from what was approved, each with how it was confirmed.
     pub(super) confirmed: Vec<String>,
-    /// What to give `resume` if something is left.
-    pub(super) flags: ResumeFlags,
+    /// The flags for `resume`, if users are left.
+    pub(super) resume_flags: ResumeFlags,
 }
 
-/// How it is shown.
-pub(super) struct OutputMode {
+/// How progress and results are shown.
+pub(super) struct OutputOptions {
     pub(super) progress: console::Progress,
     pub(super) output: OutputFormat,
 }
 
-/// Sends, reports, and gives the exit code.
-pub(super) async fn run_job(mut ready: RunSession, output_mode: OutputMode) -> Result<u8, Error> {
+/// Revokes the users, writes the reports, and returns the exit code.
+pub(super) async fn run_job(mut ready: RunSession, output_mode: OutputOptions) -> Result<u8, Error> {
     let interrupts = signals::listen_and_exit_on_second()
         .map_err(|source| Error::Io { what: "can't listen for signals".to_owned(), source })?;
     let orders: Option<Vec<TargetNo>> =
         ready.remaining.as_ref().map(|work| work.iter().map(|work| work.order).collect());
     let apps = app_ids(&ready.tenant_clients);
     let reported_targets: Option<Vec<TargetNo>> = orders.as_ref().map(|orders| {
-        orders.iter().copied().chain(ready.newly_protected.iter().map(|settled| settled.target)).collect()
+        orders
+            .iter()
+            .copied()
+            .chain(ready.newly_protected_events.iter().map(|settled| settled.target))
+            .collect()
     });
     let results = RunResults::start(
         output_mode.output,
@@ -77,10 +81,13 @@ pub(super) async fn run_job(mut ready: RunSession, output_mode: OutputMode) -> R
         &apps,
     )?;
     let remaining = orders.as_ref().map_or(ready.targets.len(), Vec::len) as u32;
-    let signed_in =
-        SignedInAs { operator: Some(&ready.operator), apps, confirmed: std::mem::take(&mut ready.confirmed) };
-    write_began_line(&mut ready.journal, &ready.record, remaining, ready.remaining.is_some(), signed_in)?;
-    for settled in std::mem::take(&mut ready.newly_protected) {
+    let signed_in = ProcessIdentity {
+        operator: Some(&ready.operator),
+        apps,
+        confirmed: std::mem::take(&mut ready.confirmed),
+    };
+    write_process_start(&mut ready.journal, &ready.record, remaining, ready.remaining.is_some(), signed_in)?;
+    for settled in std::mem::take(&mut ready.newly_protected_events) {
         if let Some(results) = &results {
             results.send_settled(&settled);
         }
@@ -91,7 +98,7 @@ pub(super) async fn run_job(mut ready: RunSession, output_mode: OutputMode) -> R
     let place = ready.journal.location().cloned();
     let revoked = Arc::new(AtomicU64::new(0));
 
-    ready.settings.places =
+    ready.settings.max_in_flight =
         fd_limit::limit_jobs(ready.settings.jobs.max().saturating_mul(ready.tenant_clients.len()));
     let tenant_count = ready.tenant_clients.len();
     let targets: Arc<[Target]> = ready.targets.into();
@@ -128,7 +135,7 @@ pub(super) async fn run_job(mut ready: RunSession, output_mode: OutputMode) -> R
         let all = 0..tenant_count as TenantIndex;
         tenant.map_or(all, |tenant| tenant..tenant + 1).for_each(|tenant| dispatcher.hold(tenant, wait));
     }
-    ready.permitted_tenants.into_iter().for_each(|tenant| dispatcher.is_permitted(tenant));
+    ready.permitted_tenants.into_iter().for_each(|tenant| dispatcher.mark_permitted(tenant));
     let finished = dispatcher.run(interrupts).await;
     console.finish();
     let ending = RunEnd {
@@ -136,14 +143,14 @@ pub(super) async fn run_job(mut ready: RunSession, output_mode: OutputMode) -> R
         stop: finished.stop.as_ref(),
         revoked: revoked.load(Ordering::Relaxed),
         journal_location: place,
-        flags: &ready.flags,
+        flags: &ready.resume_flags,
     };
     let code = write_reports(&ready.folder, &ready.record, output_mode.output, ending);
     drop(ready.lock);
     code
 }
 
-/// An app that is lost in the middle of a run is told at once: somebody may mend it while the others go on.
+/// Warns at once if an app is lost in the middle of a run, because it can be fixed while the others continue.
 fn warn_dropped_app(event: &Event) {
     if let Event::Dropped { scope, why, .. } = event {
         let app = scope.app_id.as_deref().unwrap_or("one of the apps");
@@ -151,34 +158,37 @@ fn warn_dropped_app(event: &Event) {
             crate::text::sanitize::sanitize_truncated(app, 100),
             crate::text::sanitize::sanitize_truncated(&why.to_string(), 500),
         );
-        console::print_status(&format!("warning: app {app} sends nothing more, the others go on: {why}"));
+        console::print_status(&format!("warning: app {app} stopped, the others continue: {why}"));
     }
 }
 
-/// Who takes up a run.
+/// The identity of a process for its first line in the journal.
 #[derive(Default)]
-pub(super) struct SignedInAs<'a> {
+pub(super) struct ProcessIdentity<'a> {
     pub(super) operator: Option<&'a OperatorRecord>,
-    /// The ids of the apps that send.
+    /// The IDs of the apps that send.
     pub(super) apps: Vec<Arc<str>>,
-    /// What differs from what was approved, and who agreed to it.
+    /// The differences from what was approved, each with how it was confirmed.
     pub(super) confirmed: Vec<String>,
 }
 
-/// The apps that send, each once.
-fn app_ids(posts: &[TenantClients]) -> Vec<Arc<str>> {
-    let ids = posts.iter().flat_map(|clients| &clients.apps).filter_map(|app| app.operator.app_id.as_deref());
+/// The IDs of the apps that send, each once.
+fn app_ids(tenant_clients: &[TenantClients]) -> Vec<Arc<str>> {
+    let ids = tenant_clients
+        .iter()
+        .flat_map(|clients| &clients.apps)
+        .filter_map(|app| app.operator.app_id.as_deref());
     let mut seen = std::collections::HashSet::new();
     ids.filter(|id| seen.insert(*id)).map(Arc::from).collect()
 }
 
-/// The first line of this process in the journal.
-pub(super) fn write_began_line(
+/// Writes the first line of this process to the journal.
+pub(super) fn write_process_start(
     journal: &mut Journal,
     record: &RunRecord,
     remaining: u32,
     resumed: bool,
-    signed_in: SignedInAs<'_>,
+    signed_in: ProcessIdentity<'_>,
 ) -> Result<(), Error> {
     journal.append(&Event::Began(BeganEvent {
         at: crate::dispatch::now(),
@@ -201,10 +211,10 @@ pub(super) fn write_began_line(
 /// Opens the journal of a new run.
 pub(super) fn create_journal(folder: &RunFolder) -> Result<Journal, Error> {
     let file = folder.dir().create_file(JOURNAL).map_err(FolderError::io(&folder.journal_path()))?;
-    Ok(Journal::new(file, 0)?.watched_in(folder)?)
+    Ok(Journal::new(file, 0)?.with_location(folder)?)
 }
 
-/// Reads a run's journal back.
+/// Reads a run's journal.
 pub(super) fn read_journal_index(folder: &RunFolder, record: &RunRecord) -> Result<JournalIndex, Error> {
     check_counts(folder, record)?;
     let mut users = vec![0; record.plan.targets as usize];
@@ -220,10 +230,10 @@ pub(super) fn read_journal_index(folder: &RunFolder, record: &RunRecord) -> Resu
     Ok(journal_index)
 }
 
-/// No target's row is shorter than this, in bytes: its place, its line, its id and the commas between.
+/// Minimum length of a target's row in `plan.csv`, in bytes: its number, its line, its ID and the commas between them.
 const MIN_ROW_BYTES: u64 = 8;
 
-/// Refuses a number of users that the plan can't hold, before room is made for so many.
+/// Refuses a number of users that is too large for the size of `plan.csv`, before memory is allocated for it.
 pub(super) fn check_counts(folder: &RunFolder, record: &RunRecord) -> Result<(), Error> {
     let path = folder.plan_path();
     let bytes = folder.dir().read(PLAN_CSV).and_then(|file| file.metadata());
@@ -232,37 +242,38 @@ pub(super) fn check_counts(folder: &RunFolder, record: &RunRecord) -> Result<(),
     let targets = record.plan.targets;
     match u64::from(targets) > bytes.len() / MIN_ROW_BYTES {
         true => Err(Error::Usage(format!(
-            "run.json says that the plan holds {targets} users, and {} is too short for so many: one of them was changed",
+            "run.json says that the plan has {targets} users, but {} is too short for that: one of the two \
+             files was changed",
             path.display()
         ))),
         false => Ok(()),
     }
 }
 
-/// Writes `run.json` again where it is not what this process began with; gives what there is to say of that.
+/// Restores `run.json` if it was changed since this process began; returns a finding for the report in that case.
 fn restore_record(folder: &RunFolder, record: &RunRecord) -> Result<Vec<String>, Error> {
-    // A drill's numbers may come back in another spelling.
+    // A drill's numbers may be written in another way, so they are not compared.
     let plain = |record: &RunRecord| serde_json::to_value(RunRecord { drill: None, ..record.clone() }).ok();
     let now = super::resume::read_run_record(folder)?;
     if plain(&now) == plain(record) && now.drill.is_some() == record.drill.is_some() {
         return Ok(Vec::new());
     }
     super::run::write_record(folder, record)?;
-    Ok(vec!["run.json was changed while the run went on; it was written again as it was".to_owned()])
+    Ok(vec!["run.json was changed during the run; it was restored".to_owned()])
 }
 
-/// How a process came to its end.
+/// How a process ended.
 pub(super) struct RunEnd<'a> {
     pub(super) results: Option<RunResults>,
     pub(super) stop: Option<&'a StopReason>,
-    /// Users whom it signed out.
+    /// Number of users that this process revoked.
     pub(super) revoked: u64,
-    /// Where it wrote its journal.
+    /// Where this process wrote its journal.
     pub(super) journal_location: Option<JournalLocation>,
     pub(super) flags: &'a ResumeFlags,
 }
 
-/// Makes the reports and shows the summary; gives the exit code.
+/// Writes the reports and shows the summary; returns the exit code.
 pub(super) fn write_reports(
     folder: &RunFolder,
     record: &RunRecord,
@@ -273,35 +284,35 @@ pub(super) fn write_reports(
     let made = check_journal_is_ours(place.as_ref())
         .and_then(|()| read_journal_index(folder, record))
         .and_then(|mut journal_index| {
-            // A journal that can't be written can't hold why the run stopped.
+            // If the journal could not be written, the reason for the stop is not in it.
             journal_index.stopped = journal_index.stopped.or_else(|| stop.cloned());
             let found = restore_record(folder, record)?;
-            let summary = report::write_finding(folder, record, &journal_index, &found)?;
+            let summary = report::write_with_findings(folder, record, &journal_index, &found)?;
             Ok((journal_index, summary))
         });
-    if let Some(text) = folder.moved_notice() {
+    if let Some(text) = folder.moved_warning() {
         console::print_status(&text);
     }
     let (journal_index, summary) = match made {
         Ok(made) => made,
-        // The run's own end matters more than that its reports can't be made now.
+        // The outcome of the run matters more than the reports, so it is shown first.
         Err(error) => {
             let users = crate::text::humanize::users(revoked);
             match stop {
                 Some(stop) => {
                     console::print_status(&format!("error: {stop}"));
-                    console::print_status(&format!("The reports could not be made, either: {error}"));
+                    console::print_status(&format!("The reports could not be written either: {error}"));
                 }
-                None => console::print_status(&format!("error: the reports could not be made: {error}")),
+                None => console::print_status(&format!("error: the reports could not be written: {error}")),
             }
             let more = match stop {
                 Some(StopReason::Runtime { .. }) => {
-                    " There may be more, whose answers could not be recorded."
+                    " There may be more, because some answers could not be recorded."
                 }
                 _ => "",
             };
-            console::print_status(&format!("Signed out by this process all the same: {users}.{more}"));
-            console::print_status(&format!("Once that is mended: {}", flags.command(folder.path())));
+            console::print_status(&format!("This process has revoked {users}.{more}"));
+            console::print_status(&format!("After you fix this, run: {}", flags.command(folder.path())));
             return Ok(stop.map_or(1, StopReason::exit_code));
         }
     };
@@ -314,12 +325,12 @@ pub(super) fn write_reports(
     if let Err(error) = &shown {
         console::print_status(&format!("error: {error}"));
     }
-    // What the run came to says more than what could not be shown, unless it came to an ordinary end.
+    // A failure to print changes only the exit code of a run that ended normally.
     let all_shown = rows_out && shown.is_ok();
     Ok(if matches!(code, 0 | 3) && !all_shown { 1 } else { code })
 }
 
-/// The journal that this process wrote, and no other, says what it did.
+/// Refuses to report from a journal that is not the one that this process wrote.
 fn check_journal_is_ours(journal_location: Option<&JournalLocation>) -> Result<(), Error> {
     match journal_location.filter(|place| place.is_lost()) {
         Some(place) => Err(JournalError::Lost { path: place.path().to_owned() }.into()),
@@ -327,7 +338,7 @@ fn check_journal_is_ours(journal_location: Option<&JournalLocation>) -> Result<(
     }
 }
 
-/// Says that the run's files were changed, where the summary is not shown as text.
+/// Warns that the run's files were changed. The summary has the same warnings, but is not always shown as text.
 pub(super) fn warn_altered(summary: &Summary) {
     for finding in &summary.altered {
         console::print_status(&format!(
@@ -337,7 +348,7 @@ pub(super) fn warn_altered(summary: &Summary) {
     }
 }
 
-/// The summary to standard output, or to standard error where standard output has the results.
+/// Prints the summary of a run to standard output, or to standard error if standard output has the results.
 pub(super) fn print_run_summary(
     summary: &Summary,
     folder: &RunFolder,
@@ -348,7 +359,7 @@ pub(super) fn print_run_summary(
     print_summary(summary, folder.path(), &next_commands(summary, folder, record, flags), output)
 }
 
-/// The same of a summary in any folder, with what to type next.
+/// Prints a summary in any folder, with the commands to run next.
 pub(super) fn print_summary(
     summary: &Summary,
     folder: &Path,
@@ -366,7 +377,7 @@ pub(super) fn print_summary(
         OutputFormat::Text => console::print_stdout(&text()).map_err(fail),
         OutputFormat::Json => {
             let json = serde_json::to_string_pretty(summary).map_err(|error| fail(error.into()))?;
-            console::print_stdout(&format!("{}\n", crate::text::sanitize::json(&json))).map_err(fail)
+            console::print_stdout(&format!("{}\n", crate::text::sanitize::sanitize_json(&json))).map_err(fail)
         }
         OutputFormat::Jsonl | OutputFormat::Csv => {
             console::print_status(text().trim_end());
@@ -376,7 +387,7 @@ pub(super) fn print_summary(
     }
 }
 
-/// What to type next, where something is left to do.
+/// The commands to run next, if something is left to do.
 fn next_commands(
     summary: &Summary,
     folder: &RunFolder,
@@ -387,7 +398,7 @@ fn next_commands(
     if summary.complete {
         return next;
     }
-    // Going on can't mend a row that names nobody, nor do anything for a user of another tenant.
+    // `resume` can't fix a row without a valid user ID, and it has no effect on a user of another tenant.
     let not_resumable = summary.count(Outcome::Invalid) + summary.count(Outcome::AcceptedNoEffect);
     if summary.not_done > not_resumable {
         let raised = match &summary.stopped {

@@ -1,24 +1,24 @@
-//! As many connections as the system lets a process open: a job without one fails for no fault of its user's.
+//! Limits the number of jobs to the connections that the system allows, because a job without a connection fails.
 
-/// Files that are open beside the connections: journal, plan, lock, standard streams, the runtime's own.
+/// Files that are open in addition to the connections: journal, plan, lock, standard streams, and the runtime's own.
 #[cfg(unix)]
 const RESERVED_FILES: u64 = 24;
 
-/// How many of `jobs` can have a connection. Where not all can, that is logged.
+/// The number of `jobs` that can have a connection. If it is lower than `jobs`, a warning is logged.
 pub(super) fn limit_jobs(jobs: usize) -> usize {
     let (fitting, allowed) = jobs_within_limit(jobs);
     if fitting < jobs {
         tracing::warn!(
             jobs,
             fitting,
-            "fewer jobs than wanted: the system allows {allowed} open files (ulimit -n)"
+            "fewer jobs than requested: the system allows {allowed} open files (ulimit -n)"
         );
     }
     fitting
 }
 
-/// How many of `jobs` can have a connection, and how many files may be open; the process's soft limit is raised first
-/// where that is allowed.
+/// The number of `jobs` that can have a connection, and the number of files that may be open. The process's soft limit
+/// is raised first, if that is allowed.
 #[cfg(unix)]
 pub(super) fn jobs_within_limit(jobs: usize) -> (usize, u64) {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -34,7 +34,7 @@ pub(super) fn jobs_within_limit(jobs: usize) -> (usize, u64) {
     (fitting, allowed)
 }
 
-/// Windows knows no such limit for sockets.
+/// Windows does not have such a limit for sockets.
 #[cfg(not(unix))]
 pub(super) fn jobs_within_limit(jobs: usize) -> (usize, u64) {
     (jobs, u64::MAX)

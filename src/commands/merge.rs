@@ -1,9 +1,9 @@
-//! `report --merge`: the run folders of several shards as one report.
+//! `report --merge`: makes one report of the run folders of several shards.
 
 use std::path::{Path, PathBuf};
 
 use super::execute::{print_summary, read_journal_index};
-use super::report::stream_rows;
+use super::report::print_rows;
 use super::resume::read_run_record;
 use crate::console::{self, OutputFormat};
 use crate::error::Error;
@@ -13,17 +13,17 @@ use crate::report::merge::{self, ShardRun, ShardSet};
 use crate::report::{self, Summary};
 use crate::shell;
 
-/// The exit code where rows of the input are in no folder.
+/// The exit code if rows of the input are not in any folder.
 const EXIT_ROWS_MISSING: u8 = 3;
 
 pub(super) fn merge(out: &Path, folders: &[PathBuf], output: OutputFormat) -> Result<u8, Error> {
     let target = merge::MergeOutput::check(out)?;
-    // All is asked of the folders that costs little, before files are hashed and journals read.
+    // Cheap checks come first, before files are hashed and journals are read.
     let opened = folders.iter().map(|path| open(path, folders)).collect::<Result<Vec<_>, _>>()?;
     ShardSet::check(opened.iter().map(|(folder, _, record)| (folder, record)))?;
     let set = ShardSet::new(opened.into_iter().map(shard_run).collect::<Result<_, _>>()?)?;
     let summary = merge::write(&set, target)?;
-    stream_rows(output, set.columns(), |visit| merge::for_each_row(&set, visit))?;
+    print_rows(output, set.columns(), |visit| merge::for_each_row(&set, visit))?;
     print_summary(&summary, out, &next_commands(&summary, out), output)?;
     let missing = summary.merged.as_ref().and_then(|merged| merged.missing_sentence());
     if let Some(sentence) = &missing {
@@ -34,7 +34,7 @@ pub(super) fn merge(out: &Path, folders: &[PathBuf], output: OutputFormat) -> Re
 
 fn open(path: &Path, all: &[PathBuf]) -> Result<(RunFolder, RunLock, RunRecord), Error> {
     let folder = RunFolder::open(path)?;
-    // Two locks on one folder would wait for each other.
+    // A second lock on the same folder would fail with a misleading message.
     let same = |other: &&PathBuf| match (other.canonicalize(), path.canonicalize()) {
         (Ok(other), Ok(path)) => other == path,
         _ => *other == path,
@@ -52,19 +52,19 @@ fn shard_run((folder, lock, record): (RunFolder, RunLock, RunRecord)) -> Result<
     let manifest_sha256 = report::check_manifest(folder.dir(), &record.id)?;
     let journal_index = read_journal_index(&folder, &record)?;
     let altered =
-        report::ReportIntegrity::check(&folder, &record).with_journal(&record, &journal_index).findings;
+        report::RunIntegrity::check(&folder, &record).with_journal(&record, &journal_index).findings;
     Ok(ShardRun { folder, lock, record, journal: journal_index, manifest_sha256, altered })
 }
 
-/// What to type next, where something is left to do.
+/// The commands to run next, if something is left to do.
 fn next_commands(summary: &Summary, out: &Path) -> Vec<String> {
     let Some(merged) = &summary.merged else { return Vec::new() };
     let mut files: Vec<String> =
         summary.inputs.iter().map(|input| shell::path(Path::new(&input.name))).collect();
-    // Of a workbook, each sheet that was read is an input.
+    // Each sheet of a workbook is an input of its own.
     files.dedup();
     let run = |shard: &Shard| format!("entra-revoke run {} --shard {shard}", files.join(" "));
-    // A drill's simulator is gone, and so is whom it knew.
+    // A drill's simulator and its users are gone.
     if summary.drill {
         return Vec::new();
     }

@@ -1,4 +1,4 @@
-//! A file a verb; each wires the rooms together and holds no logic of its own.
+//! The subcommands, one file for each. They connect the other modules and have little logic of their own.
 
 mod apply;
 mod approvals;
@@ -14,7 +14,6 @@ mod merge;
 mod plan;
 mod preflight;
 mod profiles;
-mod protection;
 mod report;
 mod result_stream;
 mod resume;
@@ -39,10 +38,10 @@ use crate::console::{self, Progress, log};
 use crate::error::Error;
 use crate::files;
 
-/// Carries out a command line and gives the process's exit code.
+/// Executes a command line and returns the process's exit code.
 pub fn run_command(cli: Cli) -> ExitCode {
     if cli.insecure_files {
-        files::trust_all();
+        files::disable_trust_checks();
     }
     let done = match cli.command {
         Command::Run(args) => block_on(run::run(*args)),
@@ -64,11 +63,11 @@ pub fn run_command(cli: Cli) -> ExitCode {
     }
 }
 
-/// How long what is left over may take to end: long enough to drop a task, and with it a program that it runs.
+/// How long remaining tasks may take to end: long enough to drop a task, and with it a program that it runs.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_millis(500);
 
-/// Works, and at the end does not wait for a thread that hangs, such as one that reads from a mount that is gone, or a
-/// question to DNS that nobody answers. The work itself has written all that must be written.
+/// Runs the future. At the end it does not wait for a thread that hangs, for example in a read from a mount that is
+/// gone or in a DNS query without an answer. `work` has already written everything that must be written.
 fn block_on(work: impl Future<Output = Result<u8, Error>>) -> Result<u8, Error> {
     let runtime = runtime()?;
     let done = runtime.block_on(async {

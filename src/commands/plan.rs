@@ -1,4 +1,4 @@
-//! `plan`: the plan of a run in a file, for somebody to look at and approve. Nothing is sent.
+//! `plan`: writes the plan of a run to a file, to review and approve it. Nothing is revoked.
 
 use std::path::Path;
 
@@ -9,14 +9,14 @@ use super::connect::SignedInApp;
 use super::run::{self, PreparedRun};
 use super::tenants::{RequestedTenants, TenantSessions};
 use super::{init_logging, profiles, stdin};
-use crate::cli::{EvidenceArgs, PlanArgs, SendingArgs, WorkArgs};
+use crate::cli::{CommonRunArgs, EvidenceArgs, PlanArgs, SendingArgs};
 use crate::console::question::{ConfirmationSummary, summary_lines};
 use crate::console::{self, OutputFormat};
 use crate::directory::Selector;
 use crate::error::Error;
 use crate::plan::{Draft, ExtraConfirmation, PlanSummary};
 use crate::plan_file::{self, PlanCaps, PlanFile, PlanFileHead, PlanFileTenant};
-use crate::settings::profiled;
+use crate::settings::chosen_profile;
 use crate::settings::{
     AppSettings, CredentialSettings, NetworkSettings, SendingSettings, SignInSettings, plan_options,
 };
@@ -28,8 +28,8 @@ use crate::text::wrap;
 pub(super) async fn plan(args: PlanArgs) -> Result<u8, Error> {
     init_logging(&args.output.log)?;
     let PlanArgs { files, plan_file: path, overwrite, profile, mut sign_in, mut network, .. } = args;
-    let mut work = WorkArgs {
-        choosing: args.choosing,
+    let mut work = CommonRunArgs {
+        selection: args.choosing,
         input: args.input,
         order: args.order,
         safety: args.safety,
@@ -39,12 +39,12 @@ pub(super) async fn plan(args: PlanArgs) -> Result<u8, Error> {
         output: args.output,
     };
     work.input.tenant_is_named = sign_in.tenant.is_some();
-    let profile = profiled::choose(&profile)?;
+    let profile = chosen_profile::choose(&profile)?;
     if let Some(profile) = &profile {
         profiles::apply_profile(profile, &mut sign_in, &mut network, work.output.output)?;
-        profile.work(&mut work);
+        profile.fill_work(&mut work);
     }
-    let network = NetworkSettings::new(&sign_in, &network)?.waiting(work.sending.max_wait);
+    let network = NetworkSettings::new(&sign_in, &network)?.with_max_wait(work.sending.max_wait);
     let sign_in = SignInSettings::new(&sign_in);
     stdin::check_single_use(&files, &sign_in.sources)?;
     plan_file::check_writable(&path, overwrite)?;
@@ -67,17 +67,18 @@ pub(super) async fn plan(args: PlanArgs) -> Result<u8, Error> {
     )
     .await?;
     let draft = run::build_plan(input, &options, &sessions.plan_tenants(&work), &work).await?;
-    if draft.names_me() {
+    if draft.includes_me() {
         return Err(Error::Usage(
-            "the plan names `me`, which is whoever applies it: name the user by object id or user principal name"
+            "`me` can't be used in a plan, because it would mean the person who runs `apply`: use an object ID \
+             or a user principal name"
                 .to_owned(),
         ));
     }
     let limits = ConfirmationLimits::new(&work.safety.caps, options.selectors.contains(&Selector::AllUsers));
-    limits.check_count(draft.targets())?;
+    limits.check_count(draft.target_count())?;
     let sending = SendingSettings::new(&work.sending);
     let mut prepared = PreparedRun::new(draft, sending, network, credentials, profile);
-    let signed_in_app = sessions.first().ok_or_else(|| Error::Usage("nobody signed in".to_owned()))?;
+    let signed_in_app = sessions.first().ok_or_else(|| Error::Usage("no sign-in".to_owned()))?;
     let tenant =
         confirm::plan_file_tenant(&mut prepared.draft, &sessions.sign_in_settings().tenant, signed_in_app)
             .await;
@@ -89,12 +90,12 @@ pub(super) async fn plan(args: PlanArgs) -> Result<u8, Error> {
     print_plan(&head, &path, &sha256, &text, work.output.output)
 }
 
-/// All that the file says beside its rows.
+/// Everything in the plan file except its rows.
 fn plan_file_head(
     prepared: &PreparedRun,
     signed_in_app: &SignedInApp,
     tenant: PlanFileTenant,
-    work: &WorkArgs,
+    work: &CommonRunArgs,
     limits: &ConfirmationLimits,
 ) -> PlanFileHead {
     let (kind, format) = PlanFileHead::kind_and_format();
@@ -115,8 +116,8 @@ fn plan_file_head(
         protect: work.safety.protect.clone(),
         unprotect: work.safety.unprotect.clone(),
         include_self: work.safety.include_self,
-        allow_empty: work.choosing.allow_empty,
-        eligible: work.choosing.eligible,
+        allow_empty: work.selection.allow_empty,
+        eligible: work.selection.eligible,
         all_users: limits.all_users,
         caps: PlanCaps {
             max_users: work.sending.max_users,
@@ -132,10 +133,10 @@ fn plan_file_head(
     }
 }
 
-/// How wide the text is, in columns: it is read on a terminal, and pasted into a ticket.
+/// Width of the text, in columns: it is read on a terminal, and pasted into tickets.
 const TEXT_WIDTH: usize = 80;
 
-/// The plan for people: the question's lines, who is protected and why, and what sending it will ask for.
+/// The plan for people: the question's lines, the protected users with the reasons, and what `apply` will ask.
 fn preview_text(about: &ConfirmationSummary<'_>, limits: &ConfirmationLimits) -> String {
     let columns = Some(TEXT_WIDTH);
     let mut text = summary_lines(about, columns);
@@ -144,13 +145,13 @@ fn preview_text(about: &ConfirmationSummary<'_>, limits: &ConfirmationLimits) ->
         ExtraConfirmation::assess(about.plan, about.users, limits.all_users, limits.max_share);
     for extra_confirmation in extra_confirmations.unwrap_or_default() {
         let sentence =
-            format!("Careful: {}. `apply` asks for that by itself.", extra_confirmation.describe());
+            format!("Careful: {}. `apply` asks about this separately.", extra_confirmation.describe());
         text.push_str(&format!("\n{}\n", wrap::hanging_indent(&sentence, 0, columns)));
     }
     text
 }
 
-/// How many protected people are told.
+/// Maximum number of protected users that are listed.
 const MAX_PROTECTED_SHOWN: usize = 20;
 
 fn protected_lines(facts: &PlanSummary) -> String {
@@ -180,7 +181,8 @@ fn print_plan(
     let shown = sanitize::sanitize_line(&path.display().to_string()).into_owned();
     let word = shell::path(path);
     let next = format!(
-        "Plan     {shown}\nSHA-256  {sha256}\n\nNothing was sent. To send it within 24 hours:\n  entra-revoke apply {word} --expect-sha256 \\\n  \
+        "Plan     {shown}\nSHA-256  {sha256}\n\nNothing was revoked. Apply the plan within 24 hours:\n  \
+         entra-revoke apply {word} --expect-sha256 \\\n  \
          {sha256}"
     );
     match output {
@@ -189,7 +191,8 @@ fn print_plan(
             let mut json = serde_json::to_value(head).map_err(|error| fail(error.into()))?;
             json["path"] = path.display().to_string().into();
             json["sha256"] = sha256.into();
-            console::print_stdout(&format!("{}\n", sanitize::json(&format!("{json:#}")))).map_err(fail)?;
+            console::print_stdout(&format!("{}\n", sanitize::sanitize_json(&format!("{json:#}"))))
+                .map_err(fail)?;
         }
         OutputFormat::Jsonl | OutputFormat::Csv => {
             print_rows(path, output)?;
@@ -200,7 +203,7 @@ fn print_plan(
     Ok(0)
 }
 
-/// The rows as the file holds them: it is read back.
+/// Prints the rows of the plan file, which is read back.
 fn print_rows(path: &Path, output: OutputFormat) -> Result<(), Error> {
     let mut file = PlanFile::open(path)?;
     let planned = file.metadata();

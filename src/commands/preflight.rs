@@ -1,5 +1,5 @@
-//! What the operator should know before anything is sent: that the token ends too early, that the run ends their own
-//! sign-in, or that the disk has little room.
+//! Warnings before the first request: the token expires too early, the run ends your own sign-in, or the disk is almost
+//! full.
 
 use std::path::Path;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use crate::settings::SendingSettings;
 use crate::text::humanize;
 use crate::user_id::UserId;
 
-/// The ids of whoever signed in; none for an app.
+/// The IDs of the signed-in user; empty for an app.
 pub(super) fn operator_ids(claims: &TokenClaims) -> Vec<UserId> {
     if claims.is_app_only() == Some(true) {
         return Vec::new();
@@ -23,7 +23,7 @@ pub(super) fn operator_ids(claims: &TokenClaims) -> Vec<UserId> {
     named.chain([UserId::Me]).collect()
 }
 
-/// Says what `doctor` would not find well of the disk and of the pace.
+/// Prints `doctor`'s warnings about the disk and the rate.
 pub(super) fn warn_disk_and_rate(output_dir: &Path, sending: &SendingSettings) {
     for found in [machine::disk(output_dir), rate::check(sending, 1)] {
         if matches!(found.status, CheckStatus::Warning | CheckStatus::Failed) {
@@ -33,17 +33,18 @@ pub(super) fn warn_disk_and_rate(output_dir: &Path, sending: &SendingSettings) {
     }
 }
 
-/// Says that the run ends the operator's own sign-in.
+/// Warns that the run ends the operator's own sign-in.
 pub(super) fn warn_self_revocation(names_operator: bool, comes_last: bool) {
     if names_operator {
         let order = if comes_last { ", and come last" } else { "" };
         console::print_status(&format!(
-            "warning: you are among the users{order}, as you asked: that ends your own sign-in, this program's too"
+            "warning: you are among the users{order}, as requested (--include-self): your own sessions end, \
+             and so does this program's sign-in"
         ));
     }
 }
 
-/// Says that a ready token ends before a run of this length does.
+/// Warns that a given access token expires before a run of this length ends.
 pub(super) fn warn_token_expiry(signed_in_app: &SignedInApp, takes: TimeLeft) {
     let (Some(ends), Some(takes)) = (signed_in_app.token_expires_at, takes.span()) else { return };
     if let Some(text) = expiry_warning(ends, Timestamp::now(), takes, signed_in_app.rereads_token_file) {
@@ -57,13 +58,13 @@ fn expiry_warning(ends: Timestamp, now: Timestamp, takes: Duration, rereads: boo
         return None;
     }
     let what = if rereads {
-        "unless its file holds a new one by then, the run stops cleanly"
+        "unless its file has a new one by then, the run stops cleanly"
     } else {
         "the run then stops cleanly"
     };
     Some(format!(
-        "warning: the access token ends at {} UTC, in {}, and the run takes about {}: {what}, and `resume` goes on with a \
-         new token",
+        "warning: the access token expires at {} UTC, in {}, but the run takes about {}: {what}, and `resume` \
+         continues with a new token",
         ends.strftime("%H:%M:%S"),
         humanize::span(left),
         humanize::span(takes),
@@ -80,7 +81,7 @@ mod tests {
         let (now, takes) = (at(1_800_000_000), Duration::from_secs(600));
         assert_eq!(expiry_warning(at(1_800_000_601), now, takes, false), None);
         let text = expiry_warning(at(1_800_000_300), now, takes, false).unwrap();
-        assert!(text.contains("ends at 08:05:00 UTC, in 5m00s, and the run takes about 10m00s"), "{text}");
+        assert!(text.contains("expires at 08:05:00 UTC, in 5m00s, but the run takes about 10m00s"), "{text}");
         assert!(expiry_warning(at(1_800_000_300), now, takes, true).unwrap().contains("unless its file"));
         assert!(expiry_warning(at(1_799_999_999), now, takes, false).unwrap().contains("in 0s"));
     }

@@ -1,4 +1,5 @@
-//! `profiles`: what the config file holds, and whether it can be used here. And what every verb says of its profile.
+//! `profiles`: lists the profiles of the config file, and checks that they work on this machine. Also applies a profile
+//! for the other subcommands.
 
 use std::path::{Path, PathBuf};
 
@@ -6,10 +7,10 @@ use crate::cli::{ListFormat, NetworkArgs, ProfileArgs, ProfilesArgs, ProfilesCom
 use crate::console;
 use crate::console::OutputFormat;
 use crate::error::Error;
-use crate::identity::{AdditionalApp, Cloud, additional_app_variables, process_variables};
+use crate::identity::{AdditionalApp, Cloud, additional_app_variables, process_variable};
 use crate::profile::{self, ConfigFile, Profile};
 use crate::settings::apps;
-use crate::settings::profiled::{self, ChosenProfile};
+use crate::settings::chosen_profile::{self, ChosenProfile};
 use crate::settings::{NetworkSettings, SignInSettings};
 use crate::text::humanize;
 use crate::text::sanitize;
@@ -21,14 +22,14 @@ pub(super) fn profiles(args: ProfilesArgs) -> Result<u8, Error> {
     }
 }
 
-/// Takes from the profile what the flags leave open of signing in, and says where that leads.
+/// Fills in the profile's sign-in and network settings for flags that are not given, and prints the destination.
 pub(super) fn apply_profile(
     profile: &ChosenProfile,
     sign_in: &mut SignInArgs,
     network: &mut NetworkArgs,
     output: OutputFormat,
 ) -> Result<(), Error> {
-    let overruled = profile.sign_in(sign_in, &process_variables)?;
+    let overruled = profile.sign_in(sign_in, &process_variable)?;
     profile.network(network);
     let tenant = SignInSettings::new(sign_in).tenant.map(|tenant| format!("tenant {tenant}"));
     let cloud = sign_in.cloud.map(|cloud| format!("cloud {cloud}"));
@@ -38,19 +39,19 @@ pub(super) fn apply_profile(
     Ok(())
 }
 
-/// Says which profile is used, and for what.
+/// Prints which profile is used, and for what.
 pub(super) fn print_profile(profile: &ChosenProfile, what_for: &str, output: OutputFormat) {
     if output != OutputFormat::None {
         let separator = if what_for.is_empty() { "" } else { ": " };
-        console::print_status(&format!("{}{separator}{what_for}", profile.sentence()));
+        console::print_status(&format!("{}{separator}{what_for}", profile.description()));
     }
-    if let Some(why) = profile.exposed() {
+    if let Some(why) = profile.exposure_reason() {
         console::print_status(&format!("warning: {why}"));
     }
 }
 
 fn read(config: Option<PathBuf>) -> Result<ConfigFile, Error> {
-    Ok(profiled::examined(&ProfileArgs { config, profile: None })?)
+    Ok(chosen_profile::config_for_display(&ProfileArgs { config, profile: None })?)
 }
 
 fn print(text: &str) -> Result<(), Error> {
@@ -61,7 +62,7 @@ fn print(text: &str) -> Result<(), Error> {
 fn list(config: &ConfigFile, format: ListFormat) -> Result<u8, Error> {
     match format {
         ListFormat::Text => print(&table(config))?,
-        ListFormat::Json => print(&format!("{}\n", sanitize::json(&format!("{:#}", json(config)))))?,
+        ListFormat::Json => print(&format!("{}\n", sanitize::sanitize_json(&format!("{:#}", json(config)))))?,
     }
     Ok(0)
 }
@@ -120,7 +121,7 @@ fn row(config: &ConfigFile, profile: &Profile) -> [String; 6] {
     ]
 }
 
-/// A line for each profile that is good, and for each problem of one that is not.
+/// Prints one line for each good profile, and one for each problem of the others.
 fn check(config: &ConfigFile, names: &[String]) -> Result<u8, Error> {
     let profiles: Vec<&Profile> = match names {
         [] => config.profiles.iter().collect(),
@@ -134,7 +135,7 @@ fn check(config: &ConfigFile, names: &[String]) -> Result<u8, Error> {
     };
     let mut general: Vec<String> = profile::exposed(&config.path).into_iter().collect();
     if profiles.is_empty() {
-        general.push("it has no profile; one begins with [profile.NAME]".to_owned());
+        general.push("it has no profiles; a profile begins with [profile.NAME]".to_owned());
     }
     let mut text = report(&sanitize::sanitize_line(&config.path.display().to_string()), general);
     for profile in profiles {
@@ -149,7 +150,7 @@ fn check(config: &ConfigFile, names: &[String]) -> Result<u8, Error> {
                 "{}: {} list {}\n",
                 profile.name,
                 list.list,
-                humanize::list(&list, false)
+                humanize::protect_list(&list, false)
             ));
         }
     }
@@ -159,18 +160,18 @@ fn check(config: &ConfigFile, names: &[String]) -> Result<u8, Error> {
 
 fn problems(profile: &Profile, config: &ConfigFile) -> Vec<String> {
     let mut problems = profile::problems(profile, config.path.parent().unwrap_or(Path::new("")));
-    // The sign-in reads the same files: what is wrong with them is told once.
+    // The sign-in reads the same files, so their problems would be reported twice.
     if problems.is_empty() {
         problems.extend(sign_in_problem(profile, config));
     }
     problems
 }
 
-/// What keeps `--profile NAME` from signing in here, as far as that is known without asking anybody.
+/// The reason why `--profile NAME` can't sign in here, as far as it is known without a request.
 fn sign_in_problem(profile: &Profile, config: &ConfigFile) -> Option<String> {
     let (mut sign_in, mut network) = (SignInArgs::default(), NetworkArgs::default());
     let chosen = ChosenProfile::from_profile(profile, config);
-    if let Err(error) = chosen.sign_in(&mut sign_in, &process_variables) {
+    if let Err(error) = chosen.sign_in(&mut sign_in, &process_variable) {
         return Some(error.to_string());
     }
     chosen.network(&mut network);
@@ -179,7 +180,7 @@ fn sign_in_problem(profile: &Profile, config: &ConfigFile) -> Option<String> {
         Err(error) => return Some(error.to_string()),
     };
     let sign_in = SignInSettings::new(&sign_in);
-    // What comes through standard input is not there yet.
+    // A secret on standard input is not available yet.
     if sign_in.sources.reads_stdin() {
         return None;
     }
@@ -187,17 +188,20 @@ fn sign_in_problem(profile: &Profile, config: &ConfigFile) -> Option<String> {
         return Some(error.to_string());
     }
     let further = |app: &AdditionalApp| {
-        let candidates = sign_in.further(app).offer(&network).build_chain(&additional_app_variables);
+        let candidates = sign_in
+            .for_additional_app(app)
+            .credential_config(&network)
+            .build_chain(&additional_app_variables);
         candidates.err().map(|error| format!("{}: {error}", app.name))
     };
     if let Some(problem) = profile.apps.iter().find_map(further) {
         return Some(problem);
     }
-    match sign_in.offer(&network).build_chain(&process_variables) {
+    match sign_in.credential_config(&network).build_chain(&process_variable) {
         Err(error) => Some(error.to_string()),
         Ok(candidates) => candidates.all_skipped().map(|ways| {
             let ways: Vec<String> = ways.iter().map(|way| format!("{}: {}", way.auth, way.reason)).collect();
-            format!("no way to sign in is set up here; {}", ways.join("; "))
+            format!("no sign-in method is set up on this machine; {}", ways.join("; "))
         }),
     }
 }

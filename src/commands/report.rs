@@ -1,4 +1,4 @@
-//! `report`: a run's reports once more, from its journal.
+//! `report`: makes a run's reports again from its journal.
 
 use super::execute::{print_run_summary, read_journal_index, warn_altered};
 use super::resume::read_run_record;
@@ -19,7 +19,7 @@ pub(super) fn report(args: &ReportArgs) -> Result<u8, Error> {
         (None, [folder]) => RunFolder::open(folder)?,
         (None, _) => {
             return Err(Error::Usage(
-                "name one run folder; --merge OUT joins the folders of several shards".to_owned(),
+                "name one run folder; --merge OUT merges the folders of several shards".to_owned(),
             ));
         }
     };
@@ -27,7 +27,7 @@ pub(super) fn report(args: &ReportArgs) -> Result<u8, Error> {
     let record = read_run_record(&folder)?;
     let journal_index = read_journal_index(&folder, &record)?;
     let summary = report::write(&folder, &record, &journal_index)?;
-    stream_rows(args.output, &record.columns, |visit| {
+    print_rows(args.output, &record.columns, |visit| {
         report::for_each_row(&folder, &record, &journal_index, visit)
     })?;
     if args.output != OutputFormat::Text {
@@ -37,11 +37,11 @@ pub(super) fn report(args: &ReportArgs) -> Result<u8, Error> {
     Ok(0)
 }
 
-/// Whoever takes rows in.
+/// A callback that gets each row.
 pub(super) type ReportRowVisitor<'a> = &'a mut dyn FnMut(&ReportRow<'_>) -> Result<(), Error>;
 
-/// Puts all rows out, where that is wanted.
-pub(super) fn stream_rows(
+/// Prints all rows, if the output format asks for them.
+pub(super) fn print_rows(
     output: OutputFormat,
     columns: &[String],
     for_each: impl FnOnce(ReportRowVisitor<'_>) -> Result<(), Error>,

@@ -1,7 +1,7 @@
-//! `-o jsonl` and `-o csv`: each row on standard output as it settles.
+//! `-o jsonl` and `-o csv`: writes each row to standard output as soon as its target is settled.
 //!
-//! A thread of its own writes them, behind a queue that takes whatever comes: a reader that pauses holds up neither
-//! the sending nor the reports. The queue holds a settled target once at most, so the plan bounds it.
+//! A separate thread writes the rows, behind an unbounded queue, so that a slow reader delays neither the sending nor
+//! the reports. Each target is in the queue at most once, so the plan bounds its length.
 
 use std::io;
 use std::sync::Arc;
@@ -18,27 +18,27 @@ use crate::journal::{JournalIndex, RunFolder, RunRecord};
 use crate::plan::{PlanReader, PlanRow};
 use crate::report::{ReportRow, RowStream, StreamFormat, TenantNotes};
 
-/// How long the end waits for the reader before it says so.
+/// How long the end of the run waits for the reader before it prints a message.
 const READER_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// The rows that standard output gets. Dropping it waits until those that are there already are out.
+/// The rows for standard output. Dropping it waits until the rows in the queue are written.
 pub(super) struct RunResults {
-    /// None once nothing more comes.
+    /// `None` after the last row.
     queue: Option<Sender<ResultItem>>,
-    /// Tells at the end whether all rows are out.
+    /// Gets one message at the end: whether all rows were written.
     all_written: Receiver<bool>,
 }
 
-/// What goes to the thread.
+/// An item of the queue.
 enum ResultItem {
     Settled(Box<SettledEvent>),
-    /// It is over: what never settled goes out, as this ledger has it.
-    Rest(Box<JournalIndex>),
+    /// The run is over: the rows of targets that were not settled are written, as the journal has them.
+    Finished(Box<JournalIndex>),
 }
 
 impl RunResults {
-    /// Starts the stream if the output wants one. Rows that are never sent go out at once, unless the run was
-    /// `resumed` and they went out before; so do the rows of targets that are not in `work` then.
+    /// Starts the stream, if the output format asks for one. In a new run, the rows that are left out are written
+    /// first. In a resumed run, only the rows of the targets in `work` are written.
     pub(super) fn start(
         output: OutputFormat,
         folder: &RunFolder,
@@ -59,7 +59,7 @@ impl RunResults {
             let written = rows.write_all(&left_out, items);
             if let Err(error) = &written {
                 console::print_status(&format!(
-                    "error: {error}; nothing stops for that, and the reports will hold all rows"
+                    "error: {error}. The run continues; the report files will be complete"
                 ));
             }
             let _ = done.send(written.is_ok());
@@ -71,21 +71,21 @@ impl RunResults {
         Ok(Some(RunResults { queue: Some(queue), all_written: ended }))
     }
 
-    /// Puts a settled target's row out. It does not wait.
+    /// Queues the row of a settled target. It does not wait.
     pub(super) fn send_settled(&self, settled: &SettledEvent) {
         self.send(ResultItem::Settled(Box::new(settled.clone())));
     }
 
-    /// Puts out the rows of all targets that never settled, and waits for the reader. Says whether all rows are out;
-    /// why they are not was told.
+    /// Writes the rows of all targets that were not settled, and waits for the reader. Returns whether all rows were
+    /// written; if not, the error was printed already.
     pub(super) fn finish(mut self, journal_index: JournalIndex) -> bool {
-        self.send(ResultItem::Rest(Box::new(journal_index)));
+        self.send(ResultItem::Finished(Box::new(journal_index)));
         self.wait()
     }
 
     fn send(&self, item: ResultItem) {
         if let Some(queue) = &self.queue {
-            // A thread that has ended has told why.
+            // If the thread has ended, it has printed its error.
             let _ = queue.send(item);
         }
     }
@@ -96,7 +96,7 @@ impl RunResults {
             Ok(all_out) => all_out,
             Err(RecvTimeoutError::Disconnected) => false,
             Err(RecvTimeoutError::Timeout) => {
-                console::print_status("the run is over; waiting for whoever reads standard output");
+                console::print_status("the run has ended; waiting for the reader of standard output");
                 self.all_written.recv().unwrap_or(false)
             }
         }
@@ -111,19 +111,20 @@ impl Drop for RunResults {
     }
 }
 
-/// What the thread holds.
+/// The state of the thread.
 struct ResultRows {
     stream: RowStream<console::StdoutWriter>,
     plan: PlanReader,
-    /// For each target, where its row stands in the plan; taken once the row is out.
+    /// The offset of each target's row in the plan; `None` after the row was written.
     offsets: Vec<Option<u64>>,
     record: RunRecord,
-    /// The app that sends, where there is one only.
+    /// The app that sends, if there is only one.
     only_app: Option<Arc<str>>,
 }
 
 impl ResultRows {
-    /// Finds each row's place in the plan; gives those that go out first, too.
+    /// Finds the offset of each row in the plan. Also returns the offsets of the rows that are left out, which are
+    /// written first.
     fn open(
         format: StreamFormat,
         folder: &RunFolder,
@@ -160,14 +161,14 @@ impl ResultRows {
         Ok((ResultRows { stream, plan, offsets, record: record.clone(), only_app }, left_out))
     }
 
-    /// Writes all that comes, to the end.
+    /// Writes rows until the queue ends.
     fn write_all(mut self, left_out: &[u64], items: Receiver<ResultItem>) -> Result<(), Error> {
         let (case_id, only_app) = (self.record.case_id.clone(), self.only_app.take());
         let case_id = case_id.as_deref();
         let notes = TenantNotes::from_record(&self.record);
         for offset in left_out {
             if let Some(row) = self.row_at(*offset) {
-                self.write_row(&notes.fill_tenant(ReportRow::from_left_out(&row, case_id)))?;
+                self.write_row(&notes.fill_tenant(ReportRow::from_plan_row(&row, case_id)))?;
             }
         }
         for item in items {
@@ -178,7 +179,7 @@ impl ResultRows {
                         self.write_row(&notes.fill_tenant(row.with_default_app(only_app.as_deref())))?;
                     }
                 }
-                ResultItem::Rest(journal_index) => self.write_rest(&journal_index, case_id)?,
+                ResultItem::Finished(journal_index) => self.write_rest(&journal_index, case_id)?,
             }
         }
         console::with_console(|| self.stream.finish()).map_err(stdout_error)
@@ -205,7 +206,7 @@ impl ResultRows {
         match self.plan.row_at(offset) {
             Ok(row) => Some(row),
             Err(error) => {
-                tracing::error!(%error, "a result can't be shown; it stands in the report");
+                tracing::error!(%error, "a result can't be printed; it is in the report");
                 None
             }
         }

@@ -1,7 +1,9 @@
-//! `resume`: go on where a run was cut short, and try again what was not done.
+//! `resume`: continues an interrupted run, and retries the users that are not done.
 //!
-//! A run's folder may come from another person. It says which users are left, and in which cloud and tenant; how to sign in
-//! and where secrets go is said by this command line alone. Whatever differs from what was approved is agreed to first.
+//! A run's folder may come from another person. It says which users are still to be revoked, and in which cloud and
+//! tenant. Only the
+//! command line and the profile say how to sign in and where secrets are sent. Anything that differs from what was
+//! approved must be confirmed first.
 
 mod differences;
 mod protect_lists;
@@ -10,11 +12,11 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::io::Read;
 use std::time::Duration;
 
-use super::connect::{SignedInApp, check_names_me};
+use super::connect::{SignedInApp, refuse_me_for_app};
 use super::drill::{self, DrillRecord};
 use super::execute::{
-    OutputMode, RunEnd, RunSession, SignedInAs, check_counts, read_journal_index, run_job, write_began_line,
-    write_reports,
+    OutputOptions, ProcessIdentity, RunEnd, RunSession, check_counts, read_journal_index, run_job,
+    write_process_start, write_reports,
 };
 use super::resume_flags::ResumeFlags;
 use super::run::{self, write_record};
@@ -29,32 +31,32 @@ use crate::event::{Event, SettledEvent, StopReason, TargetNo, TenantIndex};
 use crate::identity::Cloud;
 use crate::journal::{FORMAT, JournalIndex, OperatorRecord, RUN_JSON, RunFolder, RunRecord};
 use crate::number;
-use crate::outcome::{Accepted, Outcome};
+use crate::outcome::{AcceptedOutcomes, Outcome};
 use crate::plan::{PlanReader, PlanTenants, Target};
-use crate::report::{ReportIntegrity, was_drill};
-use crate::settings::profiled::{self, ChosenProfile};
+use crate::report::{RunIntegrity, was_drill};
+use crate::settings::chosen_profile::{self, ChosenProfile};
 use crate::settings::{AppSettings, NetworkSettings, SendingSettings, SignInSettings};
 use crate::simulator::Simulator;
 use crate::text::humanize;
 use crate::text::sanitize::sanitize_truncated;
 use crate::user_id::UserId;
 use differences::{ResumeDifferences, same_person};
-use protect_lists::{CurrentLists, ListVerdict};
+use protect_lists::{CurrentLists, ProtectListCheck};
 
 pub(super) async fn resume(mut args: ResumeArgs) -> Result<u8, Error> {
     init_logging(&args.output.log)?;
-    // A config file may also be given for the further apps alone.
+    // --config may be given only for the further apps; then no profile is read.
     let uses_profile = args.apps.app.is_empty() || args.profile.profile.is_some();
-    let profile = if uses_profile { profiled::choose_named(&args.profile)? } else { None };
+    let profile = if uses_profile { chosen_profile::choose_named(&args.profile)? } else { None };
     if let Some(profile) = &profile {
         profiles::apply_profile(profile, &mut args.sign_in, &mut args.network, args.output.output)?;
     }
     let folder = RunFolder::open(&args.folder)?;
     let lock = folder.lock()?;
     let mut record = read_run_record(&folder)?;
-    let sending = SendingSettings::resumed(&args.sending, &record.settings);
+    let sending = SendingSettings::for_resume(&args.sending, &record.settings);
     let changed = record.settings.accept != sending.accepted;
-    let integrity = ReportIntegrity::check(&folder, &record);
+    let integrity = RunIntegrity::check(&folder, &record);
     record.settings.accept = sending.accepted.clone();
     let targets = read_targets(&folder, &record)?;
     let journal_index = read_journal_index(&folder, &record)?;
@@ -66,10 +68,10 @@ pub(super) async fn resume(mut args: ResumeArgs) -> Result<u8, Error> {
     let outstanding = outstanding_in_order(&journal_index, &sending.accepted);
     let stored_run = StoredRun { folder, record, targets, journal_index, integrity, accept_changed: changed };
     if outstanding.is_empty() {
-        return finish_complete_run(stored_run, args.output.output);
+        return report_complete_run(stored_run, args.output.output);
     }
     let simulator = match &drill {
-        Some(drill) => Some(drill::start(drill).await?),
+        Some(drill) => Some(drill::start_simulator(drill).await?),
         None => None,
     };
     let lists = protect_lists::lists_from_profiles(&stored_run.record, &args.profile, profile.as_ref());
@@ -90,7 +92,7 @@ pub(super) async fn resume(mut args: ResumeArgs) -> Result<u8, Error> {
         }
     };
     let ResumeSession { mode, mut differences, flags } = session;
-    if let ResumeMode::One(signed_in_app) = &mode {
+    if let ResumeMode::SingleTenant(signed_in_app) = &mode {
         let mut left = outstanding.iter().map(|order| &stored_run.targets[*order as usize - 1].user);
         check_me_is_same_user(
             left.any(|user| *user == UserId::Me),
@@ -105,27 +107,27 @@ pub(super) async fn resume(mut args: ResumeArgs) -> Result<u8, Error> {
     }
     differences.extend(lists.differences.iter().cloned());
     if stored_run.integrity.record_changed {
-        differences.add("run.json was changed since the run began");
+        differences.add("run.json was changed after the run began");
     }
     let reads = drill.as_ref().is_none_or(|drill| drill.has_directory());
-    let ListVerdict { protected, closed_tenants: closed } =
+    let ProtectListCheck { protected, blocked_tenants: closed } =
         recheck_lists(lists, &stored_run, &outstanding, &mode, reads).await?;
     differences.add_newly_protected(protected.iter(), &stored_run.targets);
     let outstanding: Vec<TargetNo> =
         outstanding.into_iter().filter(|order| !protected.contains_key(order)).collect();
     let settings = sending.dispatch(drill.as_ref().map_or(1.0, |drill| drill.quota_speed()));
-    let holds = if simulator.is_none() {
+    let throttle_waits = if simulator.is_none() {
         remaining_throttle_waits(&stored_run.journal_index, settings.max_wait)
     } else {
         Vec::new()
     };
     if prints_status {
-        print_throttle_wait(&holds);
+        print_throttle_wait(&throttle_waits, settings.max_wait);
     }
-    if let (None, ResumeMode::One(signed_in_app)) = (&simulator, &mode) {
+    if let (None, ResumeMode::SingleTenant(signed_in_app)) = (&simulator, &mode) {
         let own = preflight::operator_ids(&signed_in_app.claims);
-        let whose = |order: &TargetNo| &stored_run.targets[*order as usize - 1].user;
-        preflight::warn_self_revocation(outstanding.iter().any(|order| own.contains(whose(order))), false);
+        let user_of = |order: &TargetNo| &stored_run.targets[*order as usize - 1].user;
+        preflight::warn_self_revocation(outstanding.iter().any(|order| own.contains(user_of(order))), false);
         let pace = sending.pace(signed_in_app.sender_count());
         preflight::warn_token_expiry(signed_in_app, pace.estimate_time(outstanding.len() as u64));
     }
@@ -139,16 +141,16 @@ pub(super) async fn resume(mut args: ResumeArgs) -> Result<u8, Error> {
     let work = remaining_progress(&journal_index, &outstanding, &folder)?;
     let protected = newly_protected_events(&journal_index, &protected, &targets, &folder)?;
     let permitted = permitted_tenants(&journal_index, &targets);
-    let shown = OutputMode { progress: progress(&args.output), output: args.output.output };
-    let (operator, posts) = match mode {
-        ResumeMode::One(signed_in_app) => {
+    let shown = OutputOptions { progress: progress(&args.output), output: args.output.output };
+    let (operator, tenant_clients) = match mode {
+        ResumeMode::SingleTenant(signed_in_app) => {
             (signed_in_app.operator.clone(), vec![signed_in_app.into_tenant_clients()])
         }
-        ResumeMode::Several(resumed_tenants) => {
+        ResumeMode::MultiTenant(resumed_tenants) => {
             (resumed_tenants.operator.clone(), resumed_tenants.into_tenant_clients(&closed))
         }
     };
-    record_resumed_run(&folder, &record, changed, &integrity)?;
+    prepare_folder(&folder, &record, changed, &integrity)?;
     let ready = RunSession {
         journal: journal_index.into_journal(&folder)?,
         folder,
@@ -156,15 +158,15 @@ pub(super) async fn resume(mut args: ResumeArgs) -> Result<u8, Error> {
         record,
         targets,
         remaining: Some(work),
-        throttle_waits: holds,
+        throttle_waits,
         permitted_tenants: permitted,
         settings,
         refusal: refused,
         operator,
-        tenant_clients: posts,
-        newly_protected: protected,
+        tenant_clients,
+        newly_protected_events: protected,
         confirmed,
-        flags,
+        resume_flags: flags,
     };
     let code = run_job(ready, shown).await;
     if let Some(simulator) = simulator {
@@ -173,18 +175,18 @@ pub(super) async fn resume(mut args: ResumeArgs) -> Result<u8, Error> {
     code
 }
 
-/// A run as its folder has it.
+/// A run as it is stored in its folder.
 struct StoredRun {
     folder: RunFolder,
     record: RunRecord,
     targets: Vec<Target>,
     journal_index: JournalIndex,
-    integrity: ReportIntegrity,
-    /// Whether other words count as done from here on.
+    integrity: RunIntegrity,
+    /// Whether `--accept` differs from the run's.
     accept_changed: bool,
 }
 
-/// Who goes on with it.
+/// The sign-ins of this process, and how they differ from what was approved.
 struct ResumeSession {
     mode: ResumeMode,
     differences: ResumeDifferences,
@@ -192,8 +194,8 @@ struct ResumeSession {
 }
 
 enum ResumeMode {
-    One(Box<SignedInApp>),
-    Several(ResumedTenants),
+    SingleTenant(Box<SignedInApp>),
+    MultiTenant(ResumedTenants),
 }
 
 impl ResumeSession {
@@ -206,7 +208,7 @@ impl ResumeSession {
         let timeout = args.network.timeout.unwrap_or(number::millis(record.settings.timeout_ms));
         let signed_in_app = drill::sign_in_to_simulator(simulator, drill, timeout).await?.2;
         let (differences, flags) = Default::default();
-        Ok(ResumeSession { mode: ResumeMode::One(Box::new(signed_in_app)), differences, flags })
+        Ok(ResumeSession { mode: ResumeMode::SingleTenant(Box::new(signed_in_app)), differences, flags })
     }
 
     /// Signs in again, to the same cloud and tenants and no others.
@@ -218,7 +220,7 @@ impl ResumeSession {
     ) -> Result<ResumeSession, Error> {
         let record = &stored_run.record;
         let network = NetworkSettings::resumed(&args.network, run_cloud(args, record)?, &record.settings)?;
-        let network = network.waiting(max_wait(args, record));
+        let network = network.with_max_wait(max_wait(args, record));
         if args.output.output != OutputFormat::None {
             network.notices.iter().for_each(|notice| console::print_status(notice));
         }
@@ -229,36 +231,43 @@ impl ResumeSession {
             let (signed_in_app, further) = sign_in_single(args, profile, record, &network).await?;
             differences.compare_app(record, &signed_in_app);
             let flags = ResumeFlags::new(&own.sources, &network, profile, &further.further);
-            return Ok(ResumeSession { mode: ResumeMode::One(Box::new(signed_in_app)), differences, flags });
+            return Ok(ResumeSession {
+                mode: ResumeMode::SingleTenant(Box::new(signed_in_app)),
+                differences,
+                flags,
+            });
         }
         let resumed_tenants = sign_in_all(args, profile, stored_run, outstanding, &network).await?;
         differences.compare_apps(record, &resumed_tenants);
         let flags = ResumeFlags::new(&own.sources, &network, profile, &[]);
-        Ok(ResumeSession { mode: ResumeMode::Several(resumed_tenants), differences, flags })
+        Ok(ResumeSession { mode: ResumeMode::MultiTenant(resumed_tenants), differences, flags })
     }
 }
 
-/// The drill's settings, where the run is one. A drill that does not say so, or a run that says that it is one, would be
-/// sent to the wrong place.
+/// The drill's settings, if the run is a drill.
+///
+/// # Errors
+/// When `run.json` and the journal disagree about this, because requests would then go to the wrong place.
 fn parse_drill(record: &RunRecord, journal_index: &JournalIndex) -> Result<Option<DrillRecord>, Error> {
-    let refuse = |what: &str| Err(Error::Usage(format!("run.json {what}: it was changed. Nothing was sent")));
+    let refuse =
+        |what: &str| Err(Error::Usage(format!("run.json {what}: it was changed. Nothing was revoked")));
     let journal_knows = journal_index.processes.iter().any(|began| began.approved.is_some());
     match &record.drill {
         None if was_drill(journal_index) => {
-            refuse("does not say that this was a drill, and the journal does")
+            refuse("does not say that this was a drill, but the journal does")
         }
         Some(_) if journal_knows && !was_drill(journal_index) => {
-            refuse("says that this was a drill, and the journal does not")
+            refuse("says that this was a drill, but the journal does not")
         }
         None => Ok(None),
         Some(drill) => match serde_json::from_value(drill.clone()) {
             Ok(drill) => Ok(Some(drill)),
-            Err(_) => refuse("says that this was a drill, and its settings can't be read"),
+            Err(_) => refuse("says that this was a drill, but its settings can't be read"),
         },
     }
 }
 
-/// Where the run is sent, as its folder says: all that is taken from there.
+/// The cloud, tenant and app that are taken from the run folder, in words.
 fn destination_text(record: &RunRecord) -> String {
     let one = || {
         let known = [&record.tenant, &record.tenant_id, &record.unverified_tenant];
@@ -274,26 +283,26 @@ fn destination_text(record: &RunRecord) -> String {
     };
     let app = record.settings.client_id.as_ref().map(|app| format!(", app {}", sanitize_truncated(app, 80)));
     format!(
-        "from the run's folder: cloud {}, {place}{}",
+        "from the run folder: cloud {}, {place}{}",
         sanitize_truncated(&record.cloud, 20),
         app.unwrap_or_default()
     )
 }
 
-/// Who is protected by now.
+/// Compares the users that are left with the current protect lists.
 async fn recheck_lists(
     lists: CurrentLists,
     stored_run: &StoredRun,
     outstanding: &[TargetNo],
     mode: &ResumeMode,
     reads: bool,
-) -> Result<ListVerdict, Error> {
+) -> Result<ProtectListCheck, Error> {
     let left: HashSet<TargetNo> = outstanding.iter().copied().collect();
     let (folder, record) = (&stored_run.folder, &stored_run.record);
     let original = record.operator.user.as_deref();
-    let no_lookup = lists.skips_lookup || !reads;
+    let no_lookup = lists.no_lookup || !reads;
     match mode {
-        ResumeMode::One(signed_in_app) => {
+        ResumeMode::SingleTenant(signed_in_app) => {
             let same = same_person(original, signed_in_app.operator.user.as_deref());
             let known = [signed_in_app.tenant.domain.as_deref(), signed_in_app.tenant_id()];
             let directory: Option<&Directory> = Some(&signed_in_app.directory).filter(|_| !no_lookup);
@@ -305,7 +314,7 @@ async fn recheck_lists(
             let mut judged = lists.recheck(folder, record, &left, &tenants, same).await?;
             if !same {
                 let own = preflight::operator_ids(&signed_in_app.claims);
-                let why = "you are signed in with this account, and another person began the run";
+                let why = "you are signed in with this account, but another person started the run";
                 for order in outstanding {
                     let user = &stored_run.targets[*order as usize - 1].user;
                     if *user != UserId::Me && own.contains(user) {
@@ -315,7 +324,7 @@ async fn recheck_lists(
             }
             Ok(judged)
         }
-        ResumeMode::Several(resumed_tenants) => {
+        ResumeMode::MultiTenant(resumed_tenants) => {
             let same = same_person(original, resumed_tenants.operator.user.as_deref());
             let tenants = resumed_tenants.plan_tenants(record, no_lookup);
             lists.recheck(folder, record, &left, &tenants, same).await
@@ -323,7 +332,7 @@ async fn recheck_lists(
     }
 }
 
-/// What the journal is to say of those who are protected by now, with what is known of them so far.
+/// The journal's events for users that are protected now, with the evidence so far.
 fn newly_protected_events(
     journal_index: &JournalIndex,
     protected: &BTreeMap<TargetNo, String>,
@@ -336,10 +345,11 @@ fn newly_protected_events(
         let mut evidence = target_state.evidence;
         let before = match target_state.attempts {
             0 => String::new(),
-            _ => format!("; sent before that, and then {}", target_state.outcome),
+            _ => format!("; before that, a request ended as {}", target_state.outcome),
         };
-        let said = if evidence.detail.is_empty() { String::new() } else { format!(": {}", evidence.detail) };
-        evidence.detail = format!("{why} (since the run began{before}{said})");
+        let detail =
+            if evidence.detail.is_empty() { String::new() } else { format!(": {}", evidence.detail) };
+        evidence.detail = format!("{why} (since the run began{before}{detail})");
         Ok(SettledEvent {
             at: crate::dispatch::now(),
             target: *order,
@@ -355,64 +365,64 @@ fn newly_protected_events(
     protected.iter().map(settled).collect()
 }
 
-fn print_throttle_wait(holds: &[(Option<TenantIndex>, Duration)]) {
-    let Some((tenant, wait)) = holds.first() else { return };
+fn print_throttle_wait(waits: &[(Option<TenantIndex>, Duration)], max_wait: Duration) {
+    let waits: Vec<_> = waits.iter().filter(|(_, wait)| *wait <= max_wait).collect();
+    let Some((tenant, wait)) = waits.first() else { return };
     let wait = crate::text::humanize::wait(*wait);
-    let place = match (tenant, holds.len()) {
+    let place = match (tenant, waits.len()) {
         (None, _) => String::new(),
         (Some(_), 1) => " in one tenant".to_owned(),
         (Some(_), several) => format!(" in {several} tenants"),
     };
-    console::print_status(&format!(
-        "Graph asked this run to wait: nothing is sent{place} for another {wait}"
-    ));
+    console::print_status(&format!("Graph asked this run to wait{place} for another {wait}"));
 }
 
-/// `me` means whoever began the run, and Graph takes it for whoever goes on with it.
+/// Refuses `me` if another account resumes the run: `me` means the account that started the run, but Graph would revoke
+/// the account that resumes it.
 fn check_me_is_same_user(
     names_me: bool,
     original: &OperatorRecord,
     signed_in_app: &SignedInApp,
 ) -> Result<(), Error> {
-    check_names_me(names_me, signed_in_app)?;
+    refuse_me_for_app(names_me, signed_in_app)?;
     let now = signed_in_app.operator.user.as_deref();
     match (names_me, original.user.as_deref()) {
         (true, Some(original)) if now.is_none_or(|now| !now.eq_ignore_ascii_case(original)) => {
             let original = crate::text::sanitize::sanitize_truncated(original, 120);
             Err(Error::Usage(format!(
-                "`me` is in the list and means {original}, who began the run: sign in as {original} to go on with it, or \
-                 begin a new run that names that user"
+                "the list has `me`, which means {original}, who started the run: sign in as {original} to \
+                 continue, or start a new run that names this user"
             )))
         }
         _ => Ok(()),
     }
 }
 
-/// The last step before the run's files change: the manifest no longer fits. Where other words count as done from
-/// here on, that is a fact of the run, and `report` must say the same later.
-fn record_resumed_run(
+/// Withdraws the manifest, because the run's files are about to change. If `--accept` has changed, also stores it in
+/// `run.json`, so that a later `report` counts in the same way.
+fn prepare_folder(
     folder: &RunFolder,
     record: &RunRecord,
     changed: bool,
-    integrity: &ReportIntegrity,
+    integrity: &RunIntegrity,
 ) -> Result<(), Error> {
-    crate::report::withdraw_manifest(folder, integrity)?;
+    crate::report::remove_manifest(folder, integrity)?;
     if changed {
         write_record(folder, record)?;
     }
     Ok(())
 }
 
-/// A complete run needs no token: it only says so once more.
-fn finish_complete_run(stored_run: StoredRun, output: OutputFormat) -> Result<u8, Error> {
+/// Reports a complete run again, without a sign-in.
+fn report_complete_run(stored_run: StoredRun, output: OutputFormat) -> Result<u8, Error> {
     let StoredRun { folder, record, journal_index, integrity, accept_changed: changed, .. } = stored_run;
     if output != OutputFormat::None {
         console::print_status(&format!("run {} has nothing left to do", record.id));
     }
-    record_resumed_run(&folder, &record, changed, &integrity)?;
+    prepare_folder(&folder, &record, changed, &integrity)?;
     let mut journal = journal_index.into_journal(&folder)?;
     let place = journal.location().cloned();
-    write_began_line(&mut journal, &record, 0, true, SignedInAs::default())?;
+    write_process_start(&mut journal, &record, 0, true, ProcessIdentity::default())?;
     journal.append(&Event::Ended { at: crate::dispatch::now() })?;
     journal.close()?;
     let flags = ResumeFlags::from_record(&record);
@@ -420,7 +430,7 @@ fn finish_complete_run(stored_run: StoredRun, output: OutputFormat) -> Result<u8
     write_reports(&folder, &record, output, ending)
 }
 
-/// The most that is read of `run.json`, in bytes: with thousands of tenants it has some millions.
+/// Maximum size of `run.json`, in bytes. With thousands of tenants, it is a few MB.
 const MAX_RECORD_BYTES: u64 = 64 << 20;
 
 /// Reads `run.json`.
@@ -432,11 +442,14 @@ pub(super) fn read_run_record(folder: &RunFolder) -> Result<RunRecord, Error> {
         folder.dir().read(RUN_JSON).and_then(|file| file.take(MAX_RECORD_BYTES + 1).read_to_end(&mut text));
     read.map_err(|error| unreadable(error.to_string()))?;
     if text.len() as u64 > MAX_RECORD_BYTES {
-        return Err(unreadable(format!("it has more than {} MB, as no run's has", MAX_RECORD_BYTES >> 20)));
+        return Err(unreadable(format!(
+            "it is larger than {} MB, so it is not a run's file",
+            MAX_RECORD_BYTES >> 20
+        )));
     }
     let record: RunRecord = serde_json::from_slice(&text).map_err(|error| unreadable(error.to_string()))?;
     if record.format > FORMAT {
-        return Err(unreadable("it was written by a newer entra-revoke; use that".to_owned()));
+        return Err(unreadable("a newer entra-revoke wrote it; use that version".to_owned()));
     }
     Ok(record)
 }
@@ -455,9 +468,9 @@ fn read_targets(folder: &RunFolder, record: &RunRecord) -> Result<Vec<Target>, E
             true => 0,
             false => *places
                 .get(row.tenant.as_str())
-                .ok_or_else(|| broken("a target is in no tenant of the run"))?,
+                .ok_or_else(|| broken("a target belongs to none of the run's tenants"))?,
         };
-        let user: UserId = row.user_id.parse().map_err(|_| broken("a target is no user id"))?;
+        let user: UserId = row.user_id.parse().map_err(|_| broken("a target is not a valid user ID"))?;
         let slot = targets
             .get_mut((order as usize).wrapping_sub(1))
             .ok_or_else(|| broken("it has too many targets"))?;
@@ -467,18 +480,21 @@ fn read_targets(folder: &RunFolder, record: &RunRecord) -> Result<Vec<Target>, E
     targets.into_iter().collect::<Option<_>>().ok_or_else(|| broken("a target is missing"))
 }
 
-/// The run's cloud, and no other.
+/// The run's cloud.
+///
+/// # Errors
+/// When `--cloud` names another one.
 fn run_cloud(args: &ResumeArgs, record: &RunRecord) -> Result<Cloud, Error> {
     let cloud: Cloud = record.cloud.parse().map_err(|error| Error::Usage(format!("run.json: {error}")))?;
     match args.sign_in.cloud.is_some_and(|given| given != cloud) {
         true => {
-            Err(Error::Usage(format!("the run was begun in the cloud {cloud}; it can't go on in another")))
+            Err(Error::Usage(format!("the run was started in cloud {cloud} and can't continue in another")))
         }
         false => Ok(cloud),
     }
 }
 
-/// Signs in again, to the same tenant and no other; gives the further apps as well.
+/// Signs in again, to the same tenant and no other. Also returns the further apps.
 async fn sign_in_single(
     args: &ResumeArgs,
     profile: Option<&ChosenProfile>,
@@ -492,7 +508,9 @@ async fn sign_in_single(
     let same = |tenant: &str| known.iter().flatten().any(|known| known.eq_ignore_ascii_case(tenant));
     let other = |tenant: &str| {
         let original = run_tenant_name(record);
-        Error::Usage(format!("the run was begun in tenant {original}; it can't go on in tenant {tenant}"))
+        Error::Usage(format!(
+            "the run was started in tenant {original} and can't continue in tenant {tenant}"
+        ))
     };
     if let Some(given) =
         sign_in.tenant.as_deref().filter(|given| known.iter().any(Option::is_some) && !same(given))
@@ -503,13 +521,16 @@ async fn sign_in_single(
     let had = record.settings.further.len();
     if had > apps.further.len() && args.apps.app.is_empty() && args.output.output != OutputFormat::None {
         console::print_status(&format!(
-            "note: the run had {had} further apps, and {} are named now: --app or --profile names them",
+            "note: the run had {had} further apps, but now there are {}: name them with --app or --profile",
             apps.further.len()
         ));
     }
     let signed_in_app = sign_in_apps::sign_in(&sign_in, &apps, network).await?;
     if record.tenant_id.is_some() && signed_in_app.tenant.id.is_none() {
-        console::print_status("warning: the token does not say its tenant; make sure that it is the run's");
+        console::print_status(
+            "warning: the token does not name its tenant; make sure that it is the tenant of \
+             the run",
+        );
     }
     match (&record.tenant_id, &signed_in_app.tenant.id) {
         (Some(original), Some(now)) if !original.eq_ignore_ascii_case(now) => Err(other(now)),
@@ -517,7 +538,7 @@ async fn sign_in_single(
     }
 }
 
-/// The same for a run of several tenants: in those that have users left, and each to the same as before.
+/// Like `sign_in_single`, for a run of several tenants. Signs in only to tenants that have users left.
 async fn sign_in_all(
     args: &ResumeArgs,
     profile: Option<&ChosenProfile>,
@@ -532,14 +553,14 @@ async fn sign_in_all(
     }
     if let Some(given) = &args.sign_in.tenant {
         let count = record.tenants.len();
-        return Err(Error::Usage(format!("the run has {count} tenants: take --tenant {given} away")));
+        return Err(Error::Usage(format!("the run has {count} tenants: remove --tenant {given}")));
     }
     tenants::sign_in_resumed(&args.sign_in, profile, record, &left, network, args.output.output).await
 }
 
-/// Who is left, in the order in which they are sent: the plan's, but those whom Graph refused for good come last. They
-/// would be refused again, and as the first ones they would keep all others from being sent.
-fn outstanding_in_order(journal_index: &JournalIndex, accepted: &Accepted) -> Vec<TargetNo> {
+/// The users that are left, in sending order: the plan's order, but users that Graph has refused for good come last.
+/// They would be refused again, and if they came first, the run would stop before the others.
+fn outstanding_in_order(journal_index: &JournalIndex, accepted: &AcceptedOutcomes) -> Vec<TargetNo> {
     let mut left: Vec<TargetNo> = journal_index.outstanding(accepted).collect();
     let refused = |outcome| {
         use Outcome::{AcceptedNoEffect, Forbidden, NotFound, Rejected};
@@ -549,7 +570,7 @@ fn outstanding_in_order(journal_index: &JournalIndex, accepted: &Accepted) -> Ve
     left
 }
 
-/// The tenants in which an earlier process revoked somebody: the permission is there.
+/// The tenants in which an earlier process revoked a user, so the permission is there.
 fn permitted_tenants(journal_index: &JournalIndex, targets: &[Target]) -> BTreeSet<TenantIndex> {
     let done = |order: TargetNo| {
         matches!(journal_index.outcome(order), Outcome::Revoked | Outcome::AcceptedNoEffect)
@@ -558,31 +579,31 @@ fn permitted_tenants(journal_index: &JournalIndex, targets: &[Target]) -> BTreeS
     targets.map(|(_, target)| target.tenant).collect()
 }
 
-/// How long Graph still wants to be left alone, in each tenant or in all: a 429 that an earlier process got holds for
-/// the run, whoever goes on with it. A drill's simulator is a new one and asked for nothing. A wait for which nobody
-/// would have waited is not waited for now either: whoever goes on with the run asks again.
+/// What remains of the waits that Graph asked an earlier process to make: per tenant, or for all tenants. A wait that
+/// is longer than
+/// `--max-wait` counts only if there is no other: the dispatcher then sends one request first, and Graph answers again.
 fn remaining_throttle_waits(
     journal_index: &JournalIndex,
     max_wait: Duration,
 ) -> Vec<(Option<TenantIndex>, Duration)> {
     let now = crate::dispatch::now();
-    let left = journal_index.closings.iter().filter_map(|(tenant, closings)| {
-        let left = closings.iter().filter_map(|closing| closing.remaining(now));
-        Some((*tenant, left.filter(|left| *left <= max_wait).max()?))
+    let remaining = journal_index.throttle_waits.iter().filter_map(|(tenant, waits)| {
+        let remaining = waits.iter().filter_map(|wait| wait.remaining(now));
+        Some((*tenant, remaining.filter(|wait| *wait <= max_wait).max()?))
     });
-    left.collect()
+    remaining.collect()
 }
 
-/// The longest wait that a server may ask for: what is given now, or what the run had.
+/// The longest wait that a server may ask for: the current flag, or the run's setting.
 fn max_wait(args: &ResumeArgs, record: &RunRecord) -> Option<Duration> {
-    SendingSettings::resumed(&args.sending, &record.settings).max_wait
+    SendingSettings::for_resume(&args.sending, &record.settings).max_wait
 }
 
 fn run_tenant_name(record: &RunRecord) -> &str {
     record.tenant.as_deref().or(record.tenant_id.as_deref()).unwrap_or("unknown")
 }
 
-/// What earlier processes did for the targets that are left.
+/// The progress that earlier processes made with the targets that are left.
 fn remaining_progress(
     journal_index: &JournalIndex,
     outstanding: &[TargetNo],

@@ -1,22 +1,22 @@
-//! The flags that `resume` needs beside the folder: it takes no way to sign in and no address from there.
+//! The flags that `resume` needs in addition to the folder, which has no credentials and no trusted addresses.
 
 use std::path::{Path, PathBuf};
 
 use crate::identity::{AdditionalApp, Auth, CredentialSources, Endpoint};
 use crate::journal::RunRecord;
-use crate::profile::{ConfigLocation, NONE};
+use crate::profile::{ConfigLocation, NO_PROFILE};
 use crate::settings::NetworkSettings;
-use crate::settings::profiled::ChosenProfile;
+use crate::settings::chosen_profile::ChosenProfile;
 use crate::shell;
 
-/// Flags, ready for a shell.
+/// Flags, quoted for a shell.
 #[derive(Clone, Debug, Default)]
 pub(super) struct ResumeFlags {
     words: Vec<String>,
 }
 
 impl ResumeFlags {
-    /// Those by which this process signs in and finds its way.
+    /// The flags for the sign-in and the network of this process.
     pub(super) fn new(
         sources: &CredentialSources,
         network: &NetworkSettings,
@@ -32,7 +32,7 @@ impl ResumeFlags {
             flags.add_sources(sources);
         }
         match profile_settings.filter(|profile| !profile.apps.is_empty() && further.is_empty()) {
-            Some(_) => flags.add("--app", NONE),
+            Some(_) => flags.add("--app", NO_PROFILE),
             None => flags.add_apps(further),
         }
         if profile_settings.is_none_or(|profile| profile.ca_cert != network.ca_cert) {
@@ -44,8 +44,8 @@ impl ResumeFlags {
         flags
     }
 
-    /// Those that a run's folder tells. It may come from another person, so that an address and a certificate authority
-    /// are only asked for, and must be known from elsewhere.
+    /// The flags from a run's folder. The folder may come from another person, so an address or a certificate authority
+    /// is only a placeholder, which the reader must fill in.
     pub(super) fn from_record(record: &RunRecord) -> ResumeFlags {
         let mut flags = ResumeFlags::default();
         if record.drill.is_some() {
@@ -72,14 +72,14 @@ impl ResumeFlags {
         flags
     }
 
-    /// The command that goes on with the run.
+    /// The command that resumes the run.
     pub(super) fn command(&self, folder: &Path) -> String {
         let words = self.words.iter().map(String::as_str);
         let command = ["entra-revoke resume".to_owned(), shell::path(folder)];
         command.iter().map(String::as_str).chain(words).collect::<Vec<_>>().join(" ")
     }
 
-    /// The command that sends what remains, once its rows are corrected: it protects whom the run protected.
+    /// The command that runs `remaining.csv` after its rows were corrected, with the protect lists of the run.
     pub(super) fn command_for_remaining(&self, remaining: &Path, record: &RunRecord) -> String {
         let mut flags = self.clone();
         for entry in record.settings.protect.iter().flat_map(|protect| &protect.entries) {
@@ -118,7 +118,7 @@ impl ResumeFlags {
         self.add_optional("--identity", sources.identity.as_deref());
     }
 
-    /// Those of profiles by their names; those that stand in a profile come with it.
+    /// Adds the further apps that have their own profile. Apps that a profile lists come with that profile.
     fn add_apps(&mut self, further: &[AdditionalApp]) {
         for name in further.iter().filter_map(|app| app.name.strip_prefix("profile ")) {
             self.add("--app", name);

@@ -1,16 +1,16 @@
-//! `run`: rows in, sessions revoked, a report out.
+//! `run`: reads users, revokes their sessions, and writes a report.
 
 use std::collections::BTreeSet;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use super::confirm::{ConfirmationLimits, confirm};
-use super::connect::{SignedInApp, check_names_me};
-use super::execute::{OutputMode, RunSession, create_journal, run_job};
+use super::connect::{SignedInApp, refuse_me_for_app};
+use super::execute::{OutputOptions, RunSession, create_journal, run_job};
 use super::resume_flags::ResumeFlags;
 use super::tenants::{RequestedTenants, TenantSessions};
 use super::{directory_progress, init_logging, preflight, profiles, progress, stdin};
-use crate::cli::{ConsentArgs, EvidenceArgs, InputArgs, RunArgs, WorkArgs};
+use crate::cli::{CommonRunArgs, ConfirmArgs, EvidenceArgs, InputArgs, RunArgs};
 use crate::console;
 use crate::console::OutputFormat;
 use crate::console::{TimeLeft, question};
@@ -26,7 +26,7 @@ use crate::journal::{
 use crate::plan::{
     Draft, GuardError, InputRows, Operator, PlanError, PlanOptions, PlanSummary, PlanTenants, check_lists,
 };
-use crate::settings::profiled::{self, ChosenProfile};
+use crate::settings::chosen_profile::{self, ChosenProfile};
 use crate::settings::{
     self, AppSettings, CredentialSettings, EvidenceSettings, NetworkSettings, SendingSettings,
     SignInSettings, plan_options,
@@ -35,15 +35,16 @@ use crate::settings::{
 pub(super) async fn run(mut args: RunArgs) -> Result<u8, Error> {
     init_logging(&args.work.output.log)?;
     args.work.input.tenant_is_named = args.sign_in.tenant.is_some();
-    let profile = profiled::choose(&args.profile)?;
+    let profile = chosen_profile::choose(&args.profile)?;
     if let Some(profile) = &profile {
         profiles::apply_profile(profile, &mut args.sign_in, &mut args.network, args.work.output.output)?;
-        profile.work(&mut args.work);
+        profile.fill_work(&mut args.work);
         if !args.work.dry_run {
             profile.refuse_unapproved()?;
         }
     }
-    let network = NetworkSettings::new(&args.sign_in, &args.network)?.waiting(args.work.sending.max_wait);
+    let network =
+        NetworkSettings::new(&args.sign_in, &args.network)?.with_max_wait(args.work.sending.max_wait);
     let sign_in = SignInSettings::new(&args.sign_in);
     let apps = AppSettings::new(&args.apps, &args.profile, profile.as_ref(), &sign_in, network.cloud)?;
     stdin::check_single_use(&args.files, &sign_in.sources)?;
@@ -60,7 +61,7 @@ pub(super) async fn run(mut args: RunArgs) -> Result<u8, Error> {
     }
     let sending = SendingSettings::new(&args.work.sending);
     let has_users = input.users > 0 || !options.selectors.is_empty();
-    if !args.consent.is_given() && has_users && !args.work.dry_run && !question::is_possible() {
+    if !args.consent.is_confirmed() && has_users && !args.work.dry_run && !question::can_ask() {
         return Err(Error::NoTerminal);
     }
     let requested_tenants = RequestedTenants::new(&input, &sign_in, &options);
@@ -74,41 +75,41 @@ pub(super) async fn run(mut args: RunArgs) -> Result<u8, Error> {
     if args.work.dry_run {
         return print_dry_run(draft, args.work.output.output);
     }
-    print_unchecked(&draft, args.consent.is_given(), args.work.output.output);
+    print_unchecked(&draft, args.consent.is_confirmed(), args.work.output.output);
     for signed_in_app in sessions.signed_in_apps() {
-        check_names_me(draft.names_me(), signed_in_app)?;
+        refuse_me_for_app(draft.includes_me(), signed_in_app)?;
     }
     let limits =
         ConfirmationLimits::new(&args.work.safety.caps, options.selectors.contains(&Selector::AllUsers));
     let mut prepared = PreparedRun::new(draft, sending, network, credentials, profile);
     prepared.additional_apps = apps.further;
     prepared.tenants = sessions.tenant_records(&prepared.draft, &prepared.credentials, !options.has_lists());
-    prepared.confirm_or_abort(&sessions, &args.consent, &limits, &args.work.evidence).await?;
+    prepared.warn_and_confirm(&sessions, &args.consent, &limits, &args.work.evidence).await?;
     start_run(prepared, sessions, args.work, 1.0).await
 }
 
-/// Says what could not be checked, where no question will.
+/// Prints what could not be checked, unless a confirmation prompt will show it.
 pub(super) fn print_unchecked(draft: &Draft, consented: bool, output: OutputFormat) {
     if consented && output != OutputFormat::None {
         draft.unchecked().iter().for_each(|text| console::print_status(text));
     }
 }
 
-/// All that is known before a run folder exists.
+/// Everything that is known before a run folder exists.
 pub(super) struct PreparedRun {
     pub(super) draft: Draft,
     pub(super) sending: SendingSettings,
     pub(super) network: NetworkSettings,
     pub(super) credentials: CredentialSettings,
-    /// The tenants, where there are several.
+    /// The tenants, if there are several.
     pub(super) tenants: Vec<TenantRecord>,
-    /// The further apps that were named.
+    /// The further apps that the flags or the profile name.
     pub(super) additional_apps: Vec<AdditionalApp>,
     pub(super) profile: Option<ChosenProfile>,
     pub(super) drill: Option<serde_json::Value>,
     /// How the questions were answered.
     pub(super) confirmations: Vec<String>,
-    /// The plan file that is applied, if one is.
+    /// The plan file that is applied, if there is one.
     pub(super) plan_file: Option<PlanFileRecord>,
 }
 
@@ -135,31 +136,31 @@ impl PreparedRun {
         }
     }
 
-    /// How long it will take, as far as that is known. Tenants are sent side by side: the largest takes longest.
+    /// How long the run will take, as far as it is known. Tenants run in parallel, so the largest one takes longest.
     pub(super) fn estimated_time(&self, sessions: &TenantSessions) -> TimeLeft {
         let tenants = &self.draft.summary().tenants;
         let largest = tenants.iter().map(|tenant| tenant.users).max();
         let senders = sessions.signed_in_apps().map(SignedInApp::sender_count).max().unwrap_or(1);
-        self.sending.pace(senders).estimate_time(largest.unwrap_or(self.draft.targets() as u64))
+        self.sending.pace(senders).estimate_time(largest.unwrap_or(self.draft.target_count() as u64))
     }
 
-    /// Says what the operator should know, and asks. A plan that `--max-users` refuses needs neither.
-    pub(super) async fn confirm_or_abort(
+    /// Prints warnings, and asks the questions. A plan that exceeds `--max-users` gets no warnings.
+    pub(super) async fn warn_and_confirm(
         &mut self,
         sessions: &TenantSessions,
-        consent: &ConsentArgs,
+        consent: &ConfirmArgs,
         limits: &ConfirmationLimits,
         evidence: &EvidenceArgs,
     ) -> Result<(), Error> {
-        if self.sending.max_users.is_none_or(|max_users| self.draft.targets() <= max_users as usize) {
+        if self.sending.max_users.is_none_or(|max_users| self.draft.target_count() <= max_users as usize) {
             self.print_preflight_warnings(sessions, &EvidenceSettings::new(evidence).output_dir);
         }
         self.confirmations = confirm(self, sessions, consent, limits).await?;
         Ok(())
     }
 
-    /// Says what the operator should know before it begins. They themselves go last: with their sessions this
-    /// program's own sign-in may end.
+    /// Prints warnings before the run begins. The operator is revoked last, because this program's own sign-in may end
+    /// with their sessions.
     fn print_preflight_warnings(&self, sessions: &TenantSessions, output_dir: &Path) {
         preflight::warn_self_revocation(self.draft.includes_operator(), true);
         let takes = self.estimated_time(sessions);
@@ -170,13 +171,13 @@ impl PreparedRun {
     }
 }
 
-/// Reads the inputs in full, and keeps the part of them that is asked for.
+/// Reads the inputs in full, and keeps the rows of this shard.
 pub(super) fn read_input(
     files: &[PathBuf],
-    work: &WorkArgs,
+    work: &CommonRunArgs,
     options: &PlanOptions,
 ) -> Result<InputRows, Error> {
-    let mut input = read_whole_input(files, work, options)?;
+    let mut input = read_all_shards(files, work, options)?;
     if let Some(shard) = work.input.shard {
         input.apply_shard(shard)?;
     }
@@ -184,9 +185,9 @@ pub(super) fn read_input(
 }
 
 /// Reads the inputs in full.
-pub(super) fn read_whole_input(
+pub(super) fn read_all_shards(
     files: &[PathBuf],
-    work: &WorkArgs,
+    work: &CommonRunArgs,
     options: &PlanOptions,
 ) -> Result<InputRows, Error> {
     check_lists(options)?;
@@ -195,7 +196,7 @@ pub(super) fn read_whole_input(
     }
     if files.is_empty() {
         return Err(Error::Usage(
-            "nobody is chosen: name a file of users, - for standard input, or a selection such as --group"
+            "no users were selected: name a file of users, - for standard input, or a selection such as --group"
                 .to_owned(),
         ));
     }
@@ -205,29 +206,29 @@ pub(super) fn read_whole_input(
     Ok(InputRows::read(intake)?)
 }
 
-/// Makes the plan, and says what was decided on the way.
+/// Makes the plan, and prints its notices.
 pub(super) async fn build_plan(
     input: InputRows,
     options: &PlanOptions,
     tenants: &PlanTenants<'_, Directory>,
-    work: &WorkArgs,
+    work: &CommonRunArgs,
 ) -> Result<Draft, Error> {
     let progress_line = directory_progress::ProgressLine::new(&work.output);
     let composed =
         Draft::build_with_progress(input, options, tenants, &|read| progress_line.update(read)).await;
     progress_line.finish();
-    let draft = composed.map_err(|why| suggest_no_lookup(why, options, work.choosing.no_lookup))?;
+    let draft = composed.map_err(|why| suggest_no_lookup(why, options, work.selection.no_lookup))?;
     if work.output.output != OutputFormat::None {
         draft.notices().iter().for_each(|notice| console::print_status_wrapped(notice));
     }
     if let Some(invalid) = draft.first_invalid().filter(|_| work.safety.strict) {
         let invalid = crate::text::sanitize::sanitize_line(invalid);
-        return Err(Error::Usage(format!("{invalid} (--strict: nothing was sent)")));
+        return Err(Error::Usage(format!("{invalid} (--strict: nothing was revoked)")));
     }
     Ok(draft)
 }
 
-/// Names the flag that gets around an error of the directory, where nothing was asked for that only the directory knows.
+/// Suggests `--no-lookup` for an error of the directory, unless the options need the directory.
 fn suggest_no_lookup(why: PlanError, options: &PlanOptions, no_lookup: bool) -> Error {
     let by_flag = match &why {
         PlanError::Directory(error) => !matches!(error, DirectoryError::SignIn(_)),
@@ -235,12 +236,12 @@ fn suggest_no_lookup(why: PlanError, options: &PlanOptions, no_lookup: bool) -> 
         _ => false,
     };
     match by_flag && !no_lookup && !options.needs_directory() {
-        true => Error::Avoidable(why),
+        true => Error::NoLookupSuggested(why),
         false => why.into(),
     }
 }
 
-/// Who signed in, for the plan.
+/// The identity that signed in, for the plan.
 pub(super) fn plan_operator(signed_in_app: &SignedInApp) -> Operator {
     let partners = signed_in_app.additional_clients.iter().map(|partner| &partner.operator);
     let apps = std::iter::once(&signed_in_app.operator).chain(partners);
@@ -273,7 +274,7 @@ fn intake_options(args: &InputArgs) -> IntakeOptions {
     }
 }
 
-/// Shows the plan and sends nothing.
+/// Prints the plan; nothing is revoked.
 pub(super) fn print_dry_run(draft: Draft, output: OutputFormat) -> Result<u8, Error> {
     let fail = |source| Error::Io { what: "can't write to standard output".to_owned(), source };
     let record = draft.record();
@@ -282,7 +283,8 @@ pub(super) fn print_dry_run(draft: Draft, output: OutputFormat) -> Result<u8, Er
         OutputFormat::Jsonl => draft.print_json(&mut console::StdoutWriter::new())?,
         OutputFormat::Json => {
             let json = serde_json::to_string_pretty(&record).map_err(|error| fail(error.into()))?;
-            console::print_stdout(&format!("{}\n", crate::text::sanitize::json(&json))).map_err(fail)?;
+            console::print_stdout(&format!("{}\n", crate::text::sanitize::sanitize_json(&json)))
+                .map_err(fail)?;
         }
         OutputFormat::Text => console::print_stdout(&draft.preview()?).map_err(fail)?,
         OutputFormat::None => {}
@@ -290,11 +292,11 @@ pub(super) fn print_dry_run(draft: Draft, output: OutputFormat) -> Result<u8, Er
     Ok(0)
 }
 
-/// Makes the run folder, freezes the plan in it, and carries the run out.
+/// Creates the run folder, writes the final plan to it, and executes the run.
 pub(super) async fn start_run(
     prepared: PreparedRun,
     sessions: TenantSessions,
-    work: WorkArgs,
+    work: CommonRunArgs,
     speed: f64,
 ) -> Result<u8, Error> {
     let PreparedRun {
@@ -311,7 +313,7 @@ pub(super) async fn start_run(
     } = prepared;
     let decided = approval_decision(draft.summary(), confirmed, plan_file);
     let evidence = EvidenceSettings::new(&work.evidence);
-    let planned = draft.targets() as u32;
+    let planned = draft.target_count() as u32;
     let refused = sending
         .max_users
         .filter(|allowed| planned > *allowed)
@@ -321,14 +323,14 @@ pub(super) async fn start_run(
     let (folder, lock) = RunFolder::create(&evidence.output_dir, started_at, &id)?;
     if work.output.output != OutputFormat::None {
         console::print_status(&format!("run folder {}", folder.path().display()));
-        folder.notices().iter().for_each(|notice| console::print_status(notice));
+        folder.warnings().iter().for_each(|notice| console::print_status(notice));
     }
     let closed = draft.closed_tenants().clone();
     let by_row = draft.tenant_column().is_some();
     let protect = settings::protect_record(&work);
     let tenant_column = work.input.tenant_column.map(|given| match given == intake::NO_TENANT_COLUMN {
         true => given,
-        // A number would count other columns in `remaining.csv`.
+        // A column number could mean another column in `remaining.csv`, so the name is stored.
         false => draft.tenant_column().map_or(given, str::to_owned),
     });
     let sign_in = sessions.sign_in_settings().clone();
@@ -338,7 +340,7 @@ pub(super) async fn start_run(
     let unverified = first.and_then(|signed_in_app| signed_in_app.tenant.unverified.clone());
     let operator = sessions.first().map(|signed_in_app| signed_in_app.operator.clone()).unwrap_or_default();
     let frozen = draft.freeze(folder.dir())?;
-    // One tenant may have a way of its own, and `resume` takes that; several have theirs in their records.
+    // A single tenant may have its own sign-in, which `resume` needs. Several tenants have theirs in their records.
     let own = if tenants.is_empty() { &sign_in } else { &credentials.own };
     let flags = match drill {
         Some(_) => ResumeFlags::default(),
@@ -362,7 +364,7 @@ pub(super) async fn start_run(
         columns: frozen.columns,
         plan: frozen.record,
         profile: profile.map(|profile| profile.record()),
-        decided,
+        approval: decided,
         settings: settings::record(&sending, &network, own, work.input.column, &further),
         drill,
     };
@@ -372,7 +374,7 @@ pub(super) async fn start_run(
     put.map_err(write_error(&folder.file(RUN_JSON)))?;
     let journal = create_journal(&folder)?;
     folder.sync(&[PLAN_CSV, RUN_JSON])?;
-    let shown = OutputMode { progress: progress(&work.output), output: work.output.output };
+    let shown = OutputOptions { progress: progress(&work.output), output: work.output.output };
     let ready = RunSession {
         folder,
         lock,
@@ -386,9 +388,9 @@ pub(super) async fn start_run(
         refusal: refused,
         operator,
         tenant_clients: sessions.into_tenant_clients(&closed),
-        newly_protected: Vec::new(),
+        newly_protected_events: Vec::new(),
         confirmed: Vec::new(),
-        flags,
+        resume_flags: flags,
     };
     run_job(ready, shown).await
 }
@@ -406,7 +408,7 @@ fn approval_decision(
         unchecked: facts.failed_checks(),
         confirmed,
         plan_file,
-        sharded: facts.sharded.clone(),
+        shard_record: facts.shard.clone(),
     }
 }
 
@@ -418,7 +420,7 @@ pub(super) fn write_record(folder: &RunFolder, record: &RunRecord) -> Result<(),
 
 fn write_record_json(record: &RunRecord, out: &mut dyn Write) -> io::Result<()> {
     let json = serde_json::to_string_pretty(record)?;
-    writeln!(out, "{}", crate::text::sanitize::json(&json))
+    writeln!(out, "{}", crate::text::sanitize::sanitize_json(&json))
 }
 
 fn write_error(path: &Path) -> impl FnOnce(io::Error) -> Error + '_ {

@@ -1,39 +1,41 @@
-//! Files with secrets that others can read are told. On Windows nothing is checked: who may read a file is not a matter
-//! of a few bits there.
+//! Warns about files with secrets that other accounts can read. On Windows nothing is checked, because access there
+//! does not depend on a few mode bits.
 
 use std::path::{Path, PathBuf};
 
 use crate::console;
-use crate::identity::{Auth, CredentialSources, EnvVariables};
+use crate::identity::{Auth, CredentialSources, EnvLookup};
 
-/// Says of each file with a secret that the group or everybody can read it, if so. The token files of a cluster are no
-/// part of it: they are laid out like that, and live for minutes.
-pub(super) fn warn_readable_files(sources: &CredentialSources, vars: EnvVariables<'_>) {
+/// Warns about each file with a secret that the group or everyone can read. Token files of a cluster are not checked:
+/// they are readable by design, and valid for minutes.
+pub(super) fn warn_readable_files(sources: &CredentialSources, vars: EnvLookup<'_>) {
     let mut warned: Vec<PathBuf> = Vec::new();
     for (by, path) in secret_file_list(sources, vars) {
-        let public = CERTIFICATES.contains(&by) && is_certificate_alone(&path);
+        let public = CERTIFICATE_SETTINGS.contains(&by) && is_certificate_without_key(&path);
         if !public && others_can_read(&path) && !warned.contains(&path) {
             let (name, word) = (path.display(), crate::shell::path(&path));
-            console::print_status(&format!("warning: others can read {name} ({by}): chmod 600 {word}"));
+            console::print_status(&format!(
+                "warning: other accounts can read {name} ({by}): chmod 600 {word}"
+            ));
             warned.push(path);
         }
     }
 }
 
-/// What names a file that holds a certificate, mostly with its key.
-const CERTIFICATES: [&str; 2] = ["--certificate-file", "AZURE_CLIENT_CERTIFICATE_PATH"];
+/// The settings that name a certificate file, which usually has the key in it.
+const CERTIFICATE_SETTINGS: [&str; 2] = ["--certificate-file", "AZURE_CLIENT_CERTIFICATE_PATH"];
 
-/// Whether a file is PEM without a key: nothing in it is a secret.
-fn is_certificate_alone(path: &Path) -> bool {
+/// Whether a file is PEM without a key, so that nothing in it is secret.
+fn is_certificate_without_key(path: &Path) -> bool {
     let holds = |text: &[u8], words: &[u8]| text.windows(words.len()).any(|part| part == words);
     let is_file = std::fs::metadata(path).is_ok_and(|file| file.is_file() && file.len() <= 1 << 20);
     let text = if is_file { std::fs::read(path).unwrap_or_default() } else { Vec::new() };
     holds(&text, b"-----BEGIN CERTIFICATE-----") && !holds(&text, b"PRIVATE KEY")
 }
 
-/// The files that hold secrets, with what names them.
-fn secret_file_list(sources: &CredentialSources, vars: EnvVariables<'_>) -> Vec<(&'static str, PathBuf)> {
-    // With the key in a file of its own the certificate's file is no secret.
+/// The files with secrets, each with the setting that names it.
+fn secret_file_list(sources: &CredentialSources, vars: EnvLookup<'_>) -> Vec<(&'static str, PathBuf)> {
+    // If the key has its own file, the certificate's file is not secret.
     let certificate = sources.certificate_file.as_ref().filter(|_| sources.certificate_key_file.is_none());
     let named = [
         ("--token-file", sources.token_file.as_ref()),
@@ -50,7 +52,7 @@ fn secret_file_list(sources: &CredentialSources, vars: EnvVariables<'_>) -> Vec<
     files
 }
 
-/// Whether a certificate may be taken that only the environment names.
+/// Whether a certificate that only the environment names may be used.
 fn uses_environment_certificate(sources: &CredentialSources) -> bool {
     let others = sources.certificate_file.is_some()
         || sources.token_file.is_some()
@@ -65,7 +67,7 @@ fn uses_environment_certificate(sources: &CredentialSources) -> bool {
 #[cfg(unix)]
 fn others_can_read(path: &Path) -> bool {
     use std::os::unix::fs::PermissionsExt;
-    // Pipes and devices have bits of their own kind.
+    // The mode bits of pipes and devices mean something else.
     std::fs::metadata(path).is_ok_and(|file| file.is_file() && file.permissions().mode() & 0o044 != 0)
 }
 
@@ -89,7 +91,7 @@ mod tests {
         let alone = |text: &str| {
             let path = dir.path().join("a");
             std::fs::write(&path, text).unwrap();
-            is_certificate_alone(&path)
+            is_certificate_without_key(&path)
         };
         let certificate = "-----BEGIN CERTIFICATE-----\nfake\n-----END CERTIFICATE-----\n";
         assert!(alone(certificate));
@@ -97,7 +99,7 @@ mod tests {
             "{certificate}-----BEGIN PRIVATE KEY-----\nfake\n-----END PRIVATE KEY-----\n"
         )));
         assert!(!alone("binary, such as PFX"));
-        assert!(!is_certificate_alone(dir.path()));
+        assert!(!is_certificate_without_key(dir.path()));
     }
 
     #[test]

@@ -1,8 +1,8 @@
-//! Signing in all apps of a tenant, side by side, before anything is sent.
+//! Signs in all apps of a tenant in parallel, before the first request.
 //!
-//! One that can't sign in, may not revoke, or belongs to another tenant is left out with a warning: in an incident the
-//! others' quotas are better than none. Where it is the first, the next one takes its place, if it surely signed in to
-//! the tenant that was named. Only where nobody is left does the run end before it began.
+//! An app that can't sign in, may not revoke, or belongs to another tenant is left out with a warning, because in an
+//! incident the quotas of the others are better than none. If it is the first app, the next one replaces it, provided
+//! that it is certainly signed in to the named tenant. The command fails only if no app is left.
 
 use tokio::task::JoinSet;
 
@@ -12,23 +12,23 @@ use super::tenant_clients::AppClient;
 use crate::console;
 use crate::error::Error;
 use crate::http::HttpClients;
-use crate::identity::{AdditionalApp, SignInError, additional_app_variables, process_variables};
+use crate::identity::{AdditionalApp, SignInError, additional_app_variables, process_variable};
 use crate::journal::AppRecord;
 use crate::settings::{AppSettings, NetworkSettings, SignInSettings};
 use crate::text::sanitize::sanitize_truncated;
 
-/// An app that tried to sign in.
+/// An app's attempt to sign in.
 struct SignInAttempt<'a> {
-    /// None for the first.
+    /// `None` for the first app.
     app: Option<&'a AdditionalApp>,
     sign_in: SignInSettings,
     result: Result<SignedInApp, SignInError>,
 }
 
-/// Signs in with what the flags and the environment offer, and all further apps with what is their own.
+/// Signs in the first app with the credentials from flags and environment, and all further apps with their own.
 ///
 /// # Errors
-/// When nobody is left to send: what is wrong with the first. When apps contradict each other.
+/// When no app is left: the error of the first. When apps contradict each other.
 pub(super) async fn sign_in(
     sign_in: &SignInSettings,
     apps: &AppSettings,
@@ -40,9 +40,9 @@ pub(super) async fn sign_in(
     if apps.further.is_empty() {
         return connect::sign_in(sign_in, network).await;
     }
-    secret_files::warn_readable_files(&sign_in.sources, &process_variables);
-    // What contradicts itself was never tried: then nobody signs in.
-    let candidates = sign_in.offer(network).build_chain(&process_variables);
+    secret_files::warn_readable_files(&sign_in.sources, &process_variable);
+    // If the flags of the first app contradict each other, no app signs in.
+    let candidates = sign_in.credential_config(network).build_chain(&process_variable);
     if let Err(error) = &candidates
         && error.is_usage()
     {
@@ -52,7 +52,7 @@ pub(super) async fn sign_in(
     let mut others = JoinSet::new();
     for (place, app) in apps.further.iter().enumerate() {
         let (app, sign_in, network, clients) =
-            (app.clone(), sign_in.further(app), network.clone(), clients.clone());
+            (app.clone(), sign_in.for_additional_app(app), network.clone(), clients.clone());
         others.spawn(async move { (place, sign_in_additional(&app, &sign_in, &network, clients).await) });
     }
     let result = match candidates {
@@ -63,15 +63,18 @@ pub(super) async fn sign_in(
     };
     let mut results: Vec<_> = apps.further.iter().map(|_| Err(SignInError::RenewalFault)).collect();
     while let Some(joined) = others.join_next().await {
-        // One that broke down stays broken, and the log has it.
+        // If a task panicked, its result stays an error.
         match joined {
             Ok((place, result)) => results[place] = result,
-            Err(error) => tracing::error!(%error, "the sign-in of an app broke down"),
+            Err(error) => tracing::error!(%error, "internal error: the sign-in of an app panicked"),
         }
     }
     let others = apps.further.iter().zip(results);
-    let others =
-        others.map(|(app, result)| SignInAttempt { app: Some(app), sign_in: sign_in.further(app), result });
+    let others = others.map(|(app, result)| SignInAttempt {
+        app: Some(app),
+        sign_in: sign_in.for_additional_app(app),
+        result,
+    });
     combine_sign_ins(
         std::iter::once(SignInAttempt { app: None, sign_in: sign_in.clone(), result })
             .chain(others)
@@ -79,7 +82,7 @@ pub(super) async fn sign_in(
     )
 }
 
-/// Signs a further app in.
+/// Signs in a further app.
 pub(super) async fn sign_in_additional(
     app: &AdditionalApp,
     sign_in: &SignInSettings,
@@ -88,11 +91,11 @@ pub(super) async fn sign_in_additional(
 ) -> Result<SignedInApp, SignInError> {
     secret_files::warn_readable_files(&sign_in.sources, &additional_app_variables);
     let reporter = SignInReporter::Additional(sanitize_truncated(&app.display_name(), 160));
-    let candidates = sign_in.offer(network).build_chain(&additional_app_variables)?;
+    let candidates = sign_in.credential_config(network).build_chain(&additional_app_variables)?;
     sign_in_with_clients(&reporter, candidates, sign_in, network, clients).await
 }
 
-/// Joins the apps that signed in, the first of them first, and says who is left out.
+/// Combines the apps that signed in, in order, and warns about those that are left out.
 fn combine_sign_ins(attempts: Vec<SignInAttempt<'_>>) -> Result<SignedInApp, Error> {
     check_contradictions(&attempts)?;
     let mut lead_app: Option<SignedInApp> = None;
@@ -101,7 +104,7 @@ fn combine_sign_ins(attempts: Vec<SignInAttempt<'_>>) -> Result<SignedInApp, Err
     for SignInAttempt { app, sign_in, result } in attempts {
         let joined = match (result, &mut lead_app) {
             (Err(error), _) => Err(error),
-            (Ok(signed_in_app), None) if app.is_none() || is_tenant_certain(&sign_in, &signed_in_app) => {
+            (Ok(signed_in_app), None) if app.is_none() || is_tenant_verified(&sign_in, &signed_in_app) => {
                 records.push(app_record(app, Ok(&signed_in_app)));
                 lead_app = Some(signed_in_app);
                 Ok(())
@@ -122,7 +125,7 @@ fn combine_sign_ins(attempts: Vec<SignInAttempt<'_>>) -> Result<SignedInApp, Err
             {
                 let lead = lead.app_id.as_deref().unwrap_or("the next app");
                 console::print_status(&format!(
-                    "warning: {} takes the first app's place",
+                    "warning: {} replaces the first app",
                     sanitize_truncated(lead, 100)
                 ));
             }
@@ -133,7 +136,7 @@ fn combine_sign_ins(attempts: Vec<SignInAttempt<'_>>) -> Result<SignedInApp, Err
     }
 }
 
-/// Adds a partner, unless its token is for another tenant.
+/// Adds a further app, unless its token is for another tenant.
 fn add_client(
     lead_app: &mut SignedInApp,
     signed_in_app: SignedInApp,
@@ -152,12 +155,12 @@ fn add_client(
     Ok(())
 }
 
-/// Whether an app may take the first one's place: its tenant is surely the one that was named.
-fn is_tenant_certain(sign_in: &SignInSettings, signed_in_app: &SignedInApp) -> bool {
+/// Whether an app may replace the first one: its tenant is certainly the one that was named.
+fn is_tenant_verified(sign_in: &SignInSettings, signed_in_app: &SignedInApp) -> bool {
     sign_in.tenant.is_some() && signed_in_app.tenant.id.is_some()
 }
 
-/// What shows only in tokens: the same app twice, or a person for an app.
+/// Refuses mistakes that only the tokens reveal: the same app twice, or a user in place of a further app.
 fn check_contradictions(attempts: &[SignInAttempt<'_>]) -> Result<(), Error> {
     let mut seen: Vec<String> = Vec::new();
     for SignInAttempt { app, result, .. } in attempts {
@@ -166,14 +169,15 @@ fn check_contradictions(attempts: &[SignInAttempt<'_>]) -> Result<(), Error> {
             || app.map_or("the first app".to_owned(), |app| sanitize_truncated(&app.display_name(), 160));
         if app.is_some() && signed_in_app.claims.is_app_only() == Some(false) {
             return Err(Error::Usage(format!(
-                "{}: its token is a person's, and a further app acts as itself; nothing was sent",
+                "{}: its token is a user's, but a further app must sign in as an app; nothing was revoked",
                 name()
             )));
         }
         let Some(id) = signed_in_app.operator.app_id.as_ref().map(|id| id.to_lowercase()) else { continue };
         if seen.contains(&id) {
             return Err(Error::Usage(format!(
-                "{}: app {} is signed in already: a second time it would only share its quota; nothing was sent",
+                "{}: app {} is already signed in, and a second sign-in would share its quota; nothing was \
+                 revoked",
                 name(),
                 sanitize_truncated(&id, 100)
             )));
@@ -183,7 +187,7 @@ fn check_contradictions(attempts: &[SignInAttempt<'_>]) -> Result<(), Error> {
     Ok(())
 }
 
-/// For the evidence.
+/// The record of an app for the evidence.
 fn app_record(
     app: Option<&AdditionalApp>,
     result: Result<&SignedInApp, (&SignInSettings, &SignInError)>,
@@ -206,5 +210,5 @@ fn warn_left_out(app: Option<&AdditionalApp>, sign_in: &SignInSettings, error: &
         (None, Some(id)) => format!("{id} (the first)"),
         (None, None) => "the first".to_owned(),
     };
-    console::print_status(&format!("warning: app {} is left out: {error}", sanitize_truncated(&name, 160)));
+    console::print_status(&format!("warning: app {} is not used: {error}", sanitize_truncated(&name, 160)));
 }

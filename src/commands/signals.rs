@@ -1,22 +1,22 @@
-//! The first signal stops the sending; a second one ends the process at once.
+//! Signals: the first one stops the sending, and a second one ends the process at once.
 
 use tokio::sync::mpsc;
 
 use crate::event::StopReason;
 
-/// Listens from here on. What comes through the channel is to be handed to the dispatcher.
+/// Begins to listen. The first signal comes through the channel, for the dispatcher.
 ///
-/// The process ends on the second signal whatever it is doing: the journal survives that, and `resume` goes on.
+/// The second signal ends the process at any point. The journal survives that, and `resume` can continue.
 pub(super) fn listen_and_exit_on_second() -> std::io::Result<mpsc::Receiver<StopReason>> {
     let (sender, receiver) = mpsc::channel(1);
     let mut signals = StopSignals::new()?;
     tokio::spawn(async move {
         let first = signals.next().await;
-        let message = format!("{first}: waiting for what is in flight; once more ends at once");
-        // The dispatcher may have ended already; then only a second signal matters. It is told before anybody else:
-        // a terminal or pipe that takes nothing more must not keep the sending going.
+        let message = format!("{first}: waiting for requests in flight; press again to end at once");
+        // The dispatcher gets the signal before the message is printed, because a blocked terminal or pipe must not
+        // delay the stop. If the dispatcher has ended already, only a second signal matters.
         let _ = sender.send(first).await;
-        // In a thread of its own: a stuck terminal must not keep the second signal from being heard.
+        // In a separate thread, so that a blocked terminal does not delay the second signal.
         std::thread::spawn(move || crate::console::print_status(&message));
         let second = signals.next().await;
         #[allow(clippy::exit)]
@@ -25,7 +25,7 @@ pub(super) fn listen_and_exit_on_second() -> std::io::Result<mpsc::Receiver<Stop
     Ok(receiver)
 }
 
-/// Listens from here on, and says so only: the first signal comes through the channel.
+/// Begins to listen, and sends the first signal through the channel. Nothing is printed.
 pub(super) fn listen_once() -> std::io::Result<mpsc::Receiver<StopReason>> {
     let (sender, receiver) = mpsc::channel(1);
     let mut signals = StopSignals::new()?;
@@ -37,7 +37,7 @@ pub(super) fn listen_once() -> std::io::Result<mpsc::Receiver<StopReason>> {
 struct StopSignals {
     interrupt: tokio::signal::unix::Signal,
     terminate: tokio::signal::unix::Signal,
-    /// None where it is ignored, as under `nohup`: then the run is meant to outlive the terminal.
+    /// `None` if SIGHUP is ignored, as under `nohup`: then the run should outlive the terminal.
     hang_up: Option<tokio::signal::unix::Signal>,
 }
 
@@ -67,8 +67,8 @@ async fn recv_hang_up(signal: &mut Option<tokio::signal::unix::Signal>) -> Optio
     }
 }
 
-/// Whether whoever started the program has it ignore SIGHUP. Linux tells; elsewhere it is taken for so where no stream
-/// is a terminal, which is how `nohup` leaves them. Then the signal does what it did when the program started.
+/// Whether SIGHUP was ignored when the program started, as under `nohup`. Linux shows this in `/proc`; elsewhere it is
+/// assumed if no standard stream is a terminal, because `nohup` redirects them. Then the signal stays as it was.
 #[cfg(unix)]
 fn ignores_hang_up() -> bool {
     use std::io::IsTerminal;
@@ -89,12 +89,12 @@ fn is_ignored(mask: &str, signal: i32) -> bool {
     u64::from_str_radix(mask.trim(), 16).is_ok_and(|mask| mask >> (signal - 1) & 1 == 1)
 }
 
-/// Lets a write beyond the limit on the size of files (`ulimit -f`) fail, instead of ending the process (SIGXFSZ): the
-/// error says which file it was, and what was done is reported.
+/// Ignores SIGXFSZ, so that a write beyond the limit on file sizes (`ulimit -f`) fails but does not end the process.
+/// Then the error names the file, and the reports are still written.
 #[cfg(unix)]
 pub(super) fn ignore_file_size_signal() {
     use tokio::signal::unix::{SignalKind, signal};
-    // Once heard, the signal stays heard. Where that fails, the process ends as it did before.
+    // tokio keeps a handler once it is registered. If that fails, the signal still ends the process.
     let _ = signal(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw()));
 }
 

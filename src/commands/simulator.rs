@@ -1,4 +1,4 @@
-//! `simulator`: serve the simulator alone, until a signal comes.
+//! `simulator`: serves only the simulator, until a signal comes.
 
 use std::time::Duration;
 
@@ -27,7 +27,7 @@ pub(super) async fn simulator(args: SimulatorArgs) -> Result<u8, Error> {
         .map_err(fail("can't write to standard output"))?;
     let mut interrupts = signals::listen_once().map_err(fail("can't listen for signals"))?;
     let _ = interrupts.recv().await;
-    // Clients that hang on purpose must not keep it from ending.
+    // Simulated faults may hang on purpose, so the wait is limited.
     let _ = tokio::time::timeout(Duration::from_secs(2), simulator.stop()).await;
     Ok(0)
 }

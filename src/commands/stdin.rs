@@ -1,11 +1,12 @@
-//! Standard input can be read once: users or one secret may come from it, not two of them.
+//! Standard input can be read only once, so only one input or secret may come from it.
 
 use std::path::{Path, PathBuf};
 
 use crate::error::Error;
 use crate::identity::CredentialSources;
 
-/// Refuses a command line on which two things are `-`: the second would find nothing, or a part of the first.
+/// Refuses a command line that reads standard input (`-`) twice: the second reader would get nothing, or a part of the
+/// first one's data.
 pub(super) fn check_single_use(files: &[PathBuf], sources: &CredentialSources) -> Result<(), Error> {
     let users = files.iter().map(|path| ("the input", Some(path)));
     let secrets = [
@@ -19,8 +20,8 @@ pub(super) fn check_single_use(files: &[PathBuf], sources: &CredentialSources) -
         .map(|(what, _)| what);
     match (readers.next(), readers.next()) {
         (Some(one), Some(other)) => Err(Error::Usage(format!(
-            "{one} and {other} are both to come from standard input (-), which can be read once: give one of them as a \
-             file"
+            "{one} and {other} both come from standard input (-), which can be read only once: use a file for \
+             one of them"
         ))),
         _ => Ok(()),
     }

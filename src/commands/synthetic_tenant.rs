@@ -1,5 +1,5 @@
-//! The made-up tenant of a drill that reads the directory: people, groups and roles from a seed, and whoever the
-//! drill's files name.
+//! The made-up tenant of a drill that reads the directory: users, groups and roles from a seed, and the users in the
+//! drill's files.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -7,16 +7,16 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::run;
-use crate::cli::WorkArgs;
+use crate::cli::CommonRunArgs;
 use crate::error::Error;
 use crate::plan::PlanOptions;
 use crate::simulator::{DirectoryConfig, GenerateConfig, UserConfig};
 use crate::user_id::UserId;
 
-/// The domain of everybody who is made up.
+/// The domain of all made-up users.
 pub(super) const DOMAIN: &str = "drill.example";
 
-/// What the drill's app may read.
+/// The permissions of the drill's app.
 pub(super) const PERMISSIONS: [&str; 8] = [
     "User.RevokeSessions.All",
     "User.Read.All",
@@ -28,28 +28,29 @@ pub(super) const PERMISSIONS: [&str; 8] = [
     "Application.Read.All",
 ];
 
-/// A made-up tenant, as `run.json` keeps it for `resume`.
+/// A made-up tenant, as `run.json` stores it for `resume`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct SyntheticTenant {
     users: u32,
     seed: u64,
-    /// Whom the files name: they exist, too.
+    /// The users in the files, which exist as well.
     named: Vec<String>,
 }
 
 impl SyntheticTenant {
-    /// With so many users from this seed. Standard input can't be read twice, so its users must be made-up ones.
+    /// A tenant with `users` users from this seed, and those in the files. Standard input can't be read twice, so its
+    /// users are not added; only made-up ones exist.
     pub(super) fn new(
         users: u32,
         seed: u64,
         files: &[PathBuf],
-        work: &WorkArgs,
+        work: &CommonRunArgs,
         options: &PlanOptions,
     ) -> Result<SyntheticTenant, Error> {
         let files: Vec<PathBuf> = files.iter().filter(|path| *path != Path::new("-")).cloned().collect();
         let mut named = BTreeSet::new();
         if !files.is_empty() {
-            for row in run::read_whole_input(&files, work, options)?.rows()? {
+            for row in run::read_all_shards(&files, work, options)?.rows()? {
                 named.insert(row?.id.to_lowercase());
             }
         }
@@ -69,7 +70,7 @@ impl SyntheticTenant {
     }
 }
 
-/// A user of this id; none where it is no id.
+/// A user with this ID; `None` if it is not an ID.
 fn user_config(id: &str) -> Option<UserConfig> {
     Some(match id.parse().ok()? {
         UserId::Object(id) => {

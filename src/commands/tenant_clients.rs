@@ -1,4 +1,4 @@
-//! Who sends where: the apps that are signed in to each tenant of a run.
+//! The apps that are signed in to each tenant of a run.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -17,14 +17,14 @@ pub(super) struct AppClient {
 
 /// A tenant's apps.
 pub(super) struct TenantClients {
-    /// At least one, unless nothing can be sent there.
+    /// At least one app, unless nothing can be revoked in the tenant.
     pub(super) apps: Vec<AppClient>,
-    /// Why nothing can be sent there, if that is so.
+    /// Why nothing can be revoked in the tenant, if that is so.
     pub(super) refused: Option<StopReason>,
 }
 
-/// Joins the tenants' apps, in the order of the plan's tenants, with what is to be done there; all targets where `resumed`
-/// says nothing else.
+/// Combines the tenants' apps, in the order of the plan's tenants, with the targets of each tenant: those in `resumed`,
+/// or all if it is `None`.
 pub(super) fn build_tenants(
     tenant_clients: Vec<TenantClients>,
     targets: &[Target],
@@ -50,7 +50,7 @@ pub(super) fn build_tenants(
     tenant_clients.into_iter().zip(work).map(tenant).collect()
 }
 
-/// The apps that work in more than one tenant: Graph limits them over all of these together.
+/// The apps that work in more than one tenant. Graph has a limit for such an app over all its tenants.
 fn multi_tenant_apps(tenant_clients: &[TenantClients]) -> HashMap<String, AppLimitId> {
     let mut tenants: HashMap<&str, usize> = HashMap::new();
     for app in tenant_clients
@@ -66,7 +66,7 @@ fn multi_tenant_apps(tenant_clients: &[TenantClients]) -> HashMap<String, AppLim
     shared.into_iter().enumerate().map(|(place, app)| (app.to_owned(), AppLimitId(place))).collect()
 }
 
-/// What is to be done in each tenant. Where there is one only, nothing is written out.
+/// The targets of each tenant. For a single tenant, they are not listed one by one.
 fn targets_by_tenant(
     tenants: usize,
     targets: &[Target],

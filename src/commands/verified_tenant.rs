@@ -1,12 +1,12 @@
-//! Which tenant a token is good in, compared with the one that was named, before the first request.
+//! Compares the tenant of a token with the one that was named, before the first request.
 //!
 //! ```text
-//!  named by id ──────▶ token's tid ─┐          token that tells nothing ──▶ Graph: the organization's id
-//!  named by domain ──▶ authority ───┼─▶ equal?  authority that can't be asked ──▶ Graph: its verified domains
-//!                      token's tid ─┘          neither ──▶ the id is wanted
+//!  named by ID ──────▶ token's tid ─┐          token without tid ───────▶ Graph: the organization's ID
+//!  named by domain ──▶ authority ───┼─▶ equal?  authority unavailable ──▶ Graph: its verified domains
+//!                      token's tid ─┘          neither ─────────────────▶ error: the ID is needed
 //! ```
 //!
-//! What is shown as the tenant is what was found, and never what was typed.
+//! Messages always show the tenant that was found, never the one that was typed.
 
 use uuid::Uuid;
 
@@ -16,47 +16,47 @@ use crate::identity::{Authority, Endpoint, SignInError, TenantIdError, TokenClai
 use crate::tenant::TenantName;
 use crate::text::sanitize::sanitize_truncated;
 
-/// The tenant that a token is good in.
+/// The tenant of a token.
 #[derive(Clone, Debug, Default)]
 pub(super) struct VerifiedTenant {
-    /// Its id; none where nothing tells.
+    /// The tenant's ID; `None` if it is not known.
     pub(super) id: Option<String>,
-    /// The domain by which it was named and found.
+    /// The domain by which the tenant was named and found.
     pub(super) domain: Option<String>,
-    /// The id that was typed, where nothing tells whether it is the token's.
+    /// The ID that was typed, if it is not known whether it is the token's.
     pub(super) unverified: Option<String>,
 }
 
-/// What there is to compare with.
+/// The sources to compare with.
 pub(super) struct VerificationRequest<'a> {
-    /// What the token says.
+    /// The token's claims.
     pub(super) claims: &'a TokenClaims,
-    /// Whether the authority gave the token for the tenant by its name.
+    /// Whether the token request named the tenant, so that the authority has checked it.
     pub(super) tenant_in_token_request: bool,
     pub(super) authority: Endpoint,
     pub(super) clients: &'a HttpClients,
     pub(super) directory: &'a Directory,
 }
 
-/// Reads what was given as a tenant.
+/// Parses `--tenant`.
 ///
 /// # Errors
-/// When it is neither an id nor a domain: `common` and its like are no tenant.
+/// When it is neither an ID nor a domain: `common` and the like are not tenants.
 pub(super) fn parse_tenant(given: &str) -> Result<TenantName, SignInError> {
     given.parse().map_err(|_| SignInError::Setting {
         name: "--tenant",
         reason: format!(
-            "'{}' is neither a tenant's id (a GUID) nor one of its domains, such as contoso.com",
+            "'{}' is neither a tenant's ID (a GUID) nor one of its domains, such as contoso.com",
             sanitize_truncated(given, 100)
         ),
     })
 }
 
 impl VerifiedTenant {
-    /// Compares the token's tenant with the one that was named, if one was.
+    /// Compares the token's tenant with the one that was named, if any.
     ///
     /// # Errors
-    /// When it is another, or nothing tells whether a domain is the token's tenant.
+    /// When they differ, or when it is not known whether a domain is the token's tenant.
     pub(super) async fn verify(
         given: Option<&str>,
         request: VerificationRequest<'_>,
@@ -64,8 +64,8 @@ impl VerifiedTenant {
         let tid = request.claims.tid.clone();
         let Some(given) = given else { return Ok(VerifiedTenant { id: tid, ..VerifiedTenant::default() }) };
         match parse_tenant(given)? {
-            TenantName::Id(id) => request.by_id(id, given).await,
-            TenantName::Domain(domain) => request.by_domain(&domain).await,
+            TenantName::Id(id) => request.verify_id(id, given).await,
+            TenantName::Domain(domain) => request.verify_domain(&domain).await,
         }
     }
 
@@ -75,10 +75,10 @@ impl VerifiedTenant {
 }
 
 impl VerificationRequest<'_> {
-    async fn by_id(&self, id: Uuid, given: &str) -> Result<VerifiedTenant, SignInError> {
+    async fn verify_id(&self, id: Uuid, given: &str) -> Result<VerifiedTenant, SignInError> {
         match &self.claims.tid {
             Some(found) => check_same_tenant(id, found, given).map(|()| VerifiedTenant::new(id, None)),
-            // The authority gives no token for a tenant in the name of another.
+            // The authority does not issue a token for another tenant than the one in the request.
             None if self.tenant_in_token_request => Ok(VerifiedTenant::new(id, None)),
             None => match self.organization().await {
                 Ok(found) => check_same_tenant(id, &found.id.to_string(), given)
@@ -91,7 +91,7 @@ impl VerificationRequest<'_> {
         }
     }
 
-    async fn by_domain(&self, domain: &str) -> Result<VerifiedTenant, SignInError> {
+    async fn verify_domain(&self, domain: &str) -> Result<VerifiedTenant, SignInError> {
         let authority = Authority { root: self.authority.clone(), tenant: domain.to_owned() };
         match authority.tenant_id(self.clients).await {
             Ok(id) => {
@@ -107,18 +107,18 @@ impl VerificationRequest<'_> {
                 check_same_tenant(id, &found, &format!("{domain} (which is {id})"))?;
                 Ok(VerifiedTenant::new(id, Some(domain)))
             }
-            Err(TenantIdError::Unknown(said)) => {
-                Err(SignInError::NoSuchTenant { tenant: domain.to_owned(), detail: said })
+            Err(TenantIdError::Unknown(detail)) => {
+                Err(SignInError::NoSuchTenant { tenant: domain.to_owned(), detail })
             }
-            Err(TenantIdError::Unavailable(why)) => self.by_verified_domain(domain, why).await,
+            Err(TenantIdError::Unavailable(why)) => self.verify_in_directory(domain, why).await,
         }
     }
 
-    /// Where the authority can't be asked, the tenant itself tells which domains are its own.
-    async fn by_verified_domain(&self, domain: &str, why: String) -> Result<VerifiedTenant, SignInError> {
+    /// Compares the domain with the tenant's verified domains, because the authority is unavailable.
+    async fn verify_in_directory(&self, domain: &str, why: String) -> Result<VerifiedTenant, SignInError> {
         let organization = match (self.organization().await, &self.claims.tid) {
             (Ok(organization), _) => organization,
-            // It gave the token for the tenant by this name.
+            // The authority issued the token for the tenant with this name.
             (Err(_), Some(tid)) if self.tenant_in_token_request => {
                 let id = Some(tid.clone());
                 return Ok(VerifiedTenant { id, domain: Some(domain.to_owned()), unverified: None });

@@ -1,4 +1,4 @@
-//! Progress as one calm block on a terminal: a bar, the counts, the speed, and why it waits if it waits.
+//! Progress as a block of lines on a terminal: a bar, the counts, the speed, and the reason for a wait.
 
 use std::time::Duration;
 
@@ -8,13 +8,13 @@ use jiff::Timestamp;
 
 use super::suspend;
 use super::tally::{GateState, Tally, TimeLeft};
-use crate::outcome::{Accepted, OutcomeClass};
+use crate::outcome::{AcceptedOutcomes, OutcomeClass};
 use crate::text::humanize;
 use crate::text::sanitize;
 
-/// Wider than this the block does not grow.
+/// Maximum width of the block, in columns.
 const MAX_WIDTH: usize = 100;
-/// Narrower than this the bar does not get; the line is cut instead.
+/// Minimum width of the bar, in columns; a longer line is cut instead.
 const MIN_BAR_WIDTH: usize = 8;
 const INDENT: &str = "  ";
 const GAP: &str = "   ";
@@ -23,12 +23,13 @@ const GAP: &str = "   ";
 pub(super) struct LiveBar {
     bar: ProgressBar,
     style: BarStyle,
-    /// Speed and time left are worked out once a second: numbers that change five times a second can't be read.
+    /// The second in which speed and time left were last calculated. Numbers that change five times a second can't be
+    /// read.
     speed: Option<(i64, SpeedEstimate)>,
 }
 
 impl LiveBar {
-    pub(super) fn new(accepted: Accepted) -> LiveBar {
+    pub(super) fn new(accepted: AcceptedOutcomes) -> LiveBar {
         let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
         if let Ok(style) = ProgressStyle::with_template("{msg}") {
             bar.set_style(style);
@@ -37,7 +38,7 @@ impl LiveBar {
         LiveBar { bar, style: BarStyle { colour: super::use_color(), accepted }, speed: None }
     }
 
-    /// Draws the block as it is now.
+    /// Draws the current block.
     pub(super) fn show(&mut self, tally: &Tally, foreseen: Option<Duration>, now: Timestamp) {
         let speed = match self.speed {
             Some((second, speed)) if second == now.as_second() => speed,
@@ -51,14 +52,14 @@ impl LiveBar {
 }
 
 impl Drop for LiveBar {
-    /// Leaves the terminal as it was: what comes next is the summary.
+    /// Clears the block, because the summary comes next.
     fn drop(&mut self) {
         suspend::set_active_bar(None);
         self.bar.finish_and_clear();
     }
 }
 
-/// The two numbers that are worked out once a second.
+/// The two numbers that are calculated once a second.
 #[derive(Clone, Copy)]
 struct SpeedEstimate {
     rate: Option<f64>,
@@ -71,10 +72,10 @@ impl SpeedEstimate {
     }
 }
 
-/// How the block looks: a pure function of the tally, the instant and the width.
+/// Formats the block, as a pure function of the tally, the time and the width.
 struct BarStyle {
     colour: bool,
-    accepted: Accepted,
+    accepted: AcceptedOutcomes,
 }
 
 impl BarStyle {
@@ -138,20 +139,18 @@ impl BarStyle {
         format!("{INDENT}{rate}{time_left_text}{GAP}{}", self.style().dim().apply_to(elapsed))
     }
 
-    /// Why it waits, or why it stops.
+    /// Why the run waits, or why it stops.
     fn notice(&self, tally: &Tally, now: Timestamp) -> Option<String> {
         let words = match (tally.stop_reason(), tally.gate_state(now)) {
             (Some(why), _) => {
                 let why = sanitize::sanitize_truncated(&why.to_string(), MAX_WIDTH);
-                format!("stopping: {why}; waiting for what is in flight")
+                format!("stopping: {why}; waiting for requests in flight")
             }
-            (None, GateState::Closed(Duration::ZERO)) => {
-                "throttled: Graph asked to wait, trying one request".to_owned()
-            }
+            (None, GateState::Closed(Duration::ZERO)) => "throttled by Graph: trying one request".to_owned(),
             (None, GateState::Closed(wait)) => {
-                format!("throttled: Graph asked to wait, next request in {}", humanize::wait(wait))
+                format!("throttled by Graph: next request in {}", humanize::wait(wait))
             }
-            (None, GateState::Open) => humanize::waiting(tally.waiting_apps(now))?,
+            (None, GateState::Open) => humanize::throttled_apps(tally.waiting_apps(now))?,
         };
         Some(format!("{INDENT}{}", self.style().yellow().apply_to(words)))
     }
@@ -175,9 +174,9 @@ mod tests {
     fn busy() -> Tally {
         let mut tally = Tally::new(123_456);
         for (i, outcome) in Outcome::ALL.into_iter().take(9).cycle().take(40_000).enumerate() {
-            tally.add(&test_events::settled(i as u32, outcome), at(i as i64 / 10));
+            tally.on_event(&test_events::settled(i as u32, outcome), at(i as i64 / 10));
         }
-        tally.add(&test_events::throttled(at(16_000)), at(4_000));
+        tally.on_event(&test_events::throttled(at(16_000)), at(4_000));
         tally
     }
 
@@ -202,8 +201,8 @@ mod tests {
         let mut tally = Tally::new(5_000);
         for i in 0..1_200 {
             let outcome = if i % 60 == 0 { Outcome::NotFound } else { Outcome::Revoked };
-            tally.add(&test_events::sent(i), at(i64::from(i) * 50));
-            tally.add(&test_events::settled(i, outcome), at(i64::from(i) * 50 + 50));
+            tally.on_event(&test_events::sent(i), at(i64::from(i) * 50));
+            tally.on_event(&test_events::settled(i, outcome), at(i64::from(i) * 50 + 50));
         }
         let foreseen = Some(Duration::from_secs(190));
         let now = at(60_000);
@@ -215,15 +214,17 @@ mod tests {
         ];
         assert_eq!(block, expected);
 
-        tally.add(&test_events::throttled(at(72_000)), now);
+        tally.on_event(&test_events::throttled(at(72_000)), now);
         let foreseen = Some(Duration::from_secs(202));
         let block = bar_style(false).block(&tally, SpeedEstimate::estimate(&tally, foreseen, now), now, 80);
         assert_eq!(block[2], "  waiting   3m22s left   1m00s so far");
-        assert_eq!(block[3], "  throttled: Graph asked to wait, next request in 12s");
-        tally
-            .add(&test_events::stopping(StopReason::Halt { detail: "10 %\u{1b}[2J\nof 50".to_owned() }), now);
+        assert_eq!(block[3], "  throttled by Graph: next request in 12s");
+        tally.on_event(
+            &test_events::stopping(StopReason::Halt { detail: "10 %\u{1b}[2J\nof 50".to_owned() }),
+            now,
+        );
         let block = bar_style(false).block(&tally, SpeedEstimate::estimate(&tally, foreseen, now), now, 80);
-        assert_eq!(block[3], "  stopping: halted: 10 %\\u{1b}[2J\\nof 50; waiting for what is in flight");
+        assert_eq!(block[3], "  stopping: halted: 10 %\\u{1b}[2J\\nof 50; waiting for requests in flight");
     }
 
     #[test]

@@ -1,7 +1,7 @@
-//! Logs: where they go, how loud they are, and what of a run they say.
+//! Logs: where they go, at which level, and which events of a run they have.
 //!
-//! Every line passes through [`sanitize`] as a whole, so whatever a server or an input file put into it cannot act on
-//! the terminal or forge a second line.
+//! Every line passes through [`sanitize`] as a whole, so text from a server or an input file can't act on the terminal
+//! or forge a second line.
 
 use std::fmt;
 use std::fs::File;
@@ -44,9 +44,9 @@ impl fmt::Display for LogFormat {
     }
 }
 
-/// A word that is no log format.
+/// A word that is not a log format.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("'{0}' is no log format; the words are: text, json")]
+#[error("invalid log format '{0}' (possible values: text, json)")]
 pub struct UnknownLogFormat(String);
 
 impl FromStr for LogFormat {
@@ -76,19 +76,19 @@ pub struct LogOptions {
 #[derive(Debug, thiserror::Error)]
 pub enum LogError {
     /// The log file can't be opened or created.
-    #[error("the log file {} can't be opened: {source}", sanitize::sanitize_line(&path.display().to_string()))]
+    #[error("can't open the log file {}: {source}", sanitize::sanitize_line(&path.display().to_string()))]
     File {
-        /// Which.
+        /// Its path.
         path: PathBuf,
         /// Why.
         source: io::Error,
     },
-    /// This process logs already.
-    #[error("logging is set up already")]
+    /// This process has set up logging already.
+    #[error("logging is already set up")]
     AlreadyInstalled,
 }
 
-/// Sets up logging for the process. Once, before anything is logged.
+/// Sets up logging for the process. Call it once, before anything is logged.
 pub fn init(options: &LogOptions) -> Result<(), LogError> {
     let out = match &options.file {
         None => LogSink::Stderr,
@@ -113,8 +113,8 @@ fn subscriber(options: &LogOptions, out: LogSink) -> Box<dyn Subscriber + Send +
     }
 }
 
-/// This crate as loud as asked, everything else quieter. HTTP/2 stays at information: its details are whole frames, and
-/// a token travels in one.
+/// The level of this crate as requested, and a lower one for everything else. HTTP/2 logs nothing below info, because
+/// its details are whole frames, and one of them has the token in it.
 fn levels(verbosity: u8) -> Targets {
     let (ours, others) = match verbosity {
         0 => (LevelFilter::WARN, LevelFilter::ERROR),
@@ -128,7 +128,7 @@ fn levels(verbosity: u8) -> Targets {
         .with_target(env!("CARGO_CRATE_NAME"), ours)
 }
 
-/// Times as everywhere: UTC, RFC 3339.
+/// Times in UTC and RFC 3339, as in all other output.
 struct UtcTimer;
 
 impl FormatTime for UtcTimer {
@@ -146,7 +146,7 @@ enum LogSink {
     Memory(Arc<Mutex<Vec<u8>>>),
 }
 
-/// Takes one whole line a write, as tracing-subscriber hands them over, and makes it harmless.
+/// Sanitizes each line. tracing-subscriber writes one whole line per call.
 #[derive(Clone)]
 struct LogLines {
     out: LogSink,
@@ -167,7 +167,7 @@ impl Write for &LogLines {
         let text = text.strip_suffix('\n').unwrap_or(&text);
         let mut clean = match self.format {
             LogFormat::Text => sanitize::sanitize_line(text).into_owned(),
-            LogFormat::Json => sanitize::json(text).into_owned(),
+            LogFormat::Json => sanitize::sanitize_json(text).into_owned(),
         };
         clean.push('\n');
         match &self.out {
@@ -188,15 +188,21 @@ impl Write for &LogLines {
     }
 }
 
-/// The target of log lines that tell a run's events.
+/// The target of log lines about a run's events.
 const RUN_TARGET: &str = concat!(env!("CARGO_CRATE_NAME"), "::run");
 
-/// Logs what happened in a run: requests and revoked users at debug; users not done, and the run's own course, at info.
-/// Nothing louder, because the summary says all of it again.
+/// Logs an event of a run: requests and revoked users at debug; users not done, and the run's own progress, at info.
+/// Nothing is logged at a higher level, because the summary repeats all of it.
 pub fn record(event: &Event) {
     match event {
         Event::Began(began) => {
-            info!(target: RUN_TARGET, run = began.run, targets = began.targets, resumed = began.resumed, "run began");
+            info!(
+                target: RUN_TARGET,
+                run = began.run,
+                targets = began.targets,
+                resumed = began.resumed,
+                "run began"
+            );
         }
         Event::Sent(sent) => debug!(target: RUN_TARGET,
             user = sent.user,
@@ -218,7 +224,7 @@ pub fn record(event: &Event) {
                 request_id = request_id.as_deref(),
                 diagnostic = diagnostic.as_deref(),
                 detail = non_empty(detail),
-                "will be tried again"
+                "will retry"
             );
         }
         Event::Throttled(throttled) => info!(target: RUN_TARGET,
@@ -228,15 +234,20 @@ pub fn record(event: &Event) {
             information = throttled.information.as_deref(),
             "throttled by Graph"
         ),
-        Event::Reopened { .. } => info!(target: RUN_TARGET, "requests leave again"),
+        Event::Reopened { .. } => info!(target: RUN_TARGET, "sending again"),
         Event::Renewed { .. } => info!(target: RUN_TARGET, "token renewed"),
         Event::Dropped { scope, why, .. } => {
-            info!(target: RUN_TARGET, app = scope.app_id.as_deref(), %why, "an app sends nothing more; others go on with its work");
+            info!(
+                target: RUN_TARGET,
+                app = scope.app_id.as_deref(),
+                %why,
+                "an app stopped; others continue its work"
+            );
         }
         Event::Settled(settled) => {
             let AnswerEvidence { http_status, error_code, detail, request_id, diagnostic, .. } =
                 &settled.evidence;
-            // The level of a tracing event is fixed where it stands, so the fields stand twice.
+            // The level of a tracing event is fixed at compile time, so both levels need the fields.
             macro_rules! settled {
                 ($log:ident) => {
                     $log!(target: RUN_TARGET,
@@ -258,13 +269,13 @@ pub fn record(event: &Event) {
             if settled.outcome == Outcome::Revoked { settled!(debug) } else { settled!(info) }
         }
         Event::Stopping { why, .. } => {
-            info!(target: RUN_TARGET, why = why.to_string(), "stopping: nothing more is sent")
+            info!(target: RUN_TARGET, why = why.to_string(), "stopping: no more requests are sent")
         }
         Event::Ended { .. } => info!(target: RUN_TARGET, "run ended"),
     }
 }
 
-/// A text, or no field at all where it is empty.
+/// `None` for an empty text, so that its field is omitted.
 fn non_empty(text: &str) -> Option<&str> {
     (!text.is_empty()).then_some(text)
 }
@@ -319,7 +330,7 @@ mod tests {
 
     #[test]
     fn verbosity_opens_this_crate_before_others() {
-        let told = |verbosity| {
+        let line_count = |verbosity| {
             let lines = capture_log(&LogOptions { verbosity, ..LogOptions::default() }, || {
                 record(&test_events::sent(1));
                 record(&test_events::settled(1, Outcome::NotFound));
@@ -330,7 +341,7 @@ mod tests {
             });
             lines.len()
         };
-        assert_eq!([told(0), told(1), told(2), told(3)], [2, 3, 5, 5]);
+        assert_eq!([line_count(0), line_count(1), line_count(2), line_count(3)], [2, 3, 5, 5]);
     }
 
     #[test]

@@ -1,8 +1,8 @@
-//! What people see of a run: a calm block on a terminal, plain lines elsewhere, logs, and the question before it
-//! starts. It only listens: events come in after the journal has them, and nothing goes back.
+//! What people see of a run: a progress bar on a terminal, plain lines elsewhere, logs, and the question before it
+//! starts. It only listens: it gets events after the journal has them, and nothing flows back.
 //!
 //! ```text
-//!  events ──▶ Tally ──▶ bar | plain lines     (a thread of its own draws, a few times a second)
+//!  events ──▶ Tally ──▶ bar | plain lines     (a separate thread draws, a few times a second)
 //!         └─▶ log::record ──▶ text | JSON     (moves the bar aside for each line)
 //! ```
 
@@ -38,9 +38,9 @@ pub use tenant_table::TenantTable;
 
 use crate::dispatch::Forecast;
 use crate::event::Event;
-use crate::outcome::Accepted;
+use crate::outcome::AcceptedOutcomes;
 
-/// How often the display looks at the tally.
+/// How often the display reads the tally.
 const TICK: Duration = Duration::from_millis(200);
 
 /// How progress is shown (`--progress`).
@@ -49,7 +49,7 @@ pub enum Progress {
     /// A bar on a terminal, plain lines elsewhere.
     #[default]
     Auto,
-    /// A bar; plain lines where standard error is no terminal.
+    /// A bar; plain lines if standard error is not a terminal.
     Bar,
     /// A line every few seconds.
     Plain,
@@ -71,8 +71,7 @@ impl Progress {
         }
     }
 
-    /// What it comes to on this standard error. A bar can be drawn on a terminal only; on a dumb one it is drawn
-    /// only where it was asked for.
+    /// The style for this standard error. A bar needs a terminal; on a dumb one it is drawn only on request.
     fn resolve(self, terminal: bool, dumb: bool) -> Progress {
         match self {
             Progress::Auto if terminal && !dumb => Progress::Bar,
@@ -89,9 +88,9 @@ impl fmt::Display for Progress {
     }
 }
 
-/// A word that is no way to show progress.
+/// A word that is not a progress style.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("'{0}' is no way to show progress; the words are: auto, bar, plain, none")]
+#[error("invalid progress style '{0}' (possible values: auto, bar, plain, none)")]
 pub struct UnknownProgress(String);
 
 impl FromStr for Progress {
@@ -103,16 +102,16 @@ impl FromStr for Progress {
     }
 }
 
-/// How a [`Console`] behaves.
+/// Options of a [`Console`].
 #[derive(Clone, Debug)]
 pub struct ConsoleOptions {
     /// How progress is shown.
     pub progress: Progress,
     /// How often a plain line is written.
     pub interval: Duration,
-    /// Which words beside `revoked` count as done: they are not shown as a warning.
-    pub accepted: Accepted,
-    /// The tenants, where there are several.
+    /// The outcomes that count as done in addition to `revoked`: they are not shown as a warning.
+    pub accepted: AcceptedOutcomes,
+    /// The tenants, if there are several.
     pub tenants: Option<TenantTable>,
 }
 
@@ -121,13 +120,13 @@ impl Default for ConsoleOptions {
         ConsoleOptions {
             progress: Progress::Auto,
             interval: Duration::from_secs(5),
-            accepted: Accepted::default(),
+            accepted: AcceptedOutcomes::default(),
             tenants: None,
         }
     }
 }
 
-/// Listens to a run and shows how it goes. [`Console::on_event`] only counts; a thread of its own draws.
+/// Listens to a run and shows its progress. [`Console::on_event`] only counts; a separate thread draws.
 pub struct Console {
     shared: Arc<ConsoleShared>,
     draw_thread: Mutex<Option<JoinHandle<()>>>,
@@ -136,13 +135,13 @@ pub struct Console {
 /// What the listener and the drawing thread share.
 struct ConsoleShared {
     state: Mutex<ConsoleState>,
-    /// There is something to show at once, or it is over.
+    /// Signals that there is something to show at once, or that the run is over.
     changed: Condvar,
 }
 
 struct ConsoleState {
     tally: Tally,
-    /// How long the rest will take, once the dispatcher says so.
+    /// How long the rest will take, once the dispatcher has said so.
     forecast: Option<Forecast>,
     is_finished: bool,
 }
@@ -153,7 +152,7 @@ impl ConsoleShared {
     }
 }
 
-/// The way of showing that was chosen.
+/// The chosen style of progress.
 enum ProgressRenderer {
     Bar(LiveBar),
     Plain(PlainProgress),
@@ -176,7 +175,7 @@ impl ProgressRenderer {
 }
 
 impl Console {
-    /// Begins to show a run over `total` users on standard error.
+    /// Begins to show the progress of a run with `total` users on standard error.
     pub fn start(options: ConsoleOptions, total: u64) -> Console {
         let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
         let renderer = match options.progress.resolve(io::stderr().is_terminal(), dumb) {
@@ -196,31 +195,31 @@ impl Console {
         let shared = Arc::new(ConsoleShared { state: Mutex::new(state), changed: Condvar::new() });
         let drawing = renderer.and_then(|renderer| {
             let shared = Arc::clone(&shared);
-            // Without a thread there is no progress to see, and nothing else is lost.
+            // Without a thread, progress is not shown, but nothing else is lost.
             thread::Builder::new().name("progress".to_owned()).spawn(move || draw(&shared, renderer)).ok()
         });
         Console { shared, draw_thread: Mutex::new(drawing) }
     }
 
-    /// Tells how long the rest will take, as the dispatcher foresees it.
+    /// Sets the dispatcher's forecast of how long the rest will take.
     pub fn set_forecast(&self, forecast: Forecast) {
         self.shared.state().forecast = Some(forecast);
     }
 
-    /// Takes in what happened. It counts, and leaves the drawing to its thread.
+    /// Counts an event. Drawing is left to the other thread.
     pub fn on_event(&self, event: &Event) {
-        let news = self.shared.state().tally.add(event, Timestamp::now());
+        let news = self.shared.state().tally.on_event(event, Timestamp::now());
         if news {
             self.shared.changed.notify_one();
         }
     }
 
-    /// The state of the run, for whoever wants to say more about it.
+    /// A copy of the run's tally.
     pub fn tally(&self) -> Tally {
         self.shared.state().tally.clone()
     }
 
-    /// Takes the bar off the terminal, or writes the last plain line. Further calls do nothing.
+    /// Removes the bar from the terminal, or writes the last plain line. Further calls do nothing.
     pub fn finish(&self) {
         self.shared.state().is_finished = true;
         self.shared.changed.notify_one();
@@ -243,7 +242,8 @@ impl fmt::Debug for Console {
     }
 }
 
-/// The drawing thread: wakes on every tick and on news, and draws from a copy, so that a slow terminal holds up nobody.
+/// The drawing thread: wakes on every tick and on news, and draws from a copy, so that a slow terminal delays nothing
+/// else.
 fn draw(shared: &ConsoleShared, mut renderer: ProgressRenderer) {
     let mut state = shared.state();
     while !state.is_finished {
@@ -261,13 +261,13 @@ fn draw(shared: &ConsoleShared, mut renderer: ProgressRenderer) {
     renderer.end(&tally, Timestamp::now());
 }
 
-/// Whether colours may be used on standard error: it takes them, and `NO_COLOR` is not set.
+/// Whether colours may be used on standard error: it supports them, and `NO_COLOR` is not set.
 fn use_color() -> bool {
     let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     !refused && ::console::colors_enabled_stderr()
 }
 
-/// Writes a sentence to standard error as [`print_status`] does; on a terminal it breaks between words.
+/// Writes a sentence to standard error like [`print_status`]; on a terminal it is wrapped between words.
 pub fn print_status_wrapped(text: &str) {
     print_status(&wrap_to_terminal(text));
 }
@@ -280,11 +280,11 @@ fn wrap_to_terminal(text: &str) -> String {
     )
 }
 
-/// What warnings begin with.
+/// The prefix of warnings.
 const WARNING: &str = "warning: ";
 
-/// Writes a line to standard error beside the progress, made harmless line by line. That nobody can read it is no
-/// reason to stop. On a terminal a warning's sentence breaks between words.
+/// Writes lines to standard error, each of them sanitized, without disturbing the progress. A failed write is ignored,
+/// because it is not a reason to stop. On a terminal, warnings are wrapped between words.
 pub fn print_status(text: &str) {
     let mut clean = String::new();
     for line in text.lines() {
@@ -340,12 +340,12 @@ mod tests {
         console.finish();
     }
 
-    /// Hands on what is written, so that a test can wait for it.
+    /// Sends what is written over a channel, so that a test can wait for it.
     struct ChannelWriter(std::sync::mpsc::Sender<String>);
 
     impl Write for ChannelWriter {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            // Nobody listens any more once the test is over.
+            // The receiver is gone once the test is over.
             let _ = self.0.send(String::from_utf8_lossy(bytes).into_owned());
             Ok(bytes.len())
         }
@@ -357,21 +357,21 @@ mod tests {
 
     #[test]
     fn plain_lines_are_written_by_the_thread() {
-        let (tell, told) = std::sync::mpsc::channel();
+        let (sender, receiver) = std::sync::mpsc::channel();
         let plain =
-            PlainProgress::new(Box::new(ChannelWriter(tell)), Duration::from_millis(1), Timestamp::now());
+            PlainProgress::new(Box::new(ChannelWriter(sender)), Duration::from_millis(1), Timestamp::now());
         let console = Console::with_renderer(Some(ProgressRenderer::Plain(plain)), Tally::new(2));
         console.on_event(&test_events::began(2));
         console.on_event(&test_events::settled(1, Outcome::Revoked));
         console.on_event(&test_events::throttled(Timestamp::now() + Duration::from_secs(9)));
         let mut text = String::new();
         while text.lines().count() < 3 {
-            text += &told.recv_timeout(Duration::from_secs(30)).expect("three lines are written");
+            text += &receiver.recv_timeout(Duration::from_secs(30)).expect("three lines are written");
         }
         drop(console);
-        text.extend(told.iter());
+        text.extend(receiver.iter());
         assert!(
-            text.contains("throttled by Graph; next request in") && text.contains("1/2 settled"),
+            text.contains("throttled by Graph; next request in") && text.contains("1/2 finished"),
             "{text}"
         );
         assert!(text.lines().last().unwrap().contains("  in under 1s"), "{text}");

@@ -1,9 +1,9 @@
-//! The words of `-o`: what standard output gets.
+//! The values of `-o`: what is written to standard output.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// What standard output gets.
+/// What is written to standard output.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum OutputFormat {
     /// The summary, for people.
@@ -11,7 +11,7 @@ pub enum OutputFormat {
     Text,
     /// The summary, as JSON.
     Json,
-    /// Each result as it settles, a JSON object a line.
+    /// Each result as it settles, one JSON object per line.
     Jsonl,
     /// Each result as it settles, as CSV.
     Csv,
@@ -36,9 +36,9 @@ impl fmt::Display for OutputFormat {
     }
 }
 
-/// A word that is no output format.
+/// A word that is not an output format.
 #[derive(Debug, thiserror::Error)]
-#[error("'{0}' is no output format: write text, json, jsonl, csv or none")]
+#[error("invalid output format '{0}' (possible values: text, json, jsonl, csv, none)")]
 pub struct UnknownOutputFormat(String);
 
 impl FromStr for OutputFormat {

@@ -10,7 +10,7 @@ use super::tally::{GateState, Tally};
 use crate::text::humanize;
 use crate::text::sanitize;
 
-/// A run that ends within this shows its last line only.
+/// A run that ends within this time shows only its last line.
 const QUIET_PERIOD: Duration = Duration::from_secs(1);
 
 /// Writes a line at the start, one every few seconds, and one whenever the gate closes or sending stops.
@@ -28,7 +28,7 @@ impl PlainProgress {
         PlainProgress { out, interval: every, started: now, last: None, wait_count: 0, stopped: false }
     }
 
-    /// Writes what is due.
+    /// Writes the lines that are due.
     pub(super) fn show(&mut self, tally: &Tally, foreseen: Option<Duration>, now: Timestamp) {
         if elapsed(self.started, now) < QUIET_PERIOD.min(self.interval) {
             return;
@@ -44,7 +44,7 @@ impl PlainProgress {
         if let (Some(why), false) = (tally.stop_reason(), self.stopped) {
             self.stopped = true;
             let why = sanitize::sanitize_truncated(&why.to_string(), 300);
-            lines.push(format!("{}  stopping: {why}; waiting for what is in flight", clock_time(now)));
+            lines.push(format!("{}  stopping: {why}; waiting for requests in flight", clock_time(now)));
         }
         let due = self.last.is_some_and(|last| elapsed(last, now) >= self.interval);
         if due && tally.settled() < tally.total() {
@@ -67,7 +67,7 @@ impl PlainProgress {
         self.write(&[format!("{}  {}  in {took}{tenants}", clock_time(now), counts_text(tally))]);
     }
 
-    /// All of them in one write; nobody is left to tell where that fails.
+    /// Writes all lines at once. A failure is ignored, because standard error was the only place to report it.
     fn write(&mut self, lines: &[String]) {
         let text = lines.iter().map(|line| format!("{line}\n")).collect::<String>();
         let _ = self.out.write_all(text.as_bytes()).and_then(|()| self.out.flush());
@@ -93,7 +93,7 @@ fn line(tally: &Tally, foreseen: Option<Duration>, now: Timestamp) -> String {
             if let Some(rate) = tally.rate(now) {
                 let _ = write!(text, "  {}", humanize::rate(rate));
             }
-            if let Some(words) = humanize::waiting(tally.waiting_apps(now)) {
+            if let Some(words) = humanize::throttled_apps(tally.waiting_apps(now)) {
                 let _ = write!(text, "  {words}");
             }
         }
@@ -109,11 +109,11 @@ fn line(tally: &Tally, foreseen: Option<Duration>, now: Timestamp) -> String {
     text
 }
 
-/// `1200/5000 settled  revoked 1180, not_found 20`; the numbers bare, for whoever greps them.
+/// `1200/5000 finished  revoked 1180, not_found 20`. The numbers have no separators, so that `grep` finds them.
 fn counts_text(tally: &Tally) -> String {
     let words: Vec<_> = tally.outcomes().map(|(outcome, n)| format!("{outcome} {n}")).collect();
     let gap = if words.is_empty() { "" } else { "  " };
-    format!("{}/{} settled{gap}{}", tally.settled(), tally.total(), words.join(", "))
+    format!("{}/{} finished{gap}{}", tally.settled(), tally.total(), words.join(", "))
 }
 
 fn throttled_text(tally: &Tally, now: Timestamp) -> Option<String> {
@@ -172,20 +172,20 @@ mod tests {
         let page = SharedBuffer::default();
         let mut plain = PlainProgress::new(Box::new(page.clone()), EVERY, at(0));
         let mut tally = Tally::new(300);
-        tally.add(&test_events::began(300), at(0));
+        tally.on_event(&test_events::began(300), at(0));
         for i in 0..120 {
             let outcome = if i == 7 { Outcome::NotFound } else { Outcome::Revoked };
-            tally.add(&test_events::sent(i), at(i64::from(i) * 50));
-            tally.add(&test_events::settled(i, outcome), at(i64::from(i) * 50 + 50));
+            tally.on_event(&test_events::sent(i), at(i64::from(i) * 50));
+            tally.on_event(&test_events::settled(i, outcome), at(i64::from(i) * 50 + 50));
             let left = Duration::from_millis(u64::from(299 - i) * 50);
             plain.show(&tally, Some(left), at(i64::from(i) * 50 + 50));
         }
-        tally.add(&test_events::throttled(at(18_000)), at(6_000));
+        tally.on_event(&test_events::throttled(at(18_000)), at(6_000));
         for tick in 30..90 {
             let left = Duration::from_millis(27_000 - tick as u64 * 200);
             plain.show(&tally, Some(left), at(tick * 200));
         }
-        tally.add(
+        tally.on_event(
             &test_events::stopping(StopReason::Halt { detail: "by \u{1b}[31meve\r\n50".to_owned() }),
             at(18_000),
         );
@@ -193,12 +193,14 @@ mod tests {
         plain.end(&tally, at(18_400));
         let expected = [
             "00:00:01Z  revoking: 300 users, about 14s",
-            "00:00:06Z  120/300 settled  revoked 119, not_found 1  20.0/s  9s left",
+            "00:00:06Z  120/300 finished  revoked 119, not_found 1  20.0/s  9s left",
             "00:00:06Z  throttled by Graph; next request in 12s",
-            "00:00:11Z  120/300 settled  revoked 119, not_found 1  throttled by Graph; next request in 7s  16s left",
-            "00:00:16Z  120/300 settled  revoked 119, not_found 1  throttled by Graph; next request in 2s  11s left",
-            "00:00:18Z  stopping: halted: by \\u{1b}[31meve\\r\\n50; waiting for what is in flight",
-            "00:00:18Z  120/300 settled  revoked 119, not_found 1  in 18s",
+            "00:00:11Z  120/300 finished  revoked 119, not_found 1  throttled by Graph; next request in 7s  16s \
+             left",
+            "00:00:16Z  120/300 finished  revoked 119, not_found 1  throttled by Graph; next request in 2s  11s \
+             left",
+            "00:00:18Z  stopping: halted: by \\u{1b}[31meve\\r\\n50; waiting for requests in flight",
+            "00:00:18Z  120/300 finished  revoked 119, not_found 1  in 18s",
         ];
         assert_eq!(page.lines(), expected);
     }
@@ -208,11 +210,11 @@ mod tests {
         let page = SharedBuffer::default();
         let mut plain = PlainProgress::new(Box::new(page.clone()), EVERY, at(0));
         let mut tally = Tally::new(1);
-        tally.add(&test_events::began(1), at(0));
+        tally.on_event(&test_events::began(1), at(0));
         plain.show(&tally, None, at(200));
-        tally.add(&test_events::settled(1, Outcome::Revoked), at(300));
+        tally.on_event(&test_events::settled(1, Outcome::Revoked), at(300));
         plain.show(&tally, None, at(400));
         plain.end(&tally, at(500));
-        assert_eq!(page.lines(), ["00:00:00Z  1/1 settled  revoked 1  in under 1s"]);
+        assert_eq!(page.lines(), ["00:00:00Z  1/1 finished  revoked 1  in under 1s"]);
     }
 }

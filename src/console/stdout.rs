@@ -1,11 +1,11 @@
-//! Standard output, whose reader may go away.
+//! Standard output, which may lose its reader.
 
 use std::io::{self, IsTerminal, Stdout, Write};
 
 use super::suspend_progress;
 
-/// Standard output. Once nobody reads it any more, what is written goes nowhere: that is no failure, and nothing
-/// else ends because of it. Whatever else goes wrong is one.
+/// Standard output. Once its reader is gone (a broken pipe), everything written is dropped without an error, so that
+/// nothing else ends because of it. All other errors are returned.
 #[derive(Debug)]
 pub struct StdoutWriter {
     out: Stdout,
@@ -13,7 +13,7 @@ pub struct StdoutWriter {
 }
 
 impl StdoutWriter {
-    /// Takes standard output.
+    /// A writer to standard output.
     #[allow(clippy::new_without_default)]
     pub fn new() -> StdoutWriter {
         StdoutWriter { out: io::stdout(), is_closed: false }
@@ -23,7 +23,7 @@ impl StdoutWriter {
         match done {
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
                 self.is_closed = true;
-                tracing::info!("nobody reads standard output any more");
+                tracing::info!("the reader of standard output is gone");
                 Ok(instead)
             }
             done => done,
@@ -49,19 +49,19 @@ impl Write for StdoutWriter {
     }
 }
 
-/// Runs `write`, which writes to standard output: beside the bar where both are on a terminal. Elsewhere the bar
-/// must not wait for whoever reads.
+/// Runs `write`, which writes to standard output. The bar is moved aside only if standard output is a terminal;
+/// otherwise the bar would have to wait for the reader.
 pub fn with_console<R>(write: impl FnOnce() -> R) -> R {
     if io::stdout().is_terminal() { suspend_progress(write) } else { write() }
 }
 
-/// How wide the terminal is that standard output is, in columns; none where it is no terminal.
+/// The width of standard output's terminal, in columns; `None` if it is not a terminal.
 pub fn stdout_columns() -> Option<usize> {
     let size = ::console::Term::stdout().size_checked().filter(|_| io::stdout().is_terminal());
     size.map(|(_, columns)| columns.into())
 }
 
-/// Writes to standard output as it is.
+/// Writes the text to standard output, unchanged.
 pub fn print_stdout(text: &str) -> io::Result<()> {
     with_console(|| {
         let mut out = StdoutWriter::new();

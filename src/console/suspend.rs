@@ -1,4 +1,4 @@
-//! Who may write to the terminal while the bar stands there.
+//! Writing to the terminal while the bar is drawn on it.
 
 use std::cell::Cell;
 use std::sync::{Mutex, PoisonError};
@@ -13,8 +13,8 @@ thread_local! {
     static SUSPENDED: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Runs `write` with the bar moved aside, and draws the bar again below what was written. Whatever writes to the
-/// terminal while a [`super::Console`] lives goes through here; where no bar is drawn it costs nothing.
+/// Runs `write` with the bar moved aside, and draws the bar again below what was written. Everything that writes to the
+/// terminal while a [`super::Console`] exists must call this; without a bar it costs nothing.
 pub fn suspend_progress<R>(write: impl FnOnce() -> R) -> R {
     let bar = ACTIVE_BAR.lock().unwrap_or_else(PoisonError::into_inner).clone();
     match bar {
@@ -27,7 +27,7 @@ pub fn suspend_progress<R>(write: impl FnOnce() -> R) -> R {
     }
 }
 
-/// Takes the mark off again, whatever happens in between.
+/// Clears [`SUSPENDED`] when it is dropped, also after a panic.
 struct ProgressGuard;
 
 impl Drop for ProgressGuard {
@@ -36,7 +36,7 @@ impl Drop for ProgressGuard {
     }
 }
 
-/// Puts a bar on the terminal, or takes it off.
+/// Registers the bar that is on the terminal, or `None` when it is removed.
 pub(super) fn set_active_bar(bar: Option<ProgressBar>) {
     *ACTIVE_BAR.lock().unwrap_or_else(PoisonError::into_inner) = bar;
 }

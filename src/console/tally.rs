@@ -1,5 +1,5 @@
-//! What a run has come to so far: counts by outcome, the rate of the last seconds, whether the gate is closed, and how
-//! long the rest will take, as the dispatcher foresees it. It holds no clock and does no I/O: every question brings the present instant along.
+//! The state of a run: counts by outcome, the rate of the last seconds, whether the gate is closed, and how long the
+//! rest will take, as the dispatcher forecasts it. It has no clock and does no I/O: callers pass the current time.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -16,18 +16,18 @@ use crate::text::humanize;
 
 /// How long a slot of the rate's window lasts, in milliseconds.
 const SLOT_MS: i64 = 500;
-/// Slots in the window: ten seconds of them, beside the one that is being filled.
+/// Slots in the window: ten seconds of them, and the one that is being filled.
 const SLOTS: i64 = 20;
-/// Over less than this a rate says nothing.
+/// A rate over less time than this means nothing.
 const MIN_RATE_SECONDS: f64 = 1.0;
 
-/// What the network carries where the quota does not bind, users a second: 64 jobs at some 300 ms an answer. Only a
-/// first estimate rests on it; what is measured takes its place.
+/// The rate if only the network limits it, in users per second: 64 jobs with about 300 ms per answer. It is used only
+/// for the first estimate, before anything is measured.
 const NETWORK_RATE: f64 = 200.0;
 
 impl RatePolicy {
-    /// How long a run over that many users will take, before anything has been measured: the burst at the network's
-    /// speed, the rest at the quota's.
+    /// How long a run with this many users will take, before anything has been measured: the burst at the network's
+    /// rate, the rest at the quota's.
     pub fn estimate_time(&self, users: u64) -> TimeLeft {
         let users = users as f64;
         let paced = (users - f64::from(self.burst)).max(0.0);
@@ -39,7 +39,7 @@ impl RatePolicy {
     }
 }
 
-/// From so many seconds on, a span means nothing: a year.
+/// An estimate of this many seconds (a year) or more means nothing, and is not shown.
 const MAX_SHOWN_SECONDS: u64 = 366 * 86_400;
 
 /// How long the rest of a run will take.
@@ -47,9 +47,9 @@ const MAX_SHOWN_SECONDS: u64 = 366 * 86_400;
 pub enum TimeLeft {
     /// Nothing is known yet: shown as `–`.
     Unknown,
-    /// By the quota alone: nothing has been measured yet.
+    /// From the quota alone: nothing has been measured yet.
     Estimated(Duration),
-    /// By the quota and the answers so far.
+    /// From the quota and the answers so far.
     Measured(Duration),
 }
 
@@ -73,23 +73,23 @@ impl fmt::Display for TimeLeft {
     }
 }
 
-/// The pacer's gate, as the events tell it.
+/// The state of the pacer's gate, as far as the events show it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum GateState {
-    /// Requests leave.
+    /// Requests may leave.
     Open,
-    /// Graph asked to wait; the next request leaves after this long (zero: a probe is on its way).
+    /// Graph asked to wait; the next request leaves after this time (zero: a probe is in flight).
     Closed(Duration),
 }
 
-/// A stretch of time in which the gate was closed; without an end while it still is.
+/// A period in which the gate was closed; it has no end while the gate is still closed.
 #[derive(Clone, Copy, Debug)]
 struct GateClosure {
     from: Timestamp,
     to: Option<Timestamp>,
 }
 
-/// What a run has come to so far.
+/// The state of a run: its counts, its rate and its waits.
 #[derive(Clone, Debug, Default)]
 pub struct Tally {
     total: u64,
@@ -99,7 +99,7 @@ pub struct Tally {
     began_at: Option<Timestamp>,
     /// When the first request left: rates count from here.
     first_sent_at: Option<Timestamp>,
-    /// Slot number and how many users settled in it, oldest first.
+    /// Each slot's number and the users that settled in it, oldest first.
     slots: VecDeque<(i64, u64)>,
     closures: VecDeque<GateClosure>,
     throttle_status: ThrottleStatus,
@@ -110,24 +110,24 @@ pub struct Tally {
 }
 
 impl Tally {
-    /// A run over that many users, of which nothing has happened yet.
+    /// A run with this many users, before its first event.
     pub fn new(total: u64) -> Tally {
         Tally { total, ..Tally::default() }
     }
 
-    /// The same, of these tenants.
+    /// The same, with these tenants.
     pub fn with_tenants(self, tenants: Option<TenantTable>) -> Tally {
         Tally { tenants, ..self }
     }
 
-    /// How far the tenants have come, in words, where there are several.
+    /// The progress of the tenants, in words, if there are several.
     pub fn tenant_sentence(&self, now: Timestamp) -> Option<String> {
         self.tenants.as_ref().map(|tenants| tenants.sentence(now))
     }
 
-    /// Takes in what happened. `true` if it is worth a line of its own at once: the gate closed, sending stops.
-    pub fn add(&mut self, event: &Event, now: Timestamp) -> bool {
-        // What one tenant waits for, the others do not.
+    /// Counts an event. `true` if it is worth a line at once: the gate closed, or sending stops.
+    pub fn on_event(&mut self, event: &Event, now: Timestamp) -> bool {
+        // One tenant's wait does not hold up the others.
         if self.tenants.as_mut().is_some_and(|tenants| tenants.add(event)) {
             return false;
         }
@@ -177,7 +177,7 @@ impl Tally {
         match self.slots.back_mut() {
             Some((last, n)) if *last == slot => *n += 1,
             _ => {
-                // A clock that was set back would leave slots of the future behind.
+                // If the clock was set back, slots of the future would stay.
                 self.slots.retain(|(n, _)| (slot - SLOTS..slot).contains(n));
                 self.slots.push_back((slot, 1));
             }
@@ -185,11 +185,11 @@ impl Tally {
     }
 
     fn start_wait(&mut self, throttled: &ThrottledEvent, now: Timestamp) -> bool {
-        self.throttle_status.start_wait(&throttled.whose, throttled.until);
+        self.throttle_status.start_wait(&throttled.event_scope, throttled.until);
         self.update_wait(now)
     }
 
-    /// Begins to wait, if nobody may send. `true` where somebody could until now.
+    /// Begins to wait, if no app may send. `true` if one could until now.
     fn update_wait(&mut self, now: Timestamp) -> bool {
         let waits = self.closures.back().is_some_and(|closure| closure.to.is_none());
         let news = self.throttle_status.waiting_until().is_some() && !waits;
@@ -201,19 +201,19 @@ impl Tally {
         news
     }
 
-    /// Ends the waiting, if somebody may send again.
+    /// Ends the wait, if an app may send again.
     fn end_wait(&mut self, now: Timestamp) {
         if let (None, Some(closure)) = (self.throttle_status.waiting_until(), self.closures.back_mut()) {
             closure.to.get_or_insert(now);
         }
     }
 
-    /// Users of this run.
+    /// Number of users in this run.
     pub fn total(&self) -> u64 {
         self.total
     }
 
-    /// Users for whom it has ended.
+    /// Number of users with a final outcome.
     pub fn settled(&self) -> u64 {
         self.settled
     }
@@ -223,7 +223,7 @@ impl Tally {
         self.resumed
     }
 
-    /// The outcomes that occurred, in the order of tables, with their counts.
+    /// The outcomes that occurred, in the order of [`Outcome::ALL`], with their counts.
     pub fn outcomes(&self) -> impl Iterator<Item = (Outcome, u64)> + '_ {
         Outcome::ALL
             .into_iter()
@@ -231,7 +231,7 @@ impl Tally {
             .filter(|(_, n)| *n > 0)
     }
 
-    /// How often the gate went from open to closed.
+    /// How often the gate closed.
     pub fn wait_count(&self) -> u64 {
         self.wait_count
     }
@@ -241,12 +241,12 @@ impl Tally {
         self.stop_reason.as_ref()
     }
 
-    /// Whether the run said that it ended.
+    /// Whether the run has reported its end.
     pub fn has_ended(&self) -> bool {
         self.ended
     }
 
-    /// How long the run has been going.
+    /// How long the run has taken so far.
     pub fn elapsed(&self, now: Timestamp) -> Duration {
         self.began_at.or(self.first_sent_at).map_or(Duration::ZERO, |began| since(began, now))
     }
@@ -258,13 +258,13 @@ impl Tally {
             .map_or(GateState::Open, |until| GateState::Closed(since(now, until)))
     }
 
-    /// The apps that wait while others send, and for how long.
+    /// The apps that wait while others send, each with the rest of its wait.
     pub fn waiting_apps(&self, now: Timestamp) -> impl Iterator<Item = (&str, Duration)> {
         self.throttle_status.waiting_apps().map(move |(app, until)| (app, since(now, until)))
     }
 
-    /// Users settled a second over the last ten seconds, or since the first request where that is less. Time behind a
-    /// closed gate does not count; less than a second of time says nothing.
+    /// Users settled per second over the last ten seconds, or since the first request if that is more recent. Time with
+    /// a closed gate does not count. `None` if less than a second is left.
     pub fn rate(&self, now: Timestamp) -> Option<f64> {
         let (from, settled) = self.window(now)?;
         let closed =
@@ -273,7 +273,7 @@ impl Tally {
         (span >= MIN_RATE_SECONDS).then(|| settled as f64 / span)
     }
 
-    /// Where the rate's window begins, and how many users settled in it.
+    /// The start of the rate's window, and the number of users that settled in it.
     fn window(&self, now: Timestamp) -> Option<(Timestamp, u64)> {
         let oldest = slot(now) - SLOTS;
         let edge = Timestamp::from_millisecond(oldest * SLOT_MS).ok()?;
@@ -281,7 +281,7 @@ impl Tally {
         Some((edge.max(self.first_sent_at?), within.map(|(_, n)| n).sum()))
     }
 
-    /// How long the rest will take, as the dispatcher foresees it: it knows its pacers, its places and its answers.
+    /// How long the rest will take, from the dispatcher's forecast, which considers pacers, free places and answers.
     pub fn time_left(&self, foreseen: Option<Duration>) -> TimeLeft {
         if self.settled >= self.total {
             return TimeLeft::Measured(Duration::ZERO);
@@ -300,12 +300,12 @@ fn slot(at: Timestamp) -> i64 {
     at.as_millisecond().div_euclid(SLOT_MS)
 }
 
-/// The time from one instant to a later one; zero if it is not later.
+/// The time between two instants; zero if the second is not later.
 fn since(from: Timestamp, to: Timestamp) -> Duration {
     Duration::try_from(to.duration_since(from)).unwrap_or(Duration::ZERO)
 }
 
-/// Seconds as a span; none where that is no number, or too long to mean anything.
+/// Seconds as a span; `None` if they are not a number, or too many to mean anything.
 fn seconds(seconds: f64) -> Option<Duration> {
     Duration::try_from_secs_f64(seconds).ok().filter(|span| span.as_secs() < MAX_SHOWN_SECONDS)
 }
@@ -319,11 +319,11 @@ mod tests {
     fn run(total: u32, gap: impl Fn(u32) -> f64, mut look: impl FnMut(&Tally, f64)) -> f64 {
         let mut tally = Tally::new(u64::from(total));
         let mut ms = 0.0;
-        tally.add(&test_events::began(total), at(0));
+        tally.on_event(&test_events::began(total), at(0));
         for i in 0..total {
-            tally.add(&test_events::sent(i), at(ms as i64));
+            tally.on_event(&test_events::sent(i), at(ms as i64));
             ms += gap(i);
-            tally.add(&test_events::settled(i, Outcome::Revoked), at(ms as i64));
+            tally.on_event(&test_events::settled(i, Outcome::Revoked), at(ms as i64));
             look(&tally, ms);
         }
         ms
@@ -341,7 +341,7 @@ mod tests {
         assert_eq!(pace.estimate_time(5_000), TimeLeft::Estimated(Duration::from_secs(205)));
         assert_eq!(pace.estimate_time(40), TimeLeft::Estimated(Duration::from_secs(1)));
         assert_eq!(pace.estimate_time(0), TimeLeft::Unknown);
-        // Nothing that the pacers hold up, and nothing measured yet.
+        // The pacers hold nothing up, and nothing is measured yet.
         assert_eq!(tally.time_left(Some(Duration::ZERO)), TimeLeft::Unknown);
         assert_eq!(tally.time_left(Some(Duration::MAX)), TimeLeft::Unknown);
         assert_eq!((tally.rate(at(0)), tally.gate_state(at(0))), (None, GateState::Open));
@@ -383,19 +383,19 @@ mod tests {
     fn throttle_waits_do_not_lower_the_rate() {
         let mut tally = Tally::new(1_000);
         for i in 0..200 {
-            tally.add(&test_events::sent(i), at(i64::from(i) * 50));
-            tally.add(&test_events::settled(i, Outcome::Revoked), at(i64::from(i) * 50 + 50));
+            tally.on_event(&test_events::sent(i), at(i64::from(i) * 50));
+            tally.on_event(&test_events::settled(i, Outcome::Revoked), at(i64::from(i) * 50 + 50));
         }
-        assert!(tally.add(&test_events::throttled(at(40_000)), at(10_000)));
-        // It is raised, never lowered, and that is no news.
-        assert!(!tally.add(&test_events::throttled(at(35_000)), at(10_100)));
-        assert!(!tally.add(&test_events::throttled(at(42_000)), at(10_200)));
+        assert!(tally.on_event(&test_events::throttled(at(40_000)), at(10_000)));
+        // The wait is raised, never lowered, and neither is news.
+        assert!(!tally.on_event(&test_events::throttled(at(35_000)), at(10_100)));
+        assert!(!tally.on_event(&test_events::throttled(at(42_000)), at(10_200)));
         assert_eq!(tally.gate_state(at(30_000)), GateState::Closed(Duration::from_secs(12)));
         assert_eq!(tally.gate_state(at(43_000)), GateState::Closed(Duration::ZERO));
-        tally.add(&test_events::reopened(), at(43_000));
+        tally.on_event(&test_events::reopened(), at(43_000));
         assert_eq!((tally.gate_state(at(43_000)), tally.wait_count()), (GateState::Open, 1));
         for i in 200..260 {
-            tally.add(&test_events::settled(i, Outcome::Revoked), at(43_000 + i64::from(i - 199) * 50));
+            tally.on_event(&test_events::settled(i, Outcome::Revoked), at(43_000 + i64::from(i - 199) * 50));
         }
         assert!((tally.rate(at(46_000)).unwrap() - 20.0).abs() < 2.0);
     }
@@ -404,12 +404,12 @@ mod tests {
     fn unattempted_users_do_not_count_for_the_rate() {
         let mut tally = Tally::new(6);
         for (i, outcome) in [Outcome::NotFound, Outcome::Revoked, Outcome::Revoked].into_iter().enumerate() {
-            tally.add(&test_events::settled(i as u32, outcome), at(0));
+            tally.on_event(&test_events::settled(i as u32, outcome), at(0));
         }
-        assert!(tally.add(&test_events::stopping(StopReason::Interrupted), at(1_000)));
+        assert!(tally.on_event(&test_events::stopping(StopReason::Interrupted), at(1_000)));
         assert_eq!(tally.time_left(None), TimeLeft::Unknown);
         for i in 3..6 {
-            tally.add(&test_events::settled(i, Outcome::NotAttempted), at(1_000));
+            tally.on_event(&test_events::settled(i, Outcome::NotAttempted), at(1_000));
         }
         let counts: Vec<_> = tally.outcomes().collect();
         assert_eq!(counts, [(Outcome::Revoked, 2), (Outcome::NotFound, 1), (Outcome::NotAttempted, 3)]);
@@ -420,8 +420,8 @@ mod tests {
     #[test]
     fn clock_set_back_does_not_panic() {
         let mut tally = Tally::new(10);
-        tally.add(&test_events::settled(1, Outcome::Revoked), at(100_000));
-        tally.add(&test_events::settled(2, Outcome::Revoked), at(10_000));
+        tally.on_event(&test_events::settled(1, Outcome::Revoked), at(100_000));
+        tally.on_event(&test_events::settled(2, Outcome::Revoked), at(10_000));
         assert_eq!((tally.settled(), tally.elapsed(at(10_000))), (2, Duration::ZERO));
         assert_eq!(tally.time_left(None), TimeLeft::Unknown);
     }

@@ -1,4 +1,4 @@
-//! How far each of a run's tenants has come, where there are several.
+//! The progress of each tenant, if a run has several.
 
 use std::sync::Arc;
 
@@ -9,14 +9,14 @@ use crate::outcome::Outcome;
 use crate::plan::Target;
 use crate::text::humanize;
 
-/// How far the tenants have come.
+/// The progress of all tenants.
 #[derive(Clone, Debug)]
 pub struct TenantTable {
     targets: Arc<[Target]>,
     tenants: Vec<TenantProgress>,
 }
 
-/// One of them.
+/// The progress of one tenant.
 #[derive(Clone, Debug, Default)]
 struct TenantProgress {
     remaining: u32,
@@ -27,7 +27,7 @@ struct TenantProgress {
 }
 
 impl TenantTable {
-    /// Tenants of which these users are left (places in the sending order, from 1); none where there is one only.
+    /// The table of a run with these users left (target numbers); `None` if there is only one tenant.
     pub fn new(
         tenants: usize,
         targets: &Arc<[Target]>,
@@ -47,7 +47,7 @@ impl TenantTable {
         Some(TenantTable { targets: Arc::clone(targets), tenants: each })
     }
 
-    /// Takes in what happened; `true` where it is the matter of one tenant alone, and not of the run.
+    /// Counts an event; `true` if it is about one tenant alone, and not about the run.
     pub(super) fn add(&mut self, event: &Event) -> bool {
         match event {
             Event::Settled(settled) if settled.outcome != Outcome::NotAttempted => {
@@ -58,7 +58,7 @@ impl TenantTable {
                 }
                 false
             }
-            Event::Throttled(throttled) => self.update(throttled.whose.tenant, |tenant| {
+            Event::Throttled(throttled) => self.update(throttled.event_scope.tenant, |tenant| {
                 tenant.waiting_until = tenant.waiting_until.max(Some(throttled.until));
             }),
             Event::Reopened { scope, .. } => self.update(scope.tenant, |tenant| tenant.waiting_until = None),
@@ -117,7 +117,7 @@ mod tests {
         let mut of = |tenant: u32, event: Event| {
             let event = match event {
                 Event::Throttled(mut event) => {
-                    event.whose.tenant = Some(tenant);
+                    event.event_scope.tenant = Some(tenant);
                     Event::Throttled(event)
                 }
                 event => event,

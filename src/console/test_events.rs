@@ -9,7 +9,7 @@ use crate::event::{
 };
 use crate::outcome::Outcome;
 
-/// An instant, in milliseconds of tests.
+/// An instant, in milliseconds since the start of a test.
 pub(super) fn at(ms: i64) -> Timestamp {
     Timestamp::from_millisecond(ms).unwrap()
 }
@@ -65,7 +65,7 @@ pub(super) fn throttled(until: Timestamp) -> Event {
         at: at(0),
         until,
         retry_after_ms: None,
-        whose: EventScope::default(),
+        event_scope: EventScope::default(),
         scope: None,
         information: None,
     })

@@ -1,5 +1,5 @@
-//! The gates of a run, as the events tell them: an app's, a tenant's. The run waits only when nobody may send; where
-//! one of several apps waits, the others go on.
+//! The state of a run's gates, as far as the events show it. The run waits only if no app may send; if one of several
+//! apps waits, the others continue.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -11,28 +11,28 @@ use crate::event::EventScope;
 /// Which gates are closed, and until when.
 #[derive(Clone, Debug, Default)]
 pub(super) struct ThrottleStatus {
-    /// Apps that send, where there are several.
+    /// The apps that send, as far as they are known.
     apps: BTreeSet<Arc<str>>,
-    /// Of one app each.
+    /// The end of each app's wait.
     app_waits: BTreeMap<Arc<str>, Timestamp>,
-    /// Of all of them.
+    /// The end of a wait that holds for all apps.
     global_wait: Option<Timestamp>,
 }
 
 impl ThrottleStatus {
-    /// These apps send.
+    /// Forgets all waits, and sets the apps that send.
     pub(super) fn reset(&mut self, apps: &[Arc<str>]) {
         *self = ThrottleStatus { apps: apps.iter().cloned().collect(), ..ThrottleStatus::default() };
     }
 
-    /// A gate closed, or closes for longer.
+    /// A gate closed, or stays closed for longer.
     pub(super) fn start_wait(&mut self, scope: &EventScope, until: Timestamp) {
-        // One of several tenants waits by itself.
+        // One of several tenants waits alone.
         if scope.tenant.is_some() {
             return;
         }
         let slot = match &scope.app_id {
-            // What an unknown app waits for holds up nobody known.
+            // The wait of an unknown app does not hold up the known ones.
             Some(app) => self.app_waits.entry(app.clone()).or_insert(until),
             None => self.global_wait.get_or_insert(until),
         };
@@ -64,14 +64,14 @@ impl ThrottleStatus {
         self.global_wait = None;
     }
 
-    /// When the first request leaves, if nobody may send before.
+    /// When the next request leaves, if no app may send before that.
     pub(super) fn waiting_until(&self) -> Option<Timestamp> {
         let all_wait = self.apps.iter().all(|app| self.app_waits.contains_key(app));
         let first = self.app_waits.values().min().filter(|_| all_wait).copied();
         self.global_wait.max(first)
     }
 
-    /// The apps that wait while others send, by their ids.
+    /// The IDs of the apps that wait while others send, each with the end of its wait.
     pub(super) fn waiting_apps(&self) -> impl Iterator<Item = (&str, Timestamp)> {
         let others_send = self.waiting_until().is_none();
         self.app_waits.iter().filter(move |_| others_send).map(|(app, until)| (&**app, *until))

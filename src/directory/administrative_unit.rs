@@ -7,7 +7,7 @@ use super::reader::GraphReader;
 use super::user_pager::UserPager;
 use super::{Directory, DirectoryError, Permission, odata};
 
-/// Administrative units, as they are looked up.
+/// How administrative units are looked up.
 const UNITS: NamedObjectKind = NamedObjectKind {
     noun: "administrative unit",
     path: "directory/administrativeUnits",
@@ -15,7 +15,7 @@ const UNITS: NamedObjectKind = NamedObjectKind {
     permission: Permission::Units,
 };
 
-/// The unit with this id, or of this name.
+/// Finds the unit with this ID or this name.
 pub(super) async fn find(reader: &GraphReader, text: &str) -> Result<NamedObject, DirectoryError> {
     let text = text.trim();
     match Uuid::try_parse(text) {
@@ -27,8 +27,8 @@ pub(super) async fn find(reader: &GraphReader, text: &str) -> Result<NamedObject
     }
 }
 
-/// The users that are in a unit themselves. The members of a group in it are not: a group brings only itself into the
-/// unit (learn.microsoft.com/entra/identity/role-based-access-control/admin-units-members-add).
+/// The users that are direct members of a unit. The members of a group in the unit are not: a group adds only itself to
+/// the unit (learn.microsoft.com/entra/identity/role-based-access-control/admin-units-members-add).
 pub(super) fn members(directory: &Directory, what: String, id: Uuid) -> UserPager {
     UserPager::members(
         directory,

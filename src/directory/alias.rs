@@ -1,8 +1,8 @@
-//! From what files call people to persons: mail addresses, aliases, on-premises names, employee ids (`--resolve`).
+//! From names in files to users: mail addresses, aliases, on-premises names, employee IDs (`--resolve`).
 //!
-//! Every property that could hold the name is asked for, each in a question of its own; whoever one of them finds counts.
-//! Two different persons are never decided between. A question that fails fails the whole: what it would have found might
-//! have made the name ambiguous.
+//! Every property that could hold the name is queried separately, and a match in any of them counts. If two different
+//! users match, neither is chosen. If one query fails, the whole look-up fails, because its result might have made the
+//! name ambiguous.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -16,19 +16,19 @@ use super::reader::ReadRequest;
 use super::{Directory, DirectoryError, DirectoryUser, Permission, ResolvedId};
 use crate::user_id::UserId;
 
-/// Persons by their ids.
+/// Users by their object IDs.
 type UserCandidates = BTreeMap<Uuid, AliasCandidate>;
 
-/// Whom a name may mean.
+/// A user that a name may mean.
 struct AliasCandidate {
-    person: DirectoryUser,
-    /// Why it is not sure, though it is the only one.
+    user: DirectoryUser,
+    /// Why the match is not certain, even if it is the only one.
     doubt: Option<String>,
 }
 
 impl Directory {
-    /// Whom each name means; as many answers as names, in their order. A name that is the user principal name of one
-    /// and the mail address of another is ambiguous.
+    /// The user of each name, in the order of `names`. A name that is the user principal name of one user and the mail
+    /// address of another is ambiguous.
     ///
     /// # Errors
     /// When the directory can't be read.
@@ -64,19 +64,20 @@ impl Directory {
         for (((place, probe), read), answer) in probes.iter().zip(reads).zip(answers) {
             let page = answer.map_err(|fault| fault.into_directory_error(&read))?;
             for user in self.all_pages(&read, page).await? {
-                let candidate = candidate(probe, &user).map_err(|fault| fault.into_directory_error(&read))?;
-                persons[*place].entry(candidate.person.id).or_insert(candidate);
+                let candidate =
+                    parse_candidate(probe, &user).map_err(|fault| fault.into_directory_error(&read))?;
+                persons[*place].entry(candidate.user.id).or_insert(candidate);
             }
         }
         for (resolved, persons) in resolved.iter_mut().zip(persons) {
             if !persons.is_empty() {
-                *resolved = decide(persons);
+                *resolved = pick_candidate(persons);
             }
         }
         Ok(resolved)
     }
 
-    /// Those names that are object ids or user principal names.
+    /// Looks up the names that are object IDs or user principal names.
     async fn find_by_key(&self, names: &[&str]) -> Result<Vec<ResolvedId>, DirectoryError> {
         let (places, ids): (Vec<usize>, Vec<UserId>) = names
             .iter()
@@ -90,7 +91,7 @@ impl Directory {
         Ok(found)
     }
 
-    /// All users of an answer: an empty page may have others behind it.
+    /// All users of an answer: more may follow after an empty page.
     async fn all_pages(&self, read: &ReadRequest, page: Value) -> Result<Vec<Value>, DirectoryError> {
         if next_link(&page).map_err(|fault| fault.into_directory_error(read))?.is_none() {
             return match page.get("value") {
@@ -106,35 +107,38 @@ impl Directory {
     }
 }
 
-/// A user whom a question found, if they bear what was asked for.
-fn candidate(probe: &AliasProbe, user: &Value) -> Result<AliasCandidate, ReadError> {
+/// The user that a query found.
+///
+/// # Errors
+/// When the user does not have the value that was queried.
+fn parse_candidate(probe: &AliasProbe, user: &Value) -> Result<AliasCandidate, ReadError> {
     let person =
-        DirectoryUser::read(user).map_err(|why| ReadError::Untrusted(format!("the answer holds {why}")))?;
+        DirectoryUser::read(user).map_err(|why| ReadError::Untrusted(format!("the answer has {why}")))?;
     if !probe.matches(user) {
-        let reason = format!("the answer names {}, who has another {}", person.id, probe.property());
+        let reason = format!("the answer has user {}, but with another {}", person.id, probe.property());
         return Err(ReadError::Untrusted(reason));
     }
-    Ok(AliasCandidate { doubt: probe.domain_doubt(user), person })
+    Ok(AliasCandidate { doubt: probe.domain_doubt(user), user: person })
 }
 
 fn candidates_from_key(resolved: &ResolvedId) -> UserCandidates {
     match resolved {
         ResolvedId::User(person) => {
-            let candidate = AliasCandidate { person: person.clone(), doubt: None };
+            let candidate = AliasCandidate { user: person.clone(), doubt: None };
             UserCandidates::from([(person.id, candidate)])
         }
         _ => UserCandidates::new(),
     }
 }
 
-/// One who is sure, or several.
-fn decide(persons: UserCandidates) -> ResolvedId {
+/// The only certain candidate; otherwise all of them, as ambiguous.
+fn pick_candidate(persons: UserCandidates) -> ResolvedId {
     let mut persons: Vec<AliasCandidate> = persons.into_values().collect();
     if persons.len() == 1 && persons[0].doubt.is_none() {
-        return ResolvedId::User(persons.remove(0).person);
+        return ResolvedId::User(persons.remove(0).user);
     }
     let name = |candidate: &AliasCandidate| {
-        let person = &candidate.person;
+        let person = &candidate.user;
         let name = person.upn.as_deref().or(person.name.as_deref()).unwrap_or("a user without a name");
         let doubt = candidate.doubt.as_ref().map(|doubt| format!(", {doubt}")).unwrap_or_default();
         format!("{name} ({}{doubt})", person.id)
@@ -150,8 +154,8 @@ mod tests {
 
     fn persons(name: &str, users: &[Value]) -> UserCandidates {
         let probe = &alias_probes(name)[0];
-        let candidates = users.iter().map(|user| candidate(probe, user).unwrap());
-        candidates.map(|candidate| (candidate.person.id, candidate)).collect()
+        let candidates = users.iter().map(|user| parse_candidate(probe, user).unwrap());
+        candidates.map(|candidate| (candidate.user.id, candidate)).collect()
     }
 
     #[test]
@@ -163,13 +167,17 @@ mod tests {
             })
         };
         let corp = user(1, json!("corp.contoso.local"));
-        assert!(matches!(decide(persons("jo", std::slice::from_ref(&corp))), ResolvedId::User(_)));
-        assert!(matches!(decide(persons(r"CORP\jo", std::slice::from_ref(&corp))), ResolvedId::User(_)));
-        let ResolvedId::Ambiguous(names) = decide(persons(r"OTHER\jo", std::slice::from_ref(&corp))) else {
+        assert!(matches!(pick_candidate(persons("jo", std::slice::from_ref(&corp))), ResolvedId::User(_)));
+        assert!(matches!(
+            pick_candidate(persons(r"CORP\jo", std::slice::from_ref(&corp))),
+            ResolvedId::User(_)
+        ));
+        let ResolvedId::Ambiguous(names) = pick_candidate(persons(r"OTHER\jo", std::slice::from_ref(&corp)))
+        else {
             panic!()
         };
         assert!(names[0].contains("corp.contoso.local"), "{names:?}");
-        let two = decide(persons("jo", &[corp, user(2, Value::Null)]));
+        let two = pick_candidate(persons("jo", &[corp, user(2, Value::Null)]));
         assert!(matches!(two, ResolvedId::Ambiguous(names) if names.len() == 2));
     }
 
@@ -177,7 +185,7 @@ mod tests {
     fn a_filter_that_was_not_applied_finds_nobody() {
         let stranger = json!({"id": Uuid::from_u128(1), "mail": "stranger@contoso.com"});
         for probe in alias_probes("jo@contoso.com").iter().chain(&alias_probes("jo")) {
-            assert!(matches!(candidate(probe, &stranger), Err(ReadError::Untrusted(_))), "{probe:?}");
+            assert!(matches!(parse_candidate(probe, &stranger), Err(ReadError::Untrusted(_))), "{probe:?}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Which questions find whom a name means, and whether an answer fits its question.
+//! Which queries find the user of a name, and whether an answer fits its query.
 
 use serde_json::Value;
 
@@ -7,7 +7,7 @@ use super::odata::{encode, quote};
 use super::reader::ReadRequest;
 use crate::user_id::UserId;
 
-/// One question for a name.
+/// One query for a name.
 #[derive(Clone, Debug)]
 pub(super) struct AliasProbe {
     kind: ProbeKind,
@@ -16,8 +16,8 @@ pub(super) struct AliasProbe {
     domain: Option<String>,
 }
 
-/// What a name may be. `otherMails` is not among them: people enter the address of another account of theirs there, so
-/// that it would make the plainest address ambiguous.
+/// The property that may hold a name. `otherMails` is not one of them: people enter the address of another account of
+/// theirs there, which would make an ordinary address ambiguous.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum ProbeKind {
     Mail,
@@ -26,7 +26,7 @@ enum ProbeKind {
     Employee,
 }
 
-/// The questions for a name.
+/// The queries for a name.
 pub(super) fn alias_probes(name: &str) -> Vec<AliasProbe> {
     let (domain, plain) = match name.split_once('\\') {
         Some((domain, plain)) => (Some(domain), plain),
@@ -58,7 +58,7 @@ impl AliasProbe {
         }
     }
 
-    /// Some properties can be asked for only by an advanced query (learn.microsoft.com/graph/aad-advanced-queries).
+    /// Whether the property needs an advanced query (learn.microsoft.com/graph/aad-advanced-queries).
     fn is_advanced(&self) -> bool {
         self.kind == ProbeKind::Sam
     }
@@ -66,7 +66,8 @@ impl AliasProbe {
     fn filter(&self) -> String {
         let (property, name) = (self.property(), quote(&self.name));
         match self.kind {
-            // The primary address has the prefix in capitals; whether the comparison minds case is not documented.
+            // The primary address has the prefix in capitals. Whether the comparison is case-sensitive is not
+            // documented.
             ProbeKind::Proxy => {
                 let [primary, alias] = ["SMTP:", "smtp:"].map(|kind| quote(&format!("{kind}{}", self.name)));
                 format!("{property}/any(p:p eq {alias} or p eq {primary})")
@@ -75,7 +76,7 @@ impl AliasProbe {
         }
     }
 
-    /// The question; what the property holds is asked for, too.
+    /// The query, which also selects the property that it filters by.
     pub(super) fn read(&self, select: &str) -> ReadRequest {
         let domain = if self.kind == ProbeKind::Sam { ",onPremisesDomainName" } else { "" };
         let count = if self.is_advanced() { "$count=true&" } else { "" };
@@ -92,7 +93,7 @@ impl AliasProbe {
         }
     }
 
-    /// Whether a user bears what was asked for.
+    /// Whether a user has the value that was queried.
     pub(super) fn matches(&self, user: &Value) -> bool {
         let same = |text: &str| text.to_lowercase() == self.name.to_lowercase();
         match user.get(self.property()) {
@@ -105,8 +106,8 @@ impl AliasProbe {
         }
     }
 
-    /// Why it is not sure that a user is meant: a domain was named, and theirs may be another. Graph knows its DNS name,
-    /// of which the first part mostly is the name that stands before a backslash.
+    /// Why it is not certain that this user is meant: the name has a domain, and the user's may be another. Graph knows
+    /// the DNS name of the user's domain. Its first label is usually the name before the backslash.
     pub(super) fn domain_doubt(&self, user: &Value) -> Option<String> {
         let named = self.domain.as_deref()?.to_lowercase();
         let Some(theirs) = user.get("onPremisesDomainName").and_then(Value::as_str) else {

@@ -1,12 +1,13 @@
-//! Who owns the app that signs in.
+//! The owners of the app that signs in.
 
 use super::reader::ReadRequest;
 use super::user_pager::UserPager;
 use super::{Directory, DirectoryError, DirectoryUser, Permission, odata};
 
 impl Directory {
-    /// The owners of the app and of its service principal, users only. An app that lives in another tenant has no
-    /// registration here, and so no owners of one; each app that signs in has a service principal (learn.microsoft.com/graph/api/application-list-owners,
+    /// The owners of the app and of its service principal, users only. An app of another tenant has no registration
+    /// here and so no owners of one, but every app that signs in has a service principal
+    /// (learn.microsoft.com/graph/api/application-list-owners,
     /// learn.microsoft.com/graph/api/serviceprincipal-list-owners).
     ///
     /// # Errors
@@ -19,7 +20,7 @@ impl Directory {
             let url = format!("{collection}(appId='{app}')/owners?$select={}", self.users.select());
             let what = format!("the owners of app {}", crate::text::sanitize::sanitize_truncated(app_id, 64));
             let read = ReadRequest { what, url, eventual: false, permission: Permission::Apps, cost: 1 };
-            match UserPager::mixed_objects(&self.reader, read).all().await {
+            match UserPager::mixed_objects(&self.reader, read).collect_all().await {
                 Ok(found) => {
                     known = true;
                     let new = |user: &DirectoryUser| !owners.iter().any(|owner| owner.id == user.id);

@@ -1,7 +1,8 @@
 //! Several reads in one request (learn.microsoft.com/graph/json-batching).
 //!
-//! Each part is answered as if it came alone: one may be throttled while the others are through. Those that were are
-//! sent again, after the longest wait that one of them asked for. Where nothing knows batches, reads go one by one.
+//! Each part has its own answer: some may be throttled while the others succeed. The throttled ones are sent again
+//! after the longest wait that one of them asked for. If the service does not support batches, the reads are sent one
+//! by one.
 
 use std::collections::VecDeque;
 use std::sync::atomic::Ordering;
@@ -17,20 +18,20 @@ use super::read_error::ReadError;
 use super::reader::{GraphReader, ReadRequest, log_retry, throttled_too_long};
 use super::retry_policy::ReadRetryPolicy;
 
-/// Most reads in one batch.
+/// Maximum number of reads in one batch.
 const MAX_PARTS: usize = 20;
 
 /// Batches in flight at once.
 const MAX_IN_FLIGHT: usize = 4;
 
-/// What became of one read.
+/// The result of one read.
 pub(super) type PartAnswer = Result<Value, ReadError>;
 
 impl GraphReader {
-    /// Reads all of these; as many answers, in their order.
+    /// Sends all reads and returns their results in the same order.
     ///
     /// # Errors
-    /// When there is no token, or no sense in what answers to the batch as a whole.
+    /// When there is no token, or the answer to the batch as a whole is not valid.
     pub(super) async fn batch(&self, reads: Vec<ReadRequest>) -> Result<Vec<PartAnswer>, ReadError> {
         let count = reads.len();
         let mut chunks: VecDeque<(usize, Vec<ReadRequest>)> =
@@ -48,7 +49,7 @@ impl GraphReader {
                 None => break,
                 Some(Ok((index, one))) => found[index] = one?,
                 Some(Err(error)) => {
-                    return Err(ReadError::Unavailable(format!("a fault of this program: {error}")));
+                    return Err(ReadError::Unavailable(format!("internal error: {error}")));
                 }
             }
         }
@@ -70,17 +71,17 @@ impl GraphReader {
     }
 }
 
-/// One batch, until all of its parts are settled.
+/// One batch, until every part has its result.
 struct ReadBatch {
     reader: GraphReader,
     reads: Vec<ReadRequest>,
     answers: Vec<Option<PartAnswer>>,
-    patience: ReadRetryPolicy,
+    retry_policy: ReadRetryPolicy,
     /// The serial of the token that was refused before.
     refused_serial: Option<u64>,
 }
 
-/// What one round leaves to be done again.
+/// The parts of a round that must be sent again.
 #[derive(Default)]
 struct PendingParts {
     throttled: Vec<usize>,
@@ -95,11 +96,11 @@ struct PendingParts {
 impl ReadBatch {
     fn new(reader: GraphReader, reads: Vec<ReadRequest>) -> ReadBatch {
         let found = reads.iter().map(|_| None).collect();
-        let patience = reader.patience();
-        ReadBatch { reader, reads, answers: found, patience, refused_serial: None }
+        let patience = reader.retry_policy();
+        ReadBatch { reader, reads, answers: found, retry_policy: patience, refused_serial: None }
     }
 
-    /// The reads that are not settled.
+    /// The reads without a result.
     fn unanswered(&self) -> Vec<usize> {
         (0..self.reads.len()).filter(|index| self.answers[*index].is_none()).collect()
     }
@@ -130,8 +131,8 @@ impl ReadBatch {
         let body = json!({ "requests": parts }).to_string();
         let answer = match self.reader.post(&self.describe(), body, cost).await {
             Err(ReadError::Refused { code, detail }) => {
-                tracing::info!(detail, "batches are refused: reading one by one");
-                // One that was misunderstood may be only this one.
+                tracing::info!(detail, "Graph refuses batches: reading users one by one");
+                // A 400 may be about this batch only.
                 if code != "400" {
                     self.reader.shared().no_batches.store(true, Ordering::Relaxed);
                 }
@@ -143,7 +144,7 @@ impl ReadBatch {
         self.prepare_retry(again).await
     }
 
-    /// Settles what the answer settles.
+    /// Stores the results in the answer, and returns the parts to retry.
     fn take_answers(&mut self, open: &[usize], answer: &Value) -> Result<PendingParts, ReadError> {
         let mut parts = batch_part::parse_parts(answer)?;
         let mut again = PendingParts::default();
@@ -151,7 +152,7 @@ impl ReadBatch {
             let answer = parts.remove(&index.to_string());
             let class = match answer {
                 None => ResponseClass::Retry {
-                    reason: "the batch came back without an answer to it".to_owned(),
+                    reason: "the batch has no answer for it".to_owned(),
                     wait: None,
                     new_connection: false,
                 },
@@ -160,7 +161,7 @@ impl ReadBatch {
             match class {
                 ResponseClass::Success(value) if value.is_object() => self.answers[index] = Some(Ok(value)),
                 ResponseClass::Success(_) => {
-                    let fault = ReadError::Untrusted("the answer is no JSON object".to_owned());
+                    let fault = ReadError::Untrusted("the answer is not a JSON object".to_owned());
                     self.answers[index] = Some(Err(fault));
                 }
                 ResponseClass::Fail(fault) => self.answers[index] = Some(Err(fault)),
@@ -178,7 +179,7 @@ impl ReadBatch {
         Ok(again)
     }
 
-    /// Waits until what is left may be sent again; what has no try left is settled.
+    /// Waits until the pending parts may be sent again. Parts without a retry left fail.
     async fn prepare_retry(&mut self, again: PendingParts) -> Result<(), ReadError> {
         let (what, began) = (self.describe(), Instant::now());
         if let Some((claims, detail)) = again.renew {
@@ -187,7 +188,7 @@ impl ReadBatch {
             renewed.map_err(ReadError::SignIn)?;
         }
         if !again.throttled.is_empty() {
-            match self.patience.on_throttled(again.retry_after) {
+            match self.retry_policy.on_throttled(again.retry_after) {
                 Some(wait) => {
                     log_retry(&what, "Graph throttles", wait);
                     self.reader.shared().units().on_throttled(wait);
@@ -198,7 +199,7 @@ impl ReadBatch {
             }
         }
         if let Some((_, reason)) = again.failed.first() {
-            match self.patience.on_failure(again.wait) {
+            match self.retry_policy.on_failure(again.wait) {
                 Some(wait) => {
                     log_retry(&what, reason, wait);
                     tokio::time::sleep(wait).await;
@@ -220,7 +221,7 @@ impl ReadBatch {
     }
 }
 
-/// A read as a part: its address is relative to the version root, its headers are its own.
+/// A read as a batch part. Its URL is relative to the version root, and it has its own headers.
 fn part_json(index: usize, read: &ReadRequest) -> Value {
     let mut part = json!({ "id": index.to_string(), "method": "GET", "url": format!("/{}", read.url) });
     if read.eventual {

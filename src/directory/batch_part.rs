@@ -1,4 +1,4 @@
-//! The answers of a batch's parts.
+//! The answers to the parts of a batch.
 
 use std::collections::HashMap;
 use std::time::SystemTime;
@@ -11,11 +11,11 @@ use super::read_error::ReadError;
 use crate::http::parse_retry_after;
 use crate::identity::claims_challenge;
 
-/// The parts' answers by their ids, in whatever order they came. A part that has two answers which differ has none: it
-/// is not known which is right.
+/// The answers to the parts by their IDs, in any order. A part with two different answers is left out, because it is
+/// not known which one is right.
 pub(super) fn parse_parts(answer: &Value) -> Result<HashMap<String, ReadAnswer>, ReadError> {
     let Some(Value::Array(responses)) = answer.get("responses") else {
-        return Err(ReadError::Untrusted("a batch's answer without the parts' answers".to_owned()));
+        return Err(ReadError::Untrusted("the answer to the batch has no list of answers".to_owned()));
     };
     let mut first: HashMap<String, &Value> = HashMap::new();
     let mut doubtful = Vec::new();
@@ -43,14 +43,14 @@ fn parse_part(response: &Value) -> Option<ReadAnswer> {
     Some(ReadAnswer {
         status,
         content: ContentKind::from_part(status, response.get("body").filter(|body| !body.is_null()).cloned()),
-        // The batch that it came in bore the mark.
+        // The batch itself had the header.
         has_request_id: true,
         retry_after: header("retry-after").and_then(|value| parse_retry_after(&value, None, now)),
         claims: header("www-authenticate").and_then(|value| claims(&value)),
     })
 }
 
-/// A header of a part: names are met in any case.
+/// A header of a part. Names are compared without case.
 fn header(response: &Value, name: &str) -> Option<String> {
     let headers = response.get("headers")?.as_object()?;
     match headers.iter().find(|(given, _)| given.eq_ignore_ascii_case(name))?.1 {

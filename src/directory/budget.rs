@@ -1,7 +1,8 @@
-//! How much time look-ups that only inform may lose where they fail: five seconds in all, however many they are.
+//! The time that look-ups which only inform may lose to failures: five seconds in total, for any number of them.
 //!
-//! What answers costs nothing, also where it takes long; what fails, hangs, or asks to be left alone costs the time that
-//! it took. Once nothing is left, nothing more is asked: only the failures of a server tell that it would fail again.
+//! A look-up that succeeds costs nothing, even if it is slow. One that fails, hangs or is throttled costs the time that
+//! it took. When the budget is used up, nothing more is requested, because the next request would probably fail as
+//! well.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -11,8 +12,8 @@ use tokio::time::Instant;
 use super::read_error::ReadError;
 use super::reader::FetchedPage;
 
-/// The time for all look-ups of a run that only inform.
-const TOTAL: Duration = Duration::from_secs(5);
+/// The budget for all informative look-ups of a run.
+const TOTAL_BUDGET: Duration = Duration::from_secs(5);
 
 /// The time that failing look-ups may still take. Clones share it.
 #[derive(Clone, Debug)]
@@ -21,7 +22,7 @@ pub struct Budget(Arc<Mutex<BudgetUse>>);
 #[derive(Debug, Default)]
 struct BudgetUse {
     used: Duration,
-    /// The end of what was charged last: failures side by side cost their time once.
+    /// The end of the time that was charged last: parallel failures are charged only once.
     charged_until: Option<Instant>,
 }
 
@@ -32,22 +33,22 @@ impl Default for Budget {
 }
 
 impl Budget {
-    /// What is left.
+    /// The time that is left.
     pub fn remaining(&self) -> Duration {
-        TOTAL.saturating_sub(self.locked().used)
+        TOTAL_BUDGET.saturating_sub(self.lock().used)
     }
 
-    /// Counts the time since `began` as lost.
+    /// Charges the time since `began`.
     pub(super) fn charge(&self, began: Instant) {
         let now = Instant::now();
-        let mut spent = self.locked();
+        let mut spent = self.lock();
         let from = spent.charged_until.map_or(began, |until| until.max(began)).min(now);
         spent.used += now - from;
         spent.charged_until = Some(now);
     }
 
-    /// Asks within what is left. `closed` is how long Graph wants to be left alone before that: longer than what is left
-    /// is not waited for at all.
+    /// Runs `ask` within the remaining time. `closed` is how long Graph blocks requests before that. If that is longer
+    /// than the remaining time, the request is not made.
     pub(super) async fn run(
         &self,
         closed: Duration,
@@ -56,17 +57,17 @@ impl Budget {
         let remaining = self.remaining();
         if remaining.is_zero() {
             return Err(ReadError::Unavailable(
-                "the five seconds for look-ups that fail are over".to_owned(),
+                "the five seconds for failing look-ups are used up".to_owned(),
             ));
         }
         if closed > remaining {
-            let reason = format!("Graph throttles, and asks to be left alone for {} s", closed.as_secs());
+            let reason = format!("Graph throttled it; retry after {} s", closed.as_secs());
             return Err(ReadError::Unavailable(reason));
         }
         let began = Instant::now();
         let answer = match tokio::time::timeout(remaining, ask).await {
             Ok(answer) => answer,
-            Err(_) => Err(ReadError::Unavailable("no answer came in time".to_owned())),
+            Err(_) => Err(ReadError::Unavailable("there was no answer in time".to_owned())),
         };
         let waited = !closed.is_zero() || answer.as_ref().map_or(true, |fetched| fetched.retried);
         if waited {
@@ -75,7 +76,7 @@ impl Budget {
         answer
     }
 
-    fn locked(&self) -> std::sync::MutexGuard<'_, BudgetUse> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, BudgetUse> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -107,7 +108,7 @@ mod tests {
         for _ in 0..50 {
             assert!(budget.run(Duration::ZERO, fails(SECOND * 2)).await.is_err());
         }
-        assert_eq!(began.elapsed(), TOTAL);
+        assert_eq!(began.elapsed(), TOTAL_BUDGET);
         assert!(budget.run(Duration::ZERO, answers(Duration::ZERO, false)).await.is_err(), "nothing is left");
     }
 
@@ -117,7 +118,7 @@ mod tests {
         for _ in 0..10 {
             assert!(budget.run(Duration::ZERO, answers(SECOND * 3, false)).await.is_ok());
         }
-        assert_eq!(budget.remaining(), TOTAL);
+        assert_eq!(budget.remaining(), TOTAL_BUDGET);
         assert!(budget.run(Duration::ZERO, answers(SECOND, true)).await.is_ok());
         assert_eq!(budget.remaining(), SECOND * 4);
         let began = Instant::now();
@@ -139,6 +140,6 @@ mod tests {
         let budget = Budget::default();
         let began = Instant::now();
         assert!(budget.run(SECOND * 6, answers(Duration::ZERO, false)).await.is_err());
-        assert_eq!((began.elapsed(), budget.remaining()), (Duration::ZERO, TOTAL));
+        assert_eq!((began.elapsed(), budget.remaining()), (Duration::ZERO, TOTAL_BUDGET));
     }
 }

@@ -1,4 +1,4 @@
-//! What an answer to a read means; a pure function.
+//! What an answer to a read means. A pure function.
 
 use std::time::Duration;
 
@@ -6,15 +6,15 @@ use serde_json::Value;
 
 use super::read_error::ReadError;
 use crate::graph::ErrorBody;
-use crate::http::passes;
+use crate::http::is_transient;
 use crate::text::sanitize::sanitize_truncated;
 
-/// An answer: of a request, or of one part of a batch.
+/// The answer to a request or to one part of a batch.
 #[derive(Clone, Debug)]
 pub(super) struct ReadAnswer {
     pub(super) status: u16,
     pub(super) content: ContentKind,
-    /// Whether it bears the `request-id` that Graph puts on all of its answers.
+    /// Whether it has the `request-id` header that Graph sets on all of its answers.
     pub(super) has_request_id: bool,
     /// `Retry-After`.
     pub(super) retry_after: Option<Duration>,
@@ -22,7 +22,7 @@ pub(super) struct ReadAnswer {
     pub(super) claims: Option<String>,
 }
 
-/// A body.
+/// The body of an answer.
 #[derive(Clone, Debug)]
 pub(super) enum ContentKind {
     /// The JSON of a success.
@@ -34,34 +34,34 @@ pub(super) enum ContentKind {
 /// What to do with an answer.
 #[derive(Clone, Debug)]
 pub(super) enum ResponseClass {
-    /// It is what was asked for.
+    /// The requested value.
     Success(Value),
-    /// Ask again: Graph throttles.
+    /// Retry, because Graph throttles. Graph's `Retry-After`, if any.
     Throttled(Option<Duration>),
-    /// Ask again: something failed that may pass.
+    /// Retry, because the failure may be temporary.
     Retry {
-        /// What.
+        /// The failure.
         reason: String,
-        /// The least wait.
+        /// The minimum wait.
         wait: Option<Duration>,
-        /// Whether over a new connection (learn.microsoft.com/graph/best-practices-concept, for 503).
+        /// Whether to use a new connection (learn.microsoft.com/graph/best-practices-concept, for 503).
         new_connection: bool,
     },
-    /// Ask again with a new token.
+    /// Retry with a new token.
     RenewToken {
-        /// What it must answer.
+        /// The claims that the new token must have.
         claims: Option<String>,
-        /// What Graph said.
+        /// Graph's error text.
         detail: String,
     },
-    /// It is over.
+    /// Do not retry.
     Fail(ReadError),
 }
 
 impl ContentKind {
-    /// Reads a body. Of a success, JSON without an `error` is what was asked for.
+    /// Reads a body. The requested value is the JSON of a 200 without an `error`.
     pub(super) fn read(status: u16, bytes: &[u8]) -> ContentKind {
-        // 206 is a part of it only.
+        // A 206 is only a part.
         if status == 200 {
             // `/$count` answers with a byte order mark before the number.
             let plain = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
@@ -73,7 +73,7 @@ impl ContentKind {
         ContentKind::Other(ErrorBody::read(bytes))
     }
 
-    /// The same of a part's body, which is JSON already, or is missing.
+    /// The same for the body of a batch part, which is already JSON or is missing.
     pub(super) fn from_part(status: u16, body: Option<Value>) -> ContentKind {
         match body {
             Some(value) if status == 200 && value.get("error").is_none() => ContentKind::Json(value),
@@ -84,7 +84,7 @@ impl ContentKind {
 }
 
 impl ReadAnswer {
-    /// Whether Graph itself gave it: a proxy's or portal's page has neither Graph's id nor OData's shape.
+    /// Whether Graph itself sent it: the page of a proxy or portal has neither Graph's ID nor the form of OData.
     fn is_from_graph(&self) -> bool {
         self.has_request_id
             || match &self.content {
@@ -104,7 +104,7 @@ impl ReadAnswer {
         }
     }
 
-    /// What was said: code and words, made harmless.
+    /// Graph's error code and text, sanitized.
     fn error_text(&self) -> String {
         let ContentKind::Other(body) = &self.content else { return format!("status {}", self.status) };
         let (code, words) = body.error_text();
@@ -116,7 +116,7 @@ impl ReadAnswer {
         }
     }
 
-    /// What it means.
+    /// What the answer means.
     pub(super) fn classify(self) -> ResponseClass {
         let from_graph = self.is_from_graph();
         let retry = |answer: &ReadAnswer| {
@@ -136,7 +136,7 @@ impl ReadAnswer {
             }
             400..=499 if is_page_lost(&self) => ResponseClass::Fail(ReadError::PageLost(self.error_text())),
             423 => retry(&self),
-            status if passes(status) => retry(&self),
+            status if is_transient(status) => retry(&self),
             409 if self.code().eq_ignore_ascii_case("Directory_ConcurrencyViolation") => retry(&self),
             _ if !from_graph => not_graph(self.error_text()),
             403 => ResponseClass::Fail(ReadError::Forbidden(self.error_text())),
@@ -165,7 +165,7 @@ impl ReadAnswer {
         }
     }
 
-    /// Nobody is missing on the word of a proxy, or because an address was wrong.
+    /// Classifies a 404. A user is not missing just because a proxy says so or because a URL is wrong.
     fn classify_not_found(self) -> ResponseClass {
         let (code, detail) = (self.code().to_ascii_lowercase(), self.error_text());
         let known = matches!(
@@ -183,11 +183,11 @@ impl ReadAnswer {
 }
 
 fn not_graph(detail: String) -> ResponseClass {
-    let reason = format!("what answered is not Graph ({detail}): does a proxy or portal stand before it?");
+    let reason = format!("what answered is not Graph ({detail}): is there a proxy or portal in between?");
     ResponseClass::Retry { reason, wait: None, new_connection: false }
 }
 
-/// Graph does not know a page's token any more (learn.microsoft.com/graph/paging).
+/// Whether Graph no longer accepts the token of a page (learn.microsoft.com/graph/paging).
 fn is_page_lost(answer: &ReadAnswer) -> bool {
     let known = |text: &str| {
         ["DirectoryPageTokenNotFoundException", "Directory_PageTokenNotFound", "Directory_ExpiredPageToken"]

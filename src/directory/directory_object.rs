@@ -14,19 +14,19 @@ pub(super) enum DirectoryObject {
     Group(Uuid),
     /// Something that has no sessions of its own: a device, a service principal, a contact.
     Other,
-    /// It does not say what it is.
+    /// An object without a type.
     Untyped(Uuid),
 }
 
 impl DirectoryObject {
-    /// Reads an item of a list in which anything may stand; `@odata.type` tells what it is. `what` is the list.
+    /// Reads an item of a list that may have objects of all types. `@odata.type` is the type. `what` is the list.
     ///
     /// # Errors
-    /// When a user, a group or something untold has no id: then it can't be told whom the list holds.
+    /// When a user, a group or an object without a type has no ID, because then it is not known who is in the list.
     pub(super) fn read(value: &Value, what: &str) -> Result<DirectoryObject, DirectoryError> {
         let kind = value.get("@odata.type").and_then(Value::as_str).map(|kind| kind.trim_start_matches('#'));
         match kind {
-            // An agent's user is a user, too (learn.microsoft.com/graph/api/resources/agentuser).
+            // The user of an agent is a user as well (learn.microsoft.com/graph/api/resources/agentuser).
             Some("microsoft.graph.user" | "microsoft.graph.agentUser") => {
                 DirectoryObject::read_user(value, what).map(DirectoryObject::User)
             }
@@ -38,17 +38,18 @@ impl DirectoryObject {
         }
     }
 
-    /// Reads an item of a list that holds users alone.
+    /// Reads an item of a list that has only users.
     ///
     /// # Errors
-    /// When it is no user.
+    /// When the item is not a user.
     pub(super) fn read_user(value: &Value, what: &str) -> Result<DirectoryUser, DirectoryError> {
         let user = DirectoryUser::read(value).map_err(|reason| DirectoryError::Untrusted {
             what: what.to_owned(),
-            reason: format!("Graph's answer holds {reason}"),
+            reason: format!("Graph's answer has {reason}"),
         })?;
-        // Who may not read users gets ids alone, and null for all else: that says nothing of the user
-        // (learn.microsoft.com/graph/permissions-overview, "Limited information returned for inaccessible objects").
+        // Without the permission to read users, Graph returns only IDs, and null for everything else. The nulls say
+        // nothing about the user (learn.microsoft.com/graph/permissions-overview, "Limited information returned for
+        // inaccessible objects").
         Ok(match user.upn {
             Some(_) => user,
             None => DirectoryUser { id: user.id, ..DirectoryUser::default() },
@@ -56,13 +57,13 @@ impl DirectoryObject {
     }
 }
 
-/// The object id.
+/// Reads the object ID.
 pub(super) fn read_id(value: &Value, what: &str) -> Result<Uuid, DirectoryError> {
     let text = value.get("id").and_then(Value::as_str).unwrap_or_default();
     Uuid::try_parse(text).map_err(|_| DirectoryError::Untrusted {
         what: what.to_owned(),
         reason: format!(
-            "an item in Graph's answer has no object id ({})",
+            "an item in Graph's answer has no object ID ({})",
             crate::text::sanitize::sanitize_truncated(text, 60)
         ),
     })

@@ -6,10 +6,10 @@ use uuid::Uuid;
 
 use crate::user_id::names_external;
 
-/// One user. What the directory did not tell is none: without the permission to read users, only the id is known.
+/// One user. What the directory did not return is `None`: without the permission to read users, only the ID is known.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DirectoryUser {
-    /// Object id.
+    /// Object ID.
     pub id: Uuid,
     /// User principal name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -23,46 +23,46 @@ pub struct DirectoryUser {
     /// `accountEnabled`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub enabled: Option<bool>,
-    /// `onPremisesSyncEnabled`; Graph's null means that it never was.
+    /// `onPremisesSyncEnabled`. Graph's null means that the user was never synced.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub synced: Option<bool>,
 }
 
-/// What an id turned out to name.
+/// The user that an ID names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ResolvedId {
     /// A user of the directory.
     User(DirectoryUser),
-    /// Nobody.
+    /// No user.
     Missing,
-    /// A user who was deleted and can still be restored; under which object id, where that is known.
+    /// A user who was deleted and can still be restored. The object ID, if it is known.
     Deleted(Option<Uuid>),
-    /// Several users: their names. Never guessed.
+    /// Several users: their names. The program never picks one of them.
     Ambiguous(Vec<String>),
 }
 
-/// What of a user is asked for (`$select`).
+/// The fields of a user to request (`$select`).
 pub(super) const SELECT: &str =
     "id,userPrincipalName,displayName,userType,accountEnabled,onPremisesSyncEnabled";
 
-/// The same where only users' basic profiles may be read (`User.ReadBasic.All`).
+/// The fields if only basic profiles may be read (`User.ReadBasic.All`).
 pub(super) const BASIC_SELECT: &str = "id,userPrincipalName,displayName";
 
 impl DirectoryUser {
-    /// Reads a user out of an answer. `onPremisesSyncEnabled` is null for whoever never was synced.
+    /// Reads a user from an answer. `onPremisesSyncEnabled` is null for a user who was never synced.
     ///
     /// # Errors
-    /// Why it is no user: it has no object id, or a field of another kind than Graph's.
+    /// Why the value is not a user: it has no object ID, or a field has the wrong type.
     pub fn read(user: &Value) -> Result<DirectoryUser, &'static str> {
-        let id = user.get("id").and_then(Value::as_str).ok_or("a user without an id")?;
-        let id = Uuid::try_parse(id.trim()).map_err(|_| "a user whose id is no object id")?;
+        let id = user.get("id").and_then(Value::as_str).ok_or("a user without an ID")?;
+        let id = Uuid::try_parse(id.trim()).map_err(|_| "a user whose ID is not an object ID")?;
         if id.is_nil() {
-            return Err("a user whose id is no object id");
+            return Err("a user whose ID is not an object ID");
         }
         let synced = user.get("onPremisesSyncEnabled").is_some().then_some(false);
         let upn = optional_text(user, "userPrincipalName")?;
-        // Of somebody whom the token may read, null says that it was never set: accounts older than `userType` have
-        // none, and only what is disabled is false.
+        // If the token may read the user, null means that the field was never set: accounts older than `userType` do
+        // not have one, and `accountEnabled` is false only for disabled accounts.
         let was_told = |field: &str| upn.is_some() && user.get(field).is_some();
         let by_name = || upn.as_deref().filter(|_| was_told("userType")).map(names_external);
         let enabled = was_told("accountEnabled").then_some(true);
@@ -83,7 +83,7 @@ fn optional_text(user: &Value, field: &str) -> Result<Option<Box<str>>, &'static
     match user.get(field) {
         None | Some(Value::Null) => Ok(None),
         Some(Value::String(text)) => Ok(Some(text.as_str().into())),
-        Some(_) => Err("a user with a name that is no text"),
+        Some(_) => Err("a user whose name is not text"),
     }
 }
 
@@ -91,7 +91,7 @@ fn optional_bool(user: &Value, field: &str) -> Result<Option<bool>, &'static str
     match user.get(field) {
         None | Some(Value::Null) => Ok(None),
         Some(Value::Bool(truth)) => Ok(Some(*truth)),
-        Some(_) => Err("a user with a state that is neither true nor false"),
+        Some(_) => Err("a user whose state is neither true nor false"),
     }
 }
 

@@ -3,70 +3,70 @@
 use super::Permission;
 use crate::identity::SignInError;
 
-/// The directory could not be read. Texts of the server's in it are harmless to show.
+/// The directory could not be read. The server's texts in it are safe to show.
 #[derive(Debug, thiserror::Error)]
 pub enum DirectoryError {
     /// The sign-in lacks a permission.
-    #[error("{what} can't be read: Graph refuses it ({detail}). It needs {permission}")]
+    #[error("can't read {what}: it needs {permission} (Graph answered {detail})")]
     Forbidden {
-        /// What was asked for, in words: `group Finance`.
+        /// What was requested, in words: `group Finance`.
         what: String,
-        /// What it needs.
+        /// The missing permission.
         permission: Permission,
-        /// What Graph said.
+        /// Graph's error text.
         detail: String,
     },
-    /// There is no such thing.
+    /// The object does not exist.
     #[error("there is no {what} in this tenant")]
     NotFound {
-        /// What was asked for.
+        /// What was requested.
         what: String,
     },
-    /// A name is that of several things.
-    #[error("{what} is ambiguous: {}. Name one of them by its id", candidates.join(", "))]
+    /// Several objects have the name.
+    #[error("{what} is ambiguous. Use an ID: {}", candidates.join(", "))]
     Ambiguous {
-        /// What was asked for.
+        /// What was requested.
         what: String,
-        /// Those it may be: name and id.
+        /// The objects with this name: name and ID of each.
         candidates: Vec<String>,
     },
-    /// Graph refuses the question itself.
-    #[error("{what} can't be read: Graph does not understand it ({detail})")]
+    /// Graph rejects the request itself.
+    #[error("can't read {what}: Graph rejects the request ({detail})")]
     Refused {
-        /// What was asked for.
+        /// What was requested.
         what: String,
-        /// What Graph said.
+        /// Graph's error text.
         detail: String,
     },
-    /// Graph did not answer, or only with failures, to the last try.
-    #[error("{what} can't be read: {reason}")]
+    /// Graph did not answer, or failed up to the last retry.
+    #[error("can't read {what}: {reason}")]
     Unavailable {
-        /// What was asked for.
+        /// What was requested.
         what: String,
         /// The last failure.
         reason: String,
     },
-    /// An answer that can't be trusted: nothing is built on it.
-    #[error("{what} can't be read: {reason}")]
+    /// The answer can't be trusted, so it is not used.
+    #[error("can't read {what}: {reason}")]
     Untrusted {
-        /// What was asked for.
+        /// What was requested.
         what: String,
-        /// What is wrong with it.
+        /// What is wrong with the answer.
         reason: String,
     },
-    /// No token.
+    /// There is no token.
     #[error(transparent)]
     SignIn(#[from] SignInError),
 }
 
 impl DirectoryError {
-    /// Whether a permission is what is missing.
+    /// Whether a permission is missing.
     pub fn is_forbidden(&self) -> bool {
         matches!(self, DirectoryError::Forbidden { .. })
     }
 
-    /// The process's exit code where this ends it: 4 for a sign-in or permission, 2 for names that fit nothing, 1
-    /// otherwise.
+    /// The exit code of the process if this ends it: 4 for the sign-in or a permission, 2 for names that match nothing,
+    /// 1 otherwise.
     pub fn exit_code(&self) -> u8 {
         match self {
             DirectoryError::Forbidden { .. } | DirectoryError::SignIn(_) => 4,

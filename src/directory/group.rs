@@ -7,7 +7,7 @@ use super::reader::GraphReader;
 use super::user_pager::UserPager;
 use super::{Directory, DirectoryError, Permission, odata};
 
-/// Groups, as they are looked up.
+/// How groups are looked up.
 const GROUPS: NamedObjectKind = NamedObjectKind {
     noun: "group",
     path: "groups",
@@ -15,7 +15,7 @@ const GROUPS: NamedObjectKind = NamedObjectKind {
     permission: Permission::Groups,
 };
 
-/// The group with this id, or of this name; a text with an `@` may also be its mail address.
+/// Finds the group with this ID or this name. A text with an `@` may also be the group's mail address.
 pub(super) async fn find(reader: &GraphReader, text: &str) -> Result<NamedObject, DirectoryError> {
     let text = text.trim();
     if let Ok(id) = Uuid::try_parse(text) {
@@ -29,14 +29,14 @@ pub(super) async fn find(reader: &GraphReader, text: &str) -> Result<NamedObject
     GROUPS.find_by_filter(reader, text, &filter, &["displayName", "mail"]).await
 }
 
-/// The users in a group: its own ones, or with those of all groups in it.
+/// The users in a group: only its direct members, or also those of all nested groups.
 ///
-/// Graph itself goes down the groups (`transitiveMembers`, learn.microsoft.com/graph/api/group-list-transitivemembers):
-/// one list instead of a request per group, and cycles are its business. It answers from an index that may lag a few
-/// minutes behind a change of membership, as all queries with `ConsistencyLevel: eventual` do; who joined just now may
-/// be missing.
+/// Graph itself expands nested groups (`transitiveMembers`,
+/// learn.microsoft.com/graph/api/group-list-transitivemembers): that takes one list instead of one request per group,
+/// and Graph handles cycles. As all queries with `ConsistencyLevel: eventual`, it answers from an index that may lag a
+/// few minutes behind, so a user who joined just now may be missing.
 pub(super) fn members(directory: &Directory, what: String, id: Uuid, direct: bool) -> UserPager {
-    // Costs: learn.microsoft.com/graph/throttling-limits, 5 and 3 resource units, one less with $select.
+    // Costs: 5 and 3 resource units, one less with $select (learn.microsoft.com/graph/throttling-limits).
     let (relationship, cost) = if direct { ("members", 2) } else { ("transitiveMembers", 4) };
     UserPager::members(directory, what, &format!("groups/{id}/{relationship}"), Permission::Groups, cost)
 }

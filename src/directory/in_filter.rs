@@ -1,7 +1,7 @@
-//! Many ids in one question: `id in (…)`, for the price of one.
+//! Many IDs in one query: `id in (…)`, for the price of one.
 //!
-//! What is found so is known; whoever is not must still be asked for alone. So a filter that finds too little, an index
-//! that lags behind, or a cloud that does not know `in` makes nobody missing.
+//! The users that a filter finds are known. The others are then read one by one. So a user is not missing if a filter
+//! finds too few, the index lags, or a cloud does not support `in`.
 
 use std::collections::HashMap;
 
@@ -13,14 +13,15 @@ use super::reader::ReadRequest;
 use super::{Directory, DirectoryError, DirectoryUser, Permission, UserReadScope};
 use crate::user_id::UserId;
 
-/// Most values of an `in` (Graph answers "Max allowed: 15" to more, learn.microsoft.com/graph/filter-query-parameter).
+/// Maximum number of values of an `in` (for more, Graph answers "Max allowed: 15",
+/// learn.microsoft.com/graph/filter-query-parameter).
 const MAX_VALUES: usize = 15;
 
-/// Longest filter, in bytes as it is sent.
+/// Maximum length of a filter, in bytes after encoding.
 const MAX_LENGTH: usize = 1_800;
 
 impl Directory {
-    /// The persons of those ids that filters find, by the ids' places.
+    /// The users that filters find, by the index of their ID.
     pub(super) async fn find_by_filter(
         &self,
         ids: &[&UserId],
@@ -41,7 +42,7 @@ impl Directory {
                 }
                 Err(fault) => {
                     let reason = fault.with_context("a filter over users", Permission::Users);
-                    tracing::info!(%reason, "users are asked for one by one");
+                    tracing::info!(%reason, "reading users one by one");
                 }
             }
         }
@@ -49,11 +50,11 @@ impl Directory {
     }
 }
 
-/// Ids of one kind that go into one filter.
+/// IDs of one kind that go into one filter.
 #[derive(Debug, Default)]
 struct FilterGroup {
     property: &'static str,
-    places: Vec<usize>,
+    indices: Vec<usize>,
     length: usize,
 }
 
@@ -66,19 +67,19 @@ fn build_groups(ids: &[&UserId]) -> Vec<FilterGroup> {
             UserId::Principal(name) => (&mut names, encoded_value(name)),
             UserId::Me => continue,
         };
-        let is_full = group.places.len() == MAX_VALUES || group.length + value.len() > MAX_LENGTH;
-        if is_full && !group.places.is_empty() {
+        let is_full = group.indices.len() == MAX_VALUES || group.length + value.len() > MAX_LENGTH;
+        if is_full && !group.indices.is_empty() {
             let property = group.property;
             full.push(std::mem::replace(group, FilterGroup::new(property)));
         }
-        group.places.push(place);
+        group.indices.push(place);
         group.length += value.len();
     }
-    full.extend([objects, names].into_iter().filter(|group| !group.places.is_empty()));
+    full.extend([objects, names].into_iter().filter(|group| !group.indices.is_empty()));
     full
 }
 
-/// A value as it is sent, with the comma behind it.
+/// A value as it is sent, with the comma after it.
 fn encoded_value(text: &str) -> String {
     encode(&format!("{},", quote(text)))
 }
@@ -89,10 +90,10 @@ impl FilterGroup {
     }
 
     fn read(&self, ids: &[&UserId], users: UserReadScope) -> ReadRequest {
-        let values: Vec<String> = self.places.iter().map(|place| quote(&ids[*place].to_string())).collect();
+        let values: Vec<String> = self.indices.iter().map(|place| quote(&ids[*place].to_string())).collect();
         let filter = encode(&format!("{} in ({})", self.property, values.join(",")));
         ReadRequest {
-            what: format!("a set of {} users", self.places.len()),
+            what: format!("a set of {} users", self.indices.len()),
             url: format!("users?$select={}&$filter={filter}", users.select()),
             eventual: false,
             permission: Permission::Users,
@@ -100,7 +101,7 @@ impl FilterGroup {
         }
     }
 
-    /// Takes those persons who were asked for here; two who bear one name are nobody.
+    /// Stores the requested users. An ID or a name that matches two different users is left out.
     fn collect_users(&self, ids: &[&UserId], page: &Value, persons: &mut HashMap<usize, DirectoryUser>) {
         let users = page.get("value").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
         let mut by_id: HashMap<Uuid, Vec<DirectoryUser>> = HashMap::new();
@@ -111,7 +112,7 @@ impl FilterGroup {
             }
             by_id.entry(person.id).or_default().push(person);
         }
-        for &place in &self.places {
+        for &place in &self.indices {
             let named = match ids[place] {
                 UserId::Object(id) => by_id.get(id),
                 name => by_name.get(name),
@@ -168,12 +169,12 @@ mod tests {
                 names.into_iter().chain(guids).filter_map(|name| name.parse().ok()).collect();
             let asked: Vec<&UserId> = asked.iter().collect();
             let groups = build_groups(&asked);
-            let mut places: Vec<usize> = groups.iter().flat_map(|group| group.places.clone()).collect();
+            let mut places: Vec<usize> = groups.iter().flat_map(|group| group.indices.clone()).collect();
             places.sort();
             prop_assert_eq!(places, (0..asked.len()).collect::<Vec<_>>());
             for group in &groups {
                 let read = group.read(&asked, UserReadScope::Full);
-                prop_assert!(group.places.len() <= MAX_VALUES && read.url.len() < 2_048, "{}", read.url);
+                prop_assert!(group.indices.len() <= MAX_VALUES && read.url.len() < 2_048, "{}", read.url);
                 prop_assert!(!read.url.contains(['#', ' ', '\'']));
             }
         }

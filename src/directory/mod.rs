@@ -1,15 +1,15 @@
-//! Reading the directory: who is in a group, who holds a role, whom an id names.
+//! Reads of the directory: the members of a group, the holders of a role, the user behind an ID.
 //!
 //! ```text
-//!  selector ──▶ people: pages of persons ─┐
-//!  ids ───────▶ resolve: batches of reads ├──▶ plan
+//!  selector ──▶ select: pages of users ───┐
+//!  IDs ───────▶ resolve: batches of reads ├──▶ plan
 //!  names ─────▶ alias: mail, on-premises ─┘
 //!                 │
-//!                 └──▶ reader: one request, its pace and patience; what its answer means (judge)
+//!                 └──▶ reader: one request, with its rate limit and retries; classify: what its answer means
 //! ```
 //!
-//! Nothing here writes. Reads cost nothing of the quota of revocations; they have one of their own, counted in resource
-//! units (learn.microsoft.com/graph/throttling-limits, "Identity and access"), which [`reader`](self) keeps.
+//! Nothing here writes. Reads do not use up the quota of revocations. They have their own, counted in resource units
+//! (learn.microsoft.com/graph/throttling-limits, "Identity and access"), which `rate_limiter` keeps.
 
 mod administrative_unit;
 mod alias;
@@ -63,7 +63,7 @@ use crate::http::HttpClients;
 use crate::identity::{TokenClaims, Tokens};
 use reader::GraphReader;
 
-/// The directory of the tenant that the program is signed in to.
+/// The directory of the tenant to which the program is signed in.
 #[derive(Clone, Debug)]
 pub struct Directory {
     reader: GraphReader,
@@ -71,7 +71,8 @@ pub struct Directory {
 }
 
 impl Directory {
-    /// `root` is Graph's root without a trailing slash; `claims` tell what the token may read, where they tell.
+    /// Creates it. `root` is Graph's root without a trailing slash. `claims` say what the token may read, if the token
+    /// can be decoded.
     pub fn new(clients: HttpClients, root: &str, tokens: Arc<Tokens>, claims: &TokenClaims) -> Directory {
         Directory {
             reader: GraphReader::new(clients, root, tokens),
@@ -79,13 +80,13 @@ impl Directory {
         }
     }
 
-    /// The same directory for look-ups that only inform: where they fail, they cost no more time than this.
+    /// The same directory for look-ups that only inform: failing ones take no more time than this budget.
     #[must_use]
     pub fn with_budget(&self, budget: &Budget) -> Directory {
         Directory { reader: self.reader.with_budget(budget), ..self.clone() }
     }
 
-    /// Whether the token may read users, as far as it tells.
+    /// Whether the token may read users, as far as its claims say.
     pub fn user_reads(&self) -> UserReadScope {
         self.users
     }

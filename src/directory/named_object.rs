@@ -1,4 +1,4 @@
-//! Something of the directory that people call by its name: a group, an administrative unit, a role.
+//! Objects of the directory that are looked up by name: groups, administrative units, roles.
 
 use std::collections::HashSet;
 
@@ -10,38 +10,38 @@ use super::reader::{GraphReader, ReadRequest};
 use super::{DirectoryError, Permission, directory_object, odata};
 use crate::text::sanitize;
 
-/// How many of those that have one name are told.
+/// Maximum number of candidates to list for an ambiguous name.
 const MAX_CANDIDATES: usize = 20;
 
-/// A kind of things with names.
+/// A type of objects with names.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct NamedObjectKind {
-    /// In words.
+    /// The type in words.
     pub(super) noun: &'static str,
-    /// Its collection.
+    /// The path of its collection.
     pub(super) path: &'static str,
-    /// What is asked for of each.
+    /// The fields to request.
     pub(super) select: &'static str,
-    /// What reading needs.
+    /// The permission to read them.
     pub(super) permission: Permission,
 }
 
-/// One thing.
+/// One object.
 #[derive(Clone, Debug)]
 pub(super) struct NamedObject {
-    /// Object id.
+    /// Object ID.
     pub(super) id: Uuid,
-    /// Display name, harmless to show; the id where there is none.
+    /// Display name, safe to show. The ID if there is no name.
     pub(super) name: String,
     /// Whether its members are hidden (`visibility`).
     pub(super) hidden: bool,
 }
 
 impl NamedObject {
-    /// Reads one.
+    /// Reads an object.
     ///
     /// # Errors
-    /// When it has no object id.
+    /// When it has no object ID.
     pub(super) fn read(value: &Value, what: &str) -> Result<NamedObject, DirectoryError> {
         let id = directory_object::read_id(value, what)?;
         let name = value.get("displayName").and_then(Value::as_str).filter(|name| !name.trim().is_empty());
@@ -50,7 +50,7 @@ impl NamedObject {
         Ok(NamedObject { id, name, hidden })
     }
 
-    /// Name and id: `Finance (0785ef7c-…)`.
+    /// Name and ID: `Finance (0785ef7c-…)`.
     pub(super) fn name_with_id(&self) -> String {
         let id = self.id.to_string();
         if self.name == id { id } else { format!("{} ({id})", self.name) }
@@ -67,7 +67,7 @@ impl NamedObjectKind {
         ReadRequest { what: self.describe(text), url, eventual: false, permission: self.permission, cost: 1 }
     }
 
-    /// The one with this object id.
+    /// Reads the object with this ID.
     pub(super) async fn find_by_id(
         &self,
         reader: &GraphReader,
@@ -80,10 +80,11 @@ impl NamedObjectKind {
         if found.id == id { Ok(found) } else { Err(self.wrong_object(&text)) }
     }
 
-    /// The one that a filter finds; `text` is what people called it, in one of these fields.
+    /// Finds the object that matches a filter. `text` is the name to look for, and `fields` are the fields that may
+    /// have it.
     ///
     /// # Errors
-    /// Also when there are none, or several.
+    /// Also when no object matches, or several do.
     pub(super) async fn find_by_filter(
         &self,
         reader: &GraphReader,
@@ -105,23 +106,23 @@ impl NamedObjectKind {
         exactly_one(found, self.describe(text))
     }
 
-    /// An answer about another thing than was asked for: nobody knows whom it would lead to.
+    /// An answer about another object than the one requested: its members would be the wrong users.
     fn wrong_object(&self, text: &str) -> DirectoryError {
         let reason = format!("Graph's answer is about another {}", self.noun);
         DirectoryError::Untrusted { what: self.describe(text), reason }
     }
 }
 
-/// Whether a thing has this name in a field; Graph's filters compare without case, and trim nothing.
+/// Whether an object has this name in a field. Graph's filters ignore case and do not trim.
 fn has_name(value: &Value, field: &str, name: &str) -> bool {
     let found = value.get(field).and_then(Value::as_str);
     found.is_some_and(|found| found.trim().to_lowercase() == name.trim().to_lowercase())
 }
 
-/// The only one of those that were found; a thing may come again on a later page.
+/// The only object in `found`. The same object may be there twice, because a later page may repeat it.
 ///
 /// # Errors
-/// When there are none, or several.
+/// When there is none, or there are several.
 pub(super) fn exactly_one(mut found: Vec<NamedObject>, what: String) -> Result<NamedObject, DirectoryError> {
     let mut seen = HashSet::new();
     found.retain(|one| seen.insert(one.id));

@@ -1,17 +1,17 @@
-//! Text in the address of a query.
+//! Text in the URL of a query.
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-/// Kept as they are: RFC 3986's unreserved characters. All others are encoded, `#` and `+` among them: the first would
-/// end the address, the second would be read as a space.
+/// The characters to encode: all except RFC 3986's unreserved ones. An unencoded `#` would end the URL, and a `+` would
+/// be read as a space.
 const QUERY_ENCODE_SET: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// Any text as a query's value.
+/// Encodes any text as a value of the query.
 pub(super) fn encode(text: &str) -> String {
     utf8_percent_encode(text, QUERY_ENCODE_SET).to_string()
 }
 
-/// A text as a literal of OData: in apostrophes, its own ones doubled. Not yet encoded.
+/// A text as an OData literal: in apostrophes, with apostrophes in it doubled. Not yet encoded.
 pub(super) fn quote(text: &str) -> String {
     format!("'{}'", text.replace('\'', "''"))
 }

@@ -7,21 +7,21 @@ use super::directory_object::DirectoryObject;
 use super::reader::ReadRequest;
 use super::{Directory, DirectoryError, DirectoryUser, Permission};
 
-/// What the question and the plan say of a tenant.
+/// The facts about a tenant that the confirmation question and the plan show.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct OrganizationFacts {
-    /// Its display name, where it may be read; harmless to show.
+    /// Its display name, if it may be read. Safe to show.
     pub name: Option<String>,
 }
 
-/// A tenant as it says itself who it is.
+/// A tenant as it describes itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Organization {
-    /// Its id.
+    /// Its ID.
     pub id: Uuid,
-    /// Its display name; harmless to show.
+    /// Its display name. Safe to show.
     pub name: Option<String>,
-    /// The domains that it has proven to be its own, in small letters.
+    /// The domains that it has verified, in lower case.
     pub domains: Vec<String>,
 }
 
@@ -29,7 +29,7 @@ impl Organization {
     fn read(answer: &Value) -> Result<Organization, &'static str> {
         let one = answer.pointer("/value/0").ok_or("an answer without a tenant")?;
         let id = one.get("id").and_then(Value::as_str).and_then(|id| Uuid::try_parse(id).ok());
-        let id = id.filter(|id| !id.is_nil()).ok_or("a tenant without an id")?;
+        let id = id.filter(|id| !id.is_nil()).ok_or("a tenant without an ID")?;
         let name = one.get("displayName").and_then(Value::as_str).filter(|name| !name.trim().is_empty());
         let domains = one.get("verifiedDomains").and_then(Value::as_array).into_iter().flatten();
         let domains = domains.filter_map(|domain| domain.get("name")?.as_str());
@@ -46,10 +46,7 @@ fn request(what: &str, url: String, permission: Permission) -> ReadRequest {
 }
 
 impl Directory {
-    /// The tenant's name; none where it can't be read, which ends nothing.
-    ///
-    /// # Errors
-    /// When there is no token.
+    /// The tenant's name. `None` if it can't be read, which does not end the run.
     pub async fn organization_facts(&self) -> Result<OrganizationFacts, DirectoryError> {
         match self.organization().await {
             Ok(tenant) => Ok(OrganizationFacts { name: tenant.name }),
@@ -61,22 +58,21 @@ impl Directory {
         }
     }
 
-    /// The tenant that the token is good in, by its id, its name and its domains
-    /// (learn.microsoft.com/graph/api/organization-list).
+    /// The tenant of the token: its ID, its name and its domains (learn.microsoft.com/graph/api/organization-list).
     ///
     /// # Errors
-    /// When that can't be read.
+    /// When the tenant can't be read.
     pub async fn organization(&self) -> Result<Organization, DirectoryError> {
         let what = "the tenant's name";
         let url = "organization?$select=id,displayName,verifiedDomains".to_owned();
         let answer = self.reader.get(&request(what, url, Permission::Organization)).await?;
         Organization::read(&answer).map_err(|why| DirectoryError::Untrusted {
             what: what.to_owned(),
-            reason: format!("the answer holds {why}"),
+            reason: format!("the answer has {why}"),
         })
     }
 
-    /// How many users the tenant has, guests and disabled accounts among them, as Graph's index counts them
+    /// How many users the tenant has, including guests and disabled accounts, as Graph's index counts them
     /// (learn.microsoft.com/graph/aad-advanced-queries, `$count`).
     ///
     /// # Errors
@@ -109,7 +105,7 @@ impl Directory {
     /// The signed-in user; none for an app.
     ///
     /// # Errors
-    /// When that can't be read.
+    /// When the user can't be read.
     pub async fn me(&self) -> Result<Option<DirectoryUser>, DirectoryError> {
         let what = "the signed-in user";
         let url = format!("me?$select={}", self.users.select());

@@ -9,27 +9,27 @@ use super::DirectoryError;
 use super::read_error::ReadError;
 use super::reader::{FetchedPage, GraphReader, ReadRequest, is_absolute_url};
 
-/// How often a list is begun anew because Graph lost its place in it.
+/// How often a list is read from the start, because its paging token expired.
 const MAX_STARTS: u32 = 4;
 
-/// How often a page is asked for once more because its answer came only on a retry.
+/// How often the same page is read again, because its answer came only after a retry.
 const MAX_REREADS: u32 = 3;
 
-/// Empty pages in a row; more of them have no end.
+/// Maximum number of consecutive empty pages. A list with more is treated as endless.
 const MAX_EMPTY_PAGES: u32 = 1_000;
 
 /// A list that is read page by page, by Graph's rules (learn.microsoft.com/graph/paging).
 ///
-/// A link is followed verbatim, and with the same headers. The link in an answer that came only on a retry need not be
-/// good: the page is asked for once more, and the link of that answer is followed. So whoever reads must expect the same
-/// item twice. Of a list of any length only the links' hashes are kept.
+/// A link is followed verbatim and with the same headers. The link in an answer that came only after a retry may be
+/// bad, so that page is read again and the link of the new answer is followed. The caller must therefore expect the
+/// same item twice. Only hashes of the links are kept, so that the memory for a long list stays small.
 #[derive(Debug)]
 pub(super) struct GraphPages {
     reader: GraphReader,
     first: ReadRequest,
     next: Option<ReadRequest>,
     hasher: RandomState,
-    /// The links that were followed, as hashes.
+    /// Hashes of the links that were followed.
     seen_links: HashSet<u64>,
     starts: u32,
     rereads: u32,
@@ -52,13 +52,13 @@ impl GraphPages {
         }
     }
 
-    /// How many items the whole list has, as the first page told (`@odata.count`).
+    /// How many items the whole list has, as the first page says (`@odata.count`).
     pub(super) fn count(&self) -> Option<u64> {
         self.count
     }
 
-    /// The next page's items; they may be none although more pages follow, and may have come before. `None` behind the
-    /// last page.
+    /// The items of the next page. They may be empty although more pages follow, and may repeat earlier ones. `None`
+    /// after the last page.
     pub(super) async fn next(&mut self) -> Result<Option<Vec<Value>>, DirectoryError> {
         let Some(read) = self.next.take() else { return Ok(None) };
         self.fetch_page(read).await.map(Some).map_err(|fault| fault.into_directory_error(&self.first))
@@ -69,10 +69,7 @@ impl GraphPages {
             match self.reader.fetch(&read).await {
                 Err(ReadError::PageLost(detail)) if self.starts < MAX_STARTS => {
                     let what = crate::text::sanitize::sanitize_truncated(&self.first.what, 200);
-                    tracing::warn!(
-                        detail,
-                        "reading {what}: Graph lost its place in the list, which is begun anew"
-                    );
+                    tracing::warn!(detail, "reading {what}: the paging token expired; restarting the list");
                     self.starts += 1;
                     self.seen_links.clear();
                     read = self.first.clone();
@@ -97,30 +94,32 @@ impl GraphPages {
 
     fn follow_link(&mut self, link: String, empty: bool) -> Result<(), ReadError> {
         if !is_absolute_url(&link) {
-            return Err(ReadError::Untrusted("the link to its next page is no whole address".to_owned()));
+            return Err(ReadError::Untrusted(
+                "the link to its next page is not a complete address".to_owned(),
+            ));
         }
         self.reader.url(&link)?;
         if !self.seen_links.insert(self.hasher.hash_one(&link)) {
-            return Err(ReadError::Untrusted("its pages go in a circle".to_owned()));
+            return Err(ReadError::Untrusted("its pages repeat".to_owned()));
         }
         self.empty_pages = if empty { self.empty_pages + 1 } else { 0 };
         if self.empty_pages > MAX_EMPTY_PAGES {
-            return Err(ReadError::Untrusted("its empty pages have no end".to_owned()));
+            return Err(ReadError::Untrusted("its empty pages do not end".to_owned()));
         }
         self.next = Some(ReadRequest { url: link, ..self.first.clone() });
         Ok(())
     }
 }
 
-/// The link to the next page; nothing at the end.
+/// The link to the next page. `None` at the end.
 pub(super) fn next_link(page: &Value) -> Result<Option<String>, ReadError> {
     match page.get("@odata.nextLink") {
         None | Some(Value::Null) => Ok(None),
-        // Behind it there may be more: an empty link is none to be followed, and no end either.
+        // More items may follow, so an empty link is neither a link to follow nor the end.
         Some(Value::String(link)) if link.trim().is_empty() => {
             Err(ReadError::Untrusted("the link to its next page is empty".to_owned()))
         }
         Some(Value::String(link)) => Ok(Some(link.clone())),
-        Some(_) => Err(ReadError::Untrusted("the link to its next page is no text".to_owned())),
+        Some(_) => Err(ReadError::Untrusted("the link to its next page is not text".to_owned())),
     }
 }

@@ -5,22 +5,22 @@ use std::fmt;
 use super::directory_user;
 use crate::identity::TokenClaims;
 
-/// A permission that a read needs: the least one.
+/// The least privileged permission that a read needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Permission {
-    /// Users and what is known of them.
+    /// Users and their properties.
     Users,
     /// Groups and their members.
     Groups,
     /// Members of groups and units that hide them.
     HiddenMembers,
-    /// Directory roles and who holds them.
+    /// Directory roles and their holders.
     Roles,
-    /// Who may activate a role.
+    /// The users who may activate a role.
     Eligibility,
     /// Administrative units and their members.
     Units,
-    /// Risky users; also a licence.
+    /// Risky users. They also need a licence.
     Risk,
     /// Apps and their owners.
     Apps,
@@ -29,7 +29,7 @@ pub enum Permission {
 }
 
 impl Permission {
-    /// The least permission's name.
+    /// The permission's name.
     pub fn name(self) -> &'static str {
         match self {
             Permission::Users => "User.Read.All",
@@ -55,7 +55,7 @@ impl fmt::Display for Permission {
     }
 }
 
-/// Permissions of which each lets users be read.
+/// Permissions that each allow reading users.
 const FULL_USER_READ: [&str; 5] = [
     "User.Read.All",
     "User.ReadWrite.All",
@@ -64,24 +64,24 @@ const FULL_USER_READ: [&str; 5] = [
     "Directory.AccessAsUser.All",
 ];
 
-/// The permission that lets users' basic profiles be read: names, not states.
+/// The permission that allows reading users' basic profiles: names, but not states.
 const BASIC_USER_READ: &str = "User.ReadBasic.All";
 
 /// Whether a token may read users.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum UserReadScope {
-    /// It lists a permission that does.
+    /// It lists a permission for that.
     Full,
-    /// It lists one for users' basic profiles only: who they are, not whether they are enabled, guests or synced.
+    /// It lists only a permission for basic profiles: names, but not whether users are enabled, guests or synced.
     Basic,
-    /// It lists permissions, and none that does.
+    /// It lists permissions, but none for that.
     Missing,
-    /// It does not tell: Graph will.
+    /// It does not list any permission, so only Graph's answer will show it.
     Unknown,
 }
 
 impl UserReadScope {
-    /// As the token's claims tell.
+    /// The scope in the token's claims.
     pub fn from_claims(claims: &TokenClaims) -> UserReadScope {
         let listed = claims.permissions();
         if listed.is_empty() {
@@ -97,7 +97,7 @@ impl UserReadScope {
         }
     }
 
-    /// What of a user may be asked for (`$select`).
+    /// The fields of a user that may be requested (`$select`).
     pub(super) fn select(self) -> &'static str {
         if self == UserReadScope::Basic { directory_user::BASIC_SELECT } else { directory_user::SELECT }
     }

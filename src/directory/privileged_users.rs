@@ -1,4 +1,4 @@
-//! Who holds directory roles.
+//! The holders of directory roles.
 
 use std::collections::BTreeMap;
 
@@ -6,41 +6,43 @@ use uuid::Uuid;
 
 use super::directory_object::DirectoryObject;
 use super::reader::GraphReader;
-use super::role::{self, RoleAssignment, RoleAssignments, RoleHold};
+use super::role::{self, RoleAssignment, RoleAssignmentKind, RoleAssignments};
 use super::unchecked_read::short_reason;
 use super::{Directory, DirectoryError, group};
 
-/// The template of the role Global Administrator (learn.microsoft.com/entra/identity/role-based-access-control/permissions-reference).
+/// The template ID of the role Global Administrator
+/// (learn.microsoft.com/entra/identity/role-based-access-control/permissions-reference).
 pub const GLOBAL_ADMINISTRATOR: Uuid = Uuid::from_u128(0x62e9_0394_69f5_4237_9190_0121_7714_5e10);
 
 /// What is read, in words.
 const WHAT: &str = "the holders of directory roles";
 
-/// Everybody who holds a directory role, by itself or through a group. Any role counts, also one that lets its holder
-/// only read: who asks for a role for somebody means to be told of them.
+/// All users who hold a directory role, directly or through a group. Every role counts, even one that only allows
+/// reading: an account with a role deserves a note.
 #[derive(Clone, Debug, Default)]
 pub struct PrivilegedUsers {
-    /// The roles' display names, by person: in the whole tenant or in an administrative unit. Sorted, each once.
+    /// The roles' display names by user, for roles in the whole tenant or in an administrative unit. Sorted and without
+    /// duplicates.
     pub roles: BTreeMap<Uuid, Vec<String>>,
-    /// Who holds Global Administrator in the whole tenant. Sorted, each once.
-    pub global: Vec<Uuid>,
-    /// Why some groups that hold roles could not be read, in words, where that is so: their members are missing here.
+    /// The holders of Global Administrator in the whole tenant. Sorted and without duplicates.
+    pub global_administrators: Vec<Uuid>,
+    /// Why the members of some groups with roles could not be read, in words. Those members are missing here.
     pub unread_groups: Option<String>,
-    /// What else is missing here, in words: `who holds role Helpdesk Administrator (…)`.
+    /// What else is missing here, in words: `holders of role Helpdesk Administrator (…)`.
     pub gaps: Vec<String>,
-    /// Whether Global Administrators may be missing for such a gap.
-    pub global_unsure: bool,
+    /// Whether Global Administrators may be missing because of such a gap.
+    pub global_administrators_incomplete: bool,
 }
 
 impl Directory {
-    /// Who holds which role, actively. A few requests: the roles' names, the assignments, and the members of each group
-    /// that holds one. What of it can't be read is a gap, and the rest counts.
+    /// The active holders of each role. This takes a few requests: for the roles' names, for the assignments, and for
+    /// the members of each group that holds a role. What can't be read is a gap, and the rest counts.
     ///
     /// # Errors
-    /// When nothing of it can be read.
+    /// When nothing can be read.
     pub async fn privileged_users(&self) -> Result<PrivilegedUsers, DirectoryError> {
         let mut admins = PrivilegedUsers::default();
-        // Without the names, the assignments tell their roles by id.
+        // Without the names, a role is shown by its ID.
         let names: BTreeMap<Uuid, String> = match role::definitions(&self.reader, WHAT).await {
             Ok(roles) => roles.into_iter().map(|one| (one.object.id, one.object.name)).collect(),
             Err(why @ (DirectoryError::Forbidden { .. } | DirectoryError::SignIn(_))) => return Err(why),
@@ -49,12 +51,12 @@ impl Directory {
                 BTreeMap::new()
             }
         };
-        let AdminSearch { assignments, missed } = all_assignments(&self.reader, &names).await;
+        let AssignmentSearch { assignments, unread: missed } = all_assignments(&self.reader, &names).await;
         match missed {
             Some(UnreadAdmins { why, .. }) if assignments.is_empty() => return Err(why),
             Some(missed) => {
                 admins.gaps.push(format!("{} ({})", missed.what, short_reason(&missed.why)));
-                admins.global_unsure = missed.global;
+                admins.global_administrators_incomplete = missed.global;
             }
             None => {}
         }
@@ -64,9 +66,9 @@ impl Directory {
                 DirectoryObject::User(person) => admins.add(person.id, &assignment, &names),
                 DirectoryObject::Group(id) => {
                     if !groups.contains_key(id) {
-                        // Whoever holds a role by itself is known all the same.
+                        // The direct holders of the role are known even if this fails.
                         let read = members(self, *id).await.unwrap_or_else(|why| {
-                            // What a permission would mend is told before other causes.
+                            // A missing permission is reported first, because you can grant it.
                             match why {
                                 DirectoryError::Forbidden { .. } => {
                                     admins.unread_groups = Some(short_reason(&why))
@@ -93,11 +95,11 @@ impl PrivilegedUsers {
     fn add(&mut self, person: Uuid, assignment: &RoleAssignment, names: &BTreeMap<Uuid, String>) {
         let name = match assignment.role {
             Some(role) => names.get(&role).cloned().unwrap_or_else(|| format!("role {role}")),
-            None => "a role without an id".to_owned(),
+            None => "a role without an ID".to_owned(),
         };
         self.roles.entry(person).or_default().push(name);
         if assignment.role == Some(GLOBAL_ADMINISTRATOR) && assignment.tenant_wide {
-            self.global.push(person);
+            self.global_administrators.push(person);
         }
     }
 
@@ -106,28 +108,28 @@ impl PrivilegedUsers {
             roles.sort();
             roles.dedup();
         }
-        self.global.sort();
-        self.global.dedup();
+        self.global_administrators.sort();
+        self.global_administrators.dedup();
     }
 }
 
-/// Assignments that were read, and what was not.
+/// The assignments that could be read, and what could not.
 #[derive(Default)]
-struct AdminSearch {
+struct AssignmentSearch {
     assignments: Vec<RoleAssignment>,
-    missed: Option<UnreadAdmins>,
+    unread: Option<UnreadAdmins>,
 }
 
 /// What could not be read.
 struct UnreadAdmins {
     what: String,
     why: DirectoryError,
-    /// Whether Global Administrators may be among it.
+    /// Whether Global Administrators may be missing because of it.
     global: bool,
 }
 
-impl AdminSearch {
-    /// Takes in a list to its end, or as far as it comes; single assignments that make no sense are passed over.
+impl AssignmentSearch {
+    /// Adds all pages of a list, or the pages before a failure. Invalid assignments are skipped.
     async fn collect(&mut self, mut list: RoleAssignments) -> Result<(), DirectoryError> {
         let mut odd = None;
         while let Some(page) = list.next_each().await? {
@@ -142,31 +144,31 @@ impl AdminSearch {
     }
 }
 
-/// All assignments: in one list, or, where Graph refuses a list without a filter, role by role.
-async fn all_assignments(reader: &GraphReader, names: &BTreeMap<Uuid, String>) -> AdminSearch {
-    let mut found = AdminSearch::default();
-    let all = RoleAssignments::new(reader, WHAT.to_owned(), None, RoleHold::Active);
+/// Reads all assignments in one list or, if Graph refuses a list without a filter, role by role.
+async fn all_assignments(reader: &GraphReader, names: &BTreeMap<Uuid, String>) -> AssignmentSearch {
+    let mut found = AssignmentSearch::default();
+    let all = RoleAssignments::new(reader, WHAT.to_owned(), None, RoleAssignmentKind::Active);
     match found.collect(all).await {
         Ok(()) => found,
         Err(DirectoryError::Refused { .. }) if found.assignments.is_empty() => {
             assignments_by_role(reader, names).await
         }
         Err(why) => {
-            let what = "all who hold roles: some are not known".to_owned();
-            found.missed = Some(UnreadAdmins { what, why, global: true });
+            let what = "some holders of directory roles".to_owned();
+            found.unread = Some(UnreadAdmins { what, why, global: true });
             found
         }
     }
 }
 
-async fn assignments_by_role(reader: &GraphReader, names: &BTreeMap<Uuid, String>) -> AdminSearch {
-    let (mut found, mut missed, mut count) = (AdminSearch::default(), None::<UnreadAdmins>, 0);
+async fn assignments_by_role(reader: &GraphReader, names: &BTreeMap<Uuid, String>) -> AssignmentSearch {
+    let (mut found, mut missed, mut count) = (AssignmentSearch::default(), None::<UnreadAdmins>, 0);
     let mut roles: Vec<Uuid> = names.keys().copied().collect();
     if roles.is_empty() {
         roles.push(GLOBAL_ADMINISTRATOR);
     }
     for role in &roles {
-        let list = RoleAssignments::new(reader, WHAT.to_owned(), Some(*role), RoleHold::Active);
+        let list = RoleAssignments::new(reader, WHAT.to_owned(), Some(*role), RoleAssignmentKind::Active);
         let Err(why) = found.collect(list).await else { continue };
         count += 1;
         let what = names.get(role).cloned().unwrap_or_else(|| role.to_string());
@@ -176,15 +178,15 @@ async fn assignments_by_role(reader: &GraphReader, names: &BTreeMap<Uuid, String
             None => UnreadAdmins { what, why, global },
         });
     }
-    found.missed = missed.map(|first| {
+    found.unread = missed.map(|first| {
         let more =
             if count > 1 { format!(" and {} more of {}", count - 1, roles.len()) } else { String::new() };
-        UnreadAdmins { what: format!("who holds role {}{more}", first.what), ..first }
+        UnreadAdmins { what: format!("holders of role {}{more}", first.what), ..first }
     });
-    // Without the roles' names, the others were never asked for.
-    if let (None, true) = (&found.missed, names.is_empty()) {
-        found.missed = Some(UnreadAdmins {
-            what: "who holds other roles than Global Administrator".to_owned(),
+    // Without the roles' names, the other roles could not be queried.
+    if let (None, true) = (&found.unread, names.is_empty()) {
+        found.unread = Some(UnreadAdmins {
+            what: "holders of roles other than Global Administrator".to_owned(),
             why: DirectoryError::Untrusted {
                 what: WHAT.to_owned(),
                 reason: "Graph lists neither roles nor all assignments".to_owned(),
@@ -197,6 +199,6 @@ async fn assignments_by_role(reader: &GraphReader, names: &BTreeMap<Uuid, String
 
 async fn members(directory: &Directory, id: Uuid) -> Result<Vec<Uuid>, DirectoryError> {
     let what = format!("{WHAT}: the members of group {id}");
-    let members = group::members(directory, what, id, false).all().await?;
+    let members = group::members(directory, what, id, false).collect_all().await?;
     Ok(members.into_iter().map(|person| person.id).collect())
 }

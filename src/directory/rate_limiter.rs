@@ -1,34 +1,34 @@
-//! When the next read may leave: the quota of reads, which all of them share.
+//! When the next read may be sent: one quota that all reads share.
 //!
-//! Each read takes its cost out of a bucket that fills again evenly, and gets the instant at which it may leave: whoever
-//! asked first goes first. A 429 closes the gate for all until its time is over, and halves the pace: throttled requests
-//! count against the quota, too (learn.microsoft.com/graph/throttling).
+//! Each read takes its cost from a bucket that refills evenly, and gets the instant at which it may be sent, first
+//! come, first served. A 429 closes the gate for all reads until it has expired and halves the rate, because throttled
+//! requests count against the quota as well (learn.microsoft.com/graph/throttling).
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::number::after;
+use crate::number::add_clamped;
 
-/// Resource units a second: an app has 3,500 in 10 s in a tenant of the smallest size
-/// (learn.microsoft.com/graph/throttling-limits, "Identity and access service limits"), and other work of the same app
-/// gets a little of it.
+/// Resource units per second. In a tenant of the smallest size, an app has 3,500 in 10 s
+/// (learn.microsoft.com/graph/throttling-limits, "Identity and access service limits"). This leaves a little for other
+/// work of the same app.
 const UNITS_PER_SECOND: f64 = 340.0;
 
-/// Resource units that may leave at once: not quite the ten seconds' worth.
+/// Maximum number of resource units at once: a little less than the quota of ten seconds.
 const UNIT_BURST: f64 = 3_000.0;
 
-/// Requests a second to Identity Protection: a tenant has one for all of its apps.
+/// Requests per second to Identity Protection: a tenant has one for all of its apps.
 const RISK_READS_PER_SECOND: f64 = 0.95;
 
-/// The pace is never cut below this share of where it began.
+/// The rate never falls below this share of the full rate.
 const MIN_RATE_FACTOR: f64 = 0.1;
 
-/// After this long without a 429, the pace doubles again.
+/// After this long without a 429, the rate doubles again.
 const RECOVERY_DELAY: Duration = Duration::from_secs(10);
 
-/// One quota's pace.
+/// The rate limit of one quota.
 #[derive(Debug)]
 pub(super) struct ReadRateLimiter {
     max_rate: f64,
@@ -39,22 +39,23 @@ pub(super) struct ReadRateLimiter {
 #[derive(Debug)]
 struct LimiterState {
     per_second: f64,
-    /// What is left in the bucket; below zero, it is owed.
+    /// The units left in the bucket. Negative if reads have reserved more than there was.
     available: f64,
-    /// When `left` was true, and when the pace was last changed.
+    /// When `available` was computed.
     updated_at: Instant,
+    /// When the rate last changed.
     rate_changed_at: Instant,
-    /// Until when nothing leaves.
+    /// Nothing is sent before this instant.
     blocked_until: Instant,
 }
 
 impl ReadRateLimiter {
-    /// That of most reads, in resource units.
+    /// For most reads, in resource units.
     pub(super) fn for_units() -> ReadRateLimiter {
         ReadRateLimiter::new(UNITS_PER_SECOND, UNIT_BURST)
     }
 
-    /// That of Identity Protection, in requests.
+    /// For Identity Protection, in requests.
     pub(super) fn for_risk() -> ReadRateLimiter {
         ReadRateLimiter::new(RISK_READS_PER_SECOND, 1.0)
     }
@@ -71,22 +72,22 @@ impl ReadRateLimiter {
         ReadRateLimiter { max_rate: full, burst: at_once, state: Mutex::new(state) }
     }
 
-    /// Waits until so much may leave.
+    /// Waits until a read with this cost may be sent.
     pub(super) async fn acquire(&self, cost: u32) {
         let mut leave = self.reserve(cost);
         while leave > Instant::now() {
             tokio::time::sleep_until(leave).await;
-            // The gate may have closed meanwhile.
+            // Another read may have closed the gate meanwhile.
             leave = self.lock().blocked_until;
         }
     }
 
-    /// How long nothing leaves, because Graph throttled.
+    /// How much longer nothing is sent, because Graph throttled.
     pub(super) fn blocked_for(&self) -> Duration {
         self.lock().blocked_until.saturating_duration_since(Instant::now())
     }
 
-    /// Takes the cost out of the bucket, and says when it will have been there.
+    /// Takes the cost out of the bucket, and returns when the read may be sent.
     fn reserve(&self, cost: u32) -> Instant {
         let now = Instant::now();
         let mut state = self.lock();
@@ -94,25 +95,25 @@ impl ReadRateLimiter {
         let gained = (now - state.updated_at).as_secs_f64() * state.per_second;
         state.available = (state.available + gained).min(self.burst);
         state.updated_at = now;
-        // What costs more than the bucket holds leaves when the bucket is full.
+        // A read that costs more than the bucket holds is sent when the bucket is full.
         let cost = f64::from(cost).min(self.burst);
         state.available -= cost;
         let owed = Duration::from_secs_f64((-state.available).max(0.0) / state.per_second);
         (now + owed).max(state.blocked_until)
     }
 
-    /// Graph throttled: nothing leaves for so long.
+    /// Closes the gate for `wait`, because Graph throttled.
     pub(super) fn on_throttled(&self, wait: Duration) {
         let now = Instant::now();
         let mut state = self.lock();
-        // Answers that come while the gate is closed are of the same episode.
+        // Throttled answers that arrive while the gate is closed belong to the same episode.
         if state.blocked_until <= now {
             state.per_second = (state.per_second / 2.0).max(self.max_rate * MIN_RATE_FACTOR);
             state.rate_changed_at = now;
         }
-        // Graph's bucket is empty, so this one is.
+        // Graph's bucket is empty, so this one is as well.
         state.available = state.available.min(0.0);
-        state.blocked_until = state.blocked_until.max(after(now, wait));
+        state.blocked_until = state.blocked_until.max(add_clamped(now, wait));
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, LimiterState> {

@@ -1,40 +1,40 @@
-//! Why one request found nothing, before it is said of what.
+//! Why one request failed, without saying yet what was requested.
 
 use super::reader::ReadRequest;
 use super::{DirectoryError, Permission};
 use crate::identity::SignInError;
 
-/// Why one request found nothing.
+/// Why one request failed.
 #[derive(Clone, Debug)]
 pub(super) enum ReadError {
-    /// Graph knows no such thing.
+    /// Graph does not know the object.
     NotFound,
     /// A permission is missing.
     Forbidden(String),
-    /// Graph does not understand the question.
+    /// Graph rejects the request.
     Refused {
-        /// Its error code, made harmless.
+        /// Graph's error code, sanitized.
         code: String,
-        /// What it said.
+        /// Graph's error text.
         detail: String,
     },
-    /// Graph has lost its place in a list: the list must be read anew.
+    /// Graph no longer accepts the paging token, so the list must be read from the start.
     PageLost(String),
-    /// No sense came, to the last try.
+    /// There was no usable answer up to the last retry.
     Unavailable(String),
-    /// What came can't be trusted.
+    /// The answer can't be trusted.
     Untrusted(String),
-    /// No token.
+    /// There is no token.
     SignIn(SignInError),
 }
 
 impl ReadError {
-    /// As the directory's error of this read.
+    /// The directory's error for this read.
     pub(super) fn into_directory_error(self, read: &ReadRequest) -> DirectoryError {
         self.with_context(&read.what, read.permission)
     }
 
-    /// As the directory's error of what was asked for.
+    /// The directory's error for what was requested.
     pub(super) fn with_context(self, what: &str, permission: Permission) -> DirectoryError {
         let what = what.to_owned();
         match self {
@@ -43,7 +43,7 @@ impl ReadError {
             ReadError::Refused { detail, .. } => DirectoryError::Refused { what, detail },
             ReadError::PageLost(detail) => DirectoryError::Unavailable {
                 what,
-                reason: format!("Graph lost its place in the list again and again ({detail}); try again"),
+                reason: format!("Graph's paging token expired repeatedly; try again ({detail})"),
             },
             ReadError::Unavailable(reason) => DirectoryError::Unavailable { what, reason },
             ReadError::Untrusted(reason) => DirectoryError::Untrusted { what, reason },

@@ -1,4 +1,4 @@
-//! One request for a read: with its token, within the quota, and again where Graph was busy.
+//! Sends one read with a token and within the quota, and retries it when Graph is busy.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -21,32 +21,32 @@ use crate::identity::{SignInError, TokenAge, Tokens};
 /// A read.
 #[derive(Clone, Debug)]
 pub(super) struct ReadRequest {
-    /// What is asked for, in words that follow "can't be read": `group Finance`.
+    /// What is requested, in words that follow "can't read": `group Finance`.
     pub(super) what: String,
-    /// Path and query below the version root, without a leading slash, encoded; or a whole `nextLink`, verbatim.
+    /// Path and query below the version root, without a leading slash, encoded; or a complete `nextLink`, verbatim.
     pub(super) url: String,
     /// Whether `ConsistencyLevel: eventual` is sent (learn.microsoft.com/graph/aad-advanced-queries).
     pub(super) eventual: bool,
-    /// What it needs.
+    /// The permission that it needs.
     pub(super) permission: Permission,
-    /// What it costs at most, in resource units (learn.microsoft.com/graph/throttling-limits).
+    /// Its maximum cost, in resource units (learn.microsoft.com/graph/throttling-limits).
     pub(super) cost: u32,
 }
 
-/// What came, and how.
+/// An answer's body.
 #[derive(Debug)]
 pub(super) struct FetchedPage {
     pub(super) value: Value,
-    /// Whether it came only when it was asked again.
+    /// Whether it came only after a retry.
     pub(super) retried: bool,
 }
 
-/// Sends reads. Clones share their token, their quota and what they learned.
+/// Sends reads. Clones share the token, the quota and whether batches are supported.
 #[derive(Clone, Debug)]
 pub(super) struct GraphReader {
     shared: Arc<ReaderShared>,
     single_attempt: bool,
-    /// The time that failures may cost, where what is read only informs.
+    /// The time that failures may take, if the reads only inform.
     budget: Option<Budget>,
 }
 
@@ -57,9 +57,9 @@ pub(super) struct ReaderShared {
     tokens: Arc<Tokens>,
     units: ReadRateLimiter,
     risk: ReadRateLimiter,
-    /// The first wait of our own choosing.
+    /// The first backoff.
     retry_step: Duration,
-    /// Whether what answers is known to take no batches.
+    /// Whether the service is known not to support batches.
     pub(super) no_batches: AtomicBool,
 }
 
@@ -68,7 +68,7 @@ impl GraphReader {
         GraphReader::with_retry_step(clients, root, tokens, Duration::from_secs(1))
     }
 
-    /// One whose own waits begin with this.
+    /// Creates a reader whose backoff starts with `step`.
     pub(super) fn with_retry_step(
         clients: HttpClients,
         root: &str,
@@ -87,18 +87,18 @@ impl GraphReader {
         GraphReader { shared: Arc::new(shared), single_attempt: false, budget: None }
     }
 
-    /// The same, asking each thing once.
+    /// The same reader, but without retries.
     pub(super) fn single_attempt(&self) -> GraphReader {
         GraphReader { single_attempt: true, ..self.clone() }
     }
 
-    /// The same for what only informs: failures cost no more time than this.
+    /// The same for reads that only inform: failures take no more time than the budget.
     pub(super) fn with_budget(&self, budget: &Budget) -> GraphReader {
         GraphReader { budget: Some(budget.clone()), ..self.clone() }
     }
 
-    /// A new patience.
-    pub(super) fn patience(&self) -> ReadRetryPolicy {
+    /// The retry policy of a new request.
+    pub(super) fn retry_policy(&self) -> ReadRetryPolicy {
         let patience = ReadRetryPolicy::new(self.shared.retry_step)
             .with_max_retry_after(self.shared.clients.max_wait())
             .single_attempt(self.single_attempt);
@@ -108,7 +108,7 @@ impl GraphReader {
         }
     }
 
-    /// Counts the time since `began` as lost, where that counts.
+    /// Charges the time since `began` to the budget, if there is one.
     pub(super) fn count_lost_time(&self, began: Instant) {
         if let Some(budget) = &self.budget {
             budget.charge(began);
@@ -129,18 +129,18 @@ impl GraphReader {
             .map_err(|fault| fault.into_directory_error(read))?;
         let number = fetched.value.as_u64();
         number.ok_or_else(|| {
-            ReadError::Untrusted("the answer is no number".to_owned()).into_directory_error(read)
+            ReadError::Untrusted("the answer is not a number".to_owned()).into_directory_error(read)
         })
     }
 
-    /// As [`GraphReader::get`], and whether it had to be asked again.
+    /// Like [`GraphReader::get`], and also says whether there was a retry.
     pub(super) async fn fetch(&self, read: &ReadRequest) -> Result<FetchedPage, ReadError> {
         let (query, limiter) = self.query(read)?;
         let fetched = self.send_within_budget(&read.what, &query, read.cost, limiter).await?;
         if fetched.value.is_object() {
             return Ok(fetched);
         }
-        Err(ReadError::Untrusted("the answer is no JSON object".to_owned()))
+        Err(ReadError::Untrusted("the answer is not a JSON object".to_owned()))
     }
 
     fn query(&self, read: &ReadRequest) -> Result<(HttpRead, &ReadRateLimiter), ReadError> {
@@ -150,30 +150,28 @@ impl GraphReader {
         Ok((HttpRead { url, eventual: read.eventual, body: None }, limiter))
     }
 
-    /// The whole address. The token goes to Graph's root and nowhere else.
+    /// The complete URL. The token is sent only to Graph's root.
     pub(super) fn url(&self, url: &str) -> Result<Url, ReadError> {
         let absolute =
             if is_absolute_url(url) { url.to_owned() } else { format!("{}/v1.0/{url}", self.shared.root) };
         let parse = |text: &str| {
-            Url::parse(text).map_err(|error| ReadError::Untrusted(format!("odd address ({error})")))
+            Url::parse(text).map_err(|error| ReadError::Untrusted(format!("invalid address ({error})")))
         };
         let (root, url) = (parse(&self.shared.root)?, parse(&absolute)?);
         if url.origin() != root.origin() || !url.username().is_empty() || url.password().is_some() {
             let host = crate::text::sanitize::sanitize_truncated(url.host_str().unwrap_or("nowhere"), 100);
-            return Err(ReadError::Untrusted(format!(
-                "its next page is said to be at another place ({host})"
-            )));
+            return Err(ReadError::Untrusted(format!("its next page is on another host ({host})")));
         }
         Ok(url)
     }
 
-    /// Sends a batch, and gives its body.
+    /// Sends a batch and returns the body of the answer.
     pub(super) async fn post(&self, what: &str, body: String, cost: u32) -> Result<Value, ReadError> {
         let query = HttpRead { url: self.url("$batch")?, eventual: false, body: Some(body) };
         self.send_within_budget(what, &query, cost, &self.shared.units).await.map(|fetched| fetched.value)
     }
 
-    /// Asks until there is an answer, or no sense or no time in asking.
+    /// Sends it until it succeeds, or until retrying no longer makes sense or no time is left.
     async fn send_within_budget(
         &self,
         what: &str,
@@ -195,7 +193,7 @@ impl GraphReader {
         cost: u32,
         limiter: &ReadRateLimiter,
     ) -> Result<FetchedPage, ReadError> {
-        let mut patience = self.patience();
+        let mut patience = self.retry_policy();
         let (mut new_connection, mut refused) = (false, None);
         loop {
             limiter.acquire(cost).await;
@@ -225,7 +223,7 @@ impl GraphReader {
         }
     }
 
-    /// Sends it once, and judges the answer; gives the token's serial, too.
+    /// Sends it once and classifies the answer. Also returns the serial of the token that was sent.
     async fn send_once(
         &self,
         query: &HttpRead,
@@ -246,8 +244,8 @@ impl GraphReader {
         Ok((class, token.serial()))
     }
 
-    /// One new token for an answer that refuses the one that was sent; refused with that, too, it is over.
-    /// `refused` is the serial of the token that was refused before.
+    /// Gets one new token after an answer that refuses the current one. If Graph also refuses the new one, the read
+    /// fails. `refused` is the serial of the token that was refused before.
     pub(super) async fn renew(
         &self,
         refused: &mut Option<u64>,
@@ -266,54 +264,55 @@ impl GraphReader {
         self.shared.tokens.renew(serial, claims.as_deref()).await
     }
 
-    /// What all clones share.
+    /// The state that all clones share.
     pub(super) fn shared(&self) -> &ReaderShared {
         &self.shared
     }
 }
 
 impl ReaderShared {
-    /// The serial of the token of now.
+    /// The serial of the current token.
     pub(super) fn serial(&self) -> u64 {
         self.tokens.state().serial
     }
 
-    /// The pace of everything but Identity Protection.
+    /// The rate limit of all reads except Identity Protection's.
     pub(super) fn units(&self) -> &ReadRateLimiter {
         &self.units
     }
 }
 
-/// Whether a link is a whole address.
+/// Whether a link is a complete URL.
 pub(super) fn is_absolute_url(url: &str) -> bool {
     let begins = |scheme: &str| url.get(..scheme.len()).is_some_and(|part| part.eq_ignore_ascii_case(scheme));
     begins("https://") || begins("http://")
 }
 
-/// A batch as a whole is refused where nothing knows batches; its reads are then sent one by one.
+/// Classifies the answer to a batch as a whole. A service that does not support batches refuses it, and its reads are
+/// then sent one by one.
 fn classify_batch_answer(answer: ReadAnswer) -> ResponseClass {
     if transport::is_batch_refusal(answer.status) && answer.claims.is_none() {
         let code = answer.status.to_string();
         return ResponseClass::Fail(ReadError::Refused {
             code,
-            detail: format!("{} to a batch", answer.status),
+            detail: format!("status {} for a batch", answer.status),
         });
     }
     answer.classify()
 }
 
-/// Throttled for longer than is worth waiting.
+/// The error for throttling that takes too long to wait for.
 pub(super) fn throttled_too_long(asked: Option<Duration>) -> ReadError {
     ReadError::Unavailable(match asked {
         Some(wait) => {
-            format!("Graph throttles, and asks to be left alone for {} s: try again then", wait.as_secs())
+            format!("Graph throttled it; retry after {} s", wait.as_secs())
         }
-        None => "Graph throttled it for ten minutes: try again later".to_owned(),
+        None => "Graph throttled it for ten minutes; try again later".to_owned(),
     })
 }
 
-/// All waiting is told.
+/// Logs each wait before a retry.
 pub(super) fn log_retry(what: &str, reason: &str, wait: Duration) {
     let what = crate::text::sanitize::sanitize_truncated(what, 200);
-    tracing::warn!(wait_s = wait.as_secs_f64(), reason, "reading {what}: asked again after a while");
+    tracing::warn!(wait_s = wait.as_secs_f64(), reason, "reading {what}: retrying");
 }

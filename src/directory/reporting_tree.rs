@@ -1,4 +1,4 @@
-//! Everybody below a manager.
+//! All users below a manager.
 
 use std::collections::{HashSet, VecDeque};
 
@@ -12,32 +12,32 @@ use super::user_pager::UserPager;
 use super::{Directory, DirectoryError, DirectoryUser, Permission, directory_object};
 use crate::user_id::UserId;
 
-/// How many are asked for at once: four batches.
+/// How many managers are requested at once: four batches.
 const MANAGERS_PER_ROUND: usize = 80;
 
-/// The users below another one, at any depth.
+/// The users below a manager, at any depth.
 ///
-/// They are looked for level by level: Graph lists only those who report directly
-/// (learn.microsoft.com/graph/api/user-list-directreports); of the whole tree it documents nothing but the number
-/// (learn.microsoft.com/graph/api/user-get-transitivereports). That is a read for each user below, twenty of them in a
-/// request. Whom a contact manages is not found: contacts are passed over.
+/// The tree is read level by level, because Graph lists only direct reports
+/// (learn.microsoft.com/graph/api/user-list-directreports) and documents only the number for the whole tree
+/// (learn.microsoft.com/graph/api/user-get-transitivereports). That takes a read for each user below, twenty of them
+/// per request. Contacts are skipped, so users that a contact manages are not found.
 #[derive(Debug)]
 pub(super) struct ReportingTree {
     directory: Directory,
     what: String,
     managers: VecDeque<Uuid>,
-    /// Who was met, the top one included: managers may manage each other.
+    /// All users so far, including the manager at the top: managers may manage each other.
     seen: HashSet<Uuid>,
 }
 
 impl ReportingTree {
-    /// Begins below this user.
+    /// Starts below this user.
     ///
     /// # Errors
     /// When there is no such user, or users can't be read.
     pub(super) async fn load(directory: &Directory, user: &UserId) -> Result<ReportingTree, DirectoryError> {
         let named = crate::text::sanitize::sanitize_truncated(&user.to_string(), 256);
-        let url = format!("{}?$select=id", user.path());
+        let url = format!("{}?$select=id", user.request_path());
         let read = ReadRequest {
             what: format!("user {named}"),
             url,
@@ -54,7 +54,7 @@ impl ReportingTree {
         })
     }
 
-    /// The next users. `None` when nobody is left to ask for.
+    /// The next users. `None` when there are no more managers to request.
     pub(super) async fn next(&mut self) -> Result<Option<Vec<DirectoryUser>>, DirectoryError> {
         if self.managers.is_empty() {
             return Ok(None);
@@ -67,7 +67,7 @@ impl ReportingTree {
         for (manager, answer) in asked.into_iter().zip(answers) {
             match answer {
                 Ok(page) => users.extend(self.all_direct_reports(manager, &page).await?),
-                // Deleted since it was found; whoever reported to it reports to nobody now.
+                // The user was deleted meanwhile, so no one reports to them now.
                 Err(ReadError::NotFound) => {}
                 Err(fault) => return Err(error(fault)),
             }
@@ -77,7 +77,7 @@ impl ReportingTree {
         Ok(Some(users))
     }
 
-    /// Those on a manager's first page, or where more pages follow, all of the list.
+    /// The direct reports of a manager: those on the first page or, if more pages follow, the whole list.
     async fn all_direct_reports(
         &self,
         manager: Uuid,
@@ -85,8 +85,8 @@ impl ReportingTree {
     ) -> Result<Vec<DirectoryUser>, DirectoryError> {
         let users = UserPager::mixed_objects(&self.directory.reader, self.direct_reports_request(manager));
         match (pages::next_link(page), page.get("value")) {
-            // The link of an answer that came only on a retry need not be good: the list is begun anew.
-            (Ok(Some(_)), _) => users.all().await,
+            // The link in an answer that came only after a retry may be bad, so the list is read from the start.
+            (Ok(Some(_)), _) => users.collect_all().await,
             (Ok(None), Some(Value::Array(items))) => users.parse_users(items),
             (Err(fault), _) => Err(fault.with_context(&self.what, Permission::Users)),
             (Ok(None), _) => Err(ReadError::Untrusted("a page without a list".to_owned())
@@ -95,7 +95,7 @@ impl ReportingTree {
     }
 
     fn direct_reports_request(&self, manager: Uuid) -> ReadRequest {
-        // No $top: the page does not name it among the parameters.
+        // No $top: the documentation does not list it as a parameter.
         let url = format!("users/{manager}/directReports?$select={}", self.directory.users.select());
         ReadRequest { what: self.what.clone(), url, eventual: false, permission: Permission::Users, cost: 1 }
     }

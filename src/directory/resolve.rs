@@ -1,10 +1,10 @@
-//! From ids to persons.
+//! From IDs to users.
 //!
 //! ```text
-//!  ids ─▶ filters, fifteen in one ─▶ not found: each alone ─▶ still not: was it deleted?
+//!  IDs ─▶ filters, up to fifteen IDs each ─▶ not found: one read each ─▶ still not found: deleted?
 //! ```
 //!
-//! An answer that names another than the one who was asked for is never believed.
+//! An answer about a user other than the requested one is never used.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -17,14 +17,14 @@ use super::reader::ReadRequest;
 use super::{Directory, DirectoryError, DirectoryUser, Permission, ResolvedId};
 use crate::user_id::UserId;
 
-/// How long a quick question may take.
+/// The time limit of the quick check.
 const REACHABLE_TIMEOUT: Duration = Duration::from_secs(5);
 
 impl Directory {
-    /// Whom each id names; as many answers as ids, in their order. `me` is the signed-in user.
+    /// The user of each ID, in the order of `ids`. [`UserId::Me`] stands for the signed-in user.
     ///
     /// # Errors
-    /// When the directory can't be read, for want of a permission or otherwise; then nobody is known.
+    /// When the directory can't be read, because of a permission or otherwise. Then no user is returned.
     pub async fn resolve(&self, ids: &[UserId]) -> Result<Vec<ResolvedId>, DirectoryError> {
         let mut unique: Vec<&UserId> = Vec::new();
         let mut places: HashMap<&UserId, usize> = HashMap::new();
@@ -38,49 +38,49 @@ impl Directory {
         Ok(ids.iter().map(|id| found[places[id]].clone()).collect())
     }
 
-    /// Whether users can be read at all, found out by quick questions about people who ought to exist, one after the
-    /// other until one of them is found.
+    /// Checks whether users can be read at all. It requests these users, which should all exist, one by one until one
+    /// of them is found.
     ///
     /// # Errors
-    /// When users can't be read, none of these is found, or no answer comes within some seconds.
+    /// When users can't be read, none of these is found, or there is no answer within a few seconds.
     pub async fn check_reachable(&self, ids: &[UserId]) -> Result<(), DirectoryError> {
-        let hasty = Directory { reader: self.reader.single_attempt(), ..self.clone() };
+        let single_attempt = Directory { reader: self.reader.single_attempt(), ..self.clone() };
         let unavailable = |reason: &str| DirectoryError::Unavailable {
             what: "users".to_owned(),
             reason: reason.to_owned(),
         };
         let ask = async {
             for id in ids {
-                let found = hasty.resolve(std::slice::from_ref(id)).await?;
+                let found = single_attempt.resolve(std::slice::from_ref(id)).await?;
                 if matches!(found[..], [ResolvedId::User(_)]) {
                     return Ok(());
                 }
             }
-            Err(unavailable("the directory knows none of the first ones"))
+            Err(unavailable("the directory knows none of the first users"))
         };
         match tokio::time::timeout(REACHABLE_TIMEOUT, ask).await {
             Ok(answer) => answer,
-            Err(_) => Err(unavailable("no answer came")),
+            Err(_) => Err(unavailable("there was no answer")),
         }
     }
 
     async fn resolve_unique(&self, ids: &[&UserId]) -> Result<Vec<ResolvedId>, DirectoryError> {
         let mut found: Vec<Option<ResolvedId>> = vec![None; ids.len()];
-        // One alone has nothing from a filter.
+        // A filter saves nothing for a single ID.
         if ids.len() > 1 {
             for (place, person) in self.find_by_filter(ids).await? {
                 found[place] = Some(ResolvedId::User(person));
             }
         }
-        let open: Vec<usize> = (0..ids.len()).filter(|place| found[*place].is_none()).collect();
-        let asked: Vec<&UserId> = open.iter().map(|place| ids[*place]).collect();
-        for (place, resolved) in open.iter().zip(self.resolve_one_by_one(&asked).await?) {
+        let unresolved: Vec<usize> = (0..ids.len()).filter(|place| found[*place].is_none()).collect();
+        let asked: Vec<&UserId> = unresolved.iter().map(|place| ids[*place]).collect();
+        for (place, resolved) in unresolved.iter().zip(self.resolve_one_by_one(&asked).await?) {
             found[*place] = Some(resolved);
         }
         Ok(found.into_iter().map(|one| one.unwrap_or(ResolvedId::Missing)).collect())
     }
 
-    /// Each by a question of its own.
+    /// Requests each user separately.
     async fn resolve_one_by_one(&self, ids: &[&UserId]) -> Result<Vec<ResolvedId>, DirectoryError> {
         let reads: Vec<ReadRequest> = ids.iter().map(|id| self.user_request(id)).collect();
         let answers = self
@@ -95,10 +95,11 @@ impl Directory {
                     ResolvedId::User(parse_user(id, &user).map_err(|fault| fault.into_directory_error(read))?)
                 }
                 Err(ReadError::NotFound) => ResolvedId::Missing,
-                // A name that Graph can't even read is nobody's. One that it could read is another matter: some clouds and
-                // proxies answer 400 to whatever they don't do.
-                Err(ReadError::Refused { detail, .. }) if has_unusual_characters(id) => {
-                    tracing::warn!(detail, "{}: Graph does not take it for a user's name", read.what);
+                // If the name has characters that no user principal name can have, a 400 means that there is no such
+                // user. For any other name it does not, because some clouds and proxies answer 400 to all requests that
+                // they do not support.
+                Err(ReadError::Refused { detail, .. }) if has_impossible_characters(id) => {
+                    tracing::warn!(detail, "{}: Graph does not accept it as a user's name", read.what);
                     ResolvedId::Missing
                 }
                 Err(fault) => return Err(fault.into_directory_error(read)),
@@ -111,15 +112,16 @@ impl Directory {
     fn user_request(&self, id: &UserId) -> ReadRequest {
         ReadRequest {
             what: format!("user {id}"),
-            url: format!("{}?$select={}", id.path(), self.users.select()),
+            url: format!("{}?$select={}", id.request_path(), self.users.select()),
             eventual: false,
             permission: Permission::Users,
             cost: 1,
         }
     }
 
-    /// Whoever is missing under an object id may have been deleted within the last 30 days
-    /// (learn.microsoft.com/graph/api/directory-deleteditems-get). Where that may not be read, they are missing.
+    /// Marks missing users that were deleted. An object ID that is not found may be a user deleted within the last 30
+    /// days (learn.microsoft.com/graph/api/directory-deleteditems-get). If deleted users may not be read, it stays
+    /// missing.
     async fn find_deleted(&self, ids: &[&UserId], resolved: &mut [ResolvedId]) -> Result<(), DirectoryError> {
         let missing: Vec<(usize, Uuid)> = ids
             .iter()
@@ -148,9 +150,9 @@ impl Directory {
     }
 }
 
-/// Whether a name holds what no user principal name can hold
-/// (learn.microsoft.com/graph/api/resources/user, `userPrincipalName`).
-fn has_unusual_characters(id: &UserId) -> bool {
+/// Whether a name has characters that no user principal name can have (learn.microsoft.com/graph/api/resources/user,
+/// `userPrincipalName`).
+fn has_impossible_characters(id: &UserId) -> bool {
     let fits = |c: char| c.is_ascii_alphanumeric() || "'.-_!#^~@".contains(c);
     matches!(id, UserId::Principal(name) if !name.chars().all(fits))
 }
@@ -165,29 +167,29 @@ fn deleted_user_request(id: Uuid) -> ReadRequest {
     }
 }
 
-/// The person in an answer, if it is the one who was asked for.
+/// The user in an answer, if it is the requested one.
 fn parse_user(id: &UserId, user: &Value) -> Result<DirectoryUser, ReadError> {
     let person =
-        DirectoryUser::read(user).map_err(|why| ReadError::Untrusted(format!("the answer holds {why}")))?;
-    let is_they = match id {
+        DirectoryUser::read(user).map_err(|why| ReadError::Untrusted(format!("the answer has {why}")))?;
+    let is_requested_user = match id {
         UserId::Object(id) => person.id == *id,
         UserId::Principal(_) => {
             person.upn.as_ref().is_some_and(|name| UserId::Principal(name.clone()) == *id)
         }
         UserId::Me => true,
     };
-    if is_they {
+    if is_requested_user {
         return Ok(person);
     }
     let other = crate::text::sanitize::sanitize_truncated(person.upn.as_deref().unwrap_or_default(), 200);
-    Err(ReadError::Untrusted(format!("the answer names another ({other}, {})", person.id)))
+    Err(ReadError::Untrusted(format!("the answer is about another user ({other}, {})", person.id)))
 }
 
-/// Groups and apps are deleted, too.
+/// Whether a deleted item is a user: it may also be a group or an app.
 fn is_deleted_user(id: Uuid, item: &Value) -> Result<bool, ReadError> {
     let text = |field: &str| item.get(field).and_then(Value::as_str);
     if text("id").and_then(|id| Uuid::try_parse(id).ok()) != Some(id) {
-        return Err(ReadError::Untrusted("the answer names another".to_owned()));
+        return Err(ReadError::Untrusted("the answer is about another object".to_owned()));
     }
     Ok(text("@odata.type").is_none_or(|kind| kind.to_ascii_lowercase().ends_with("user")))
 }

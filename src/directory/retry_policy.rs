@@ -1,29 +1,29 @@
-//! How long one request is asked again.
+//! How long and how often one request is retried.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// Tries of a request that fails otherwise than by being throttled.
+/// Maximum number of attempts of a request that fails, not counting throttled ones.
 const MAX_ATTEMPTS: u32 = 5;
 
-/// Longest wait of our own choosing; a server's wish may be longer.
+/// Maximum backoff. A wait that the server asks for may be longer.
 const MAX_BACKOFF: Duration = Duration::from_secs(30);
 
-/// A request that was throttled costs no try, but has no more time than this.
+/// The total time limit of a request. Throttled attempts are not counted, but are limited by this as well.
 const MAX_TOTAL: Duration = Duration::from_secs(600);
 
-/// The patience with one request.
+/// The retries of one request.
 #[derive(Debug)]
 pub(super) struct ReadRetryPolicy {
     began: Instant,
-    /// The first wait of our own choosing.
+    /// The first backoff.
     first_backoff: Duration,
-    /// Tries that there are.
+    /// The maximum number of attempts.
     max_attempts: u32,
-    /// No wait goes beyond this.
+    /// The total time limit: no wait may end after it.
     max_total: Duration,
-    /// No server may ask for more than this.
+    /// The longest wait that a server may ask for.
     max_retry_after: Duration,
     failures: u32,
     throttles: u32,
@@ -43,12 +43,12 @@ impl ReadRetryPolicy {
         }
     }
 
-    /// One that no server may ask to wait longer than this.
+    /// The same, with a limit for the wait that a server may ask for.
     pub(super) fn with_max_retry_after(self, max_wait: Duration) -> ReadRetryPolicy {
         ReadRetryPolicy { max_retry_after: max_wait, ..self }
     }
 
-    /// One that asks once.
+    /// A policy without retries, if `single_attempt`.
     pub(super) fn single_attempt(self, single_attempt: bool) -> ReadRetryPolicy {
         if single_attempt {
             ReadRetryPolicy { max_attempts: 1, max_total: Duration::ZERO, ..self }
@@ -57,7 +57,7 @@ impl ReadRetryPolicy {
         }
     }
 
-    /// One for what only informs, which has so much time left: it asks twice.
+    /// A policy for reads that only inform: at most two attempts, within the remaining time.
     pub(super) fn with_budget(self, remaining: Duration) -> ReadRetryPolicy {
         ReadRetryPolicy {
             max_attempts: self.max_attempts.min(2),
@@ -66,17 +66,18 @@ impl ReadRetryPolicy {
         }
     }
 
-    /// How long to wait after a failure; none where no try is left.
+    /// How long to wait after a failure. `None` if there is no attempt left.
     pub(super) fn on_failure(&mut self, asked: Option<Duration>) -> Option<Duration> {
         self.failures += 1;
         if self.failures >= self.max_attempts {
             return None;
         }
-        // A failure mostly passes sooner than a throttle.
+        // A failure usually passes sooner than a throttle.
         self.wait_within_limits(asked, self.backoff(self.failures) / 2)
     }
 
-    /// How long to wait after a 429; none where that is too long. A wait that proved too short is not believed twice.
+    /// How long to wait after a 429. `None` if that is too long. If a requested wait was too short once, the backoff
+    /// counts as well.
     pub(super) fn on_throttled(&mut self, asked: Option<Duration>) -> Option<Duration> {
         self.throttles += 1;
         let backoff = match asked {
@@ -87,7 +88,7 @@ impl ReadRetryPolicy {
         self.wait_within_limits(asked, backoff)
     }
 
-    /// Whether it was asked more than once.
+    /// Whether there was more than one attempt.
     pub(super) fn has_retried(&self) -> bool {
         self.failures + self.throttles > 0
     }

@@ -1,4 +1,4 @@
-//! Users of whom Identity Protection says that they are at risk.
+//! Users at risk, as Identity Protection reports them.
 
 use serde_json::Value;
 
@@ -6,12 +6,11 @@ use super::pages::GraphPages;
 use super::reader::{GraphReader, ReadRequest};
 use super::{DirectoryError, DirectoryUser, Permission, RiskLevel, directory_object, odata};
 
-/// The states in which something is still to be done: at risk by what was detected, or held to be compromised by an
-/// administrator. Risk that was remediated, dismissed or confirmed safe is over
-/// (learn.microsoft.com/graph/api/resources/riskyuser).
+/// The states that still need action: a detected risk, or a compromise that an administrator confirmed. Risk that was
+/// remediated, dismissed or confirmed safe is over (learn.microsoft.com/graph/api/resources/riskyuser).
 const STATES: [&str; 2] = ["atRisk", "confirmedCompromised"];
 
-/// Users at risk of given levels (learn.microsoft.com/graph/api/riskyuser-list: pages of 500 at most).
+/// Users at risk of the given levels (learn.microsoft.com/graph/api/riskyuser-list: pages of 500 at most).
 #[derive(Debug)]
 pub(super) struct RiskyUsers {
     what: String,
@@ -46,7 +45,7 @@ impl RiskyUsers {
         }
     }
 
-    /// The users of the next page. `None` behind the last one.
+    /// The users of the next page. `None` after the last page.
     pub(super) async fn next(&mut self) -> Result<Option<Vec<DirectoryUser>>, DirectoryError> {
         let Some(items) = self.pages.next().await? else { return Ok(None) };
         let mut users = Vec::with_capacity(items.len());
@@ -60,12 +59,12 @@ impl RiskyUsers {
         let text = |name: &str| value.get(name).and_then(Value::as_str);
         let id = directory_object::read_id(value, &self.what)?;
         if value.get("isDeleted").and_then(Value::as_bool) == Some(true) {
-            tracing::info!("{id} is at risk and deleted: passed over");
+            tracing::info!("{id} is at risk but deleted: skipped");
             return Ok(None);
         }
         if !self.matches_request(text("riskLevel"), text("riskState")) {
-            // A service that passes over the filter must not widen the selection.
-            tracing::warn!("Graph gave {id} among the {}, who is none of them: passed over", self.what);
+            // A service that ignores the filter must not widen the selection.
+            tracing::warn!("Graph returned {id} with the {}, but it is not one of them: skipped", self.what);
             return Ok(None);
         }
         let (upn, name) = (text("userPrincipalName"), text("userDisplayName"));

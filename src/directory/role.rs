@@ -1,4 +1,4 @@
-//! Roles, and to whom they are assigned.
+//! Roles and their assignments.
 
 use serde_json::Value;
 use uuid::Uuid;
@@ -9,15 +9,15 @@ use super::pages::GraphPages;
 use super::reader::{GraphReader, ReadRequest};
 use super::{DirectoryError, Permission, odata};
 
-/// A role, as it is defined.
+/// The definition of a role.
 #[derive(Clone, Debug)]
 pub(super) struct RoleDefinition {
     pub(super) object: NamedObject,
-    /// Of a built-in role, the id that it has in every tenant; mostly the same as its own.
+    /// For a built-in role, the ID that it has in every tenant. Usually the same as its object ID.
     template: Option<Uuid>,
 }
 
-/// All roles, built-in ones and the tenant's own: some two hundred at most, in a page or two
+/// All roles, both built-in and the tenant's own: about two hundred at most, on one or two pages
 /// (learn.microsoft.com/graph/api/rbacapplication-list-roledefinitions).
 pub(super) async fn definitions(
     reader: &GraphReader,
@@ -43,9 +43,9 @@ fn optional_id(value: &Value, name: &str) -> Option<Uuid> {
     value.get(name).and_then(Value::as_str).and_then(|text| Uuid::try_parse(text).ok())
 }
 
-/// The role with this id (its definition's or template's, or that of an activated role), or of this name.
+/// Finds the role with this ID (of its definition, its template or an activated role), or with this name.
 ///
-/// Names are compared here and not by a filter: whether that tells upper from lower case, no page says.
+/// Names are compared here and not in a filter, because it is not documented whether a filter ignores case.
 pub(super) async fn find(reader: &GraphReader, text: &str) -> Result<NamedObject, DirectoryError> {
     let text = text.trim();
     let what = format!("role {}", crate::text::sanitize::sanitize_truncated(text, 256));
@@ -69,7 +69,7 @@ pub(super) async fn find(reader: &GraphReader, text: &str) -> Result<NamedObject
     template.and_then(of).ok_or(DirectoryError::NotFound { what })
 }
 
-/// The template of the activated role with this object id, which older tools show.
+/// The template of the activated role with this object ID, which older tools show.
 async fn template_of_activated_role(
     reader: &GraphReader,
     role: Uuid,
@@ -85,24 +85,24 @@ async fn template_of_activated_role(
     }
 }
 
-/// An assignment: of a role, to a principal, within a scope.
+/// The assignment of a role to a principal within a scope.
 #[derive(Clone, Debug)]
 pub(super) struct RoleAssignment {
-    /// The role definition's id.
+    /// The ID of the role definition.
     pub(super) role: Option<Uuid>,
-    /// Whether it holds in the whole tenant, and not in an administrative unit or for one app.
+    /// Whether it applies to the whole tenant, and not only to an administrative unit or one app.
     pub(super) tenant_wide: bool,
-    /// To whom.
+    /// The holder.
     pub(super) principal: DirectoryObject,
 }
 
-/// How a principal may hold a role.
+/// How a principal holds a role.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum RoleHold {
-    /// Now; an eligible role that was activated among them
+pub(super) enum RoleAssignmentKind {
+    /// Now, including eligible roles that were activated
     /// (learn.microsoft.com/graph/api/rbacapplication-list-roleassignments).
     Active,
-    /// It may be activated, now or from a time to come
+    /// It may be activated, now or from a later date
     /// (learn.microsoft.com/graph/api/rbacapplication-list-roleeligibilityschedules).
     Eligible,
 }
@@ -116,16 +116,17 @@ pub(super) struct RoleAssignments {
 }
 
 impl RoleAssignments {
-    /// Those of one role, or of all roles, which not every service answers: Graph's page asks for a filter.
+    /// The assignments of one role, or of all roles. Not every service lists those of all roles, because Graph's
+    /// documentation asks for a filter.
     pub(super) fn new(
         reader: &GraphReader,
         what: String,
         role: Option<Uuid>,
-        hold: RoleHold,
+        hold: RoleAssignmentKind,
     ) -> RoleAssignments {
         let (collection, permission) = match hold {
-            RoleHold::Active => ("roleAssignments", Permission::Roles),
-            RoleHold::Eligible => ("roleEligibilitySchedules", Permission::Eligibility),
+            RoleAssignmentKind::Active => ("roleAssignments", Permission::Roles),
+            RoleAssignmentKind::Eligible => ("roleEligibilitySchedules", Permission::Eligibility),
         };
         let filter = role.map_or_else(String::new, |role| {
             let filter = format!("roleDefinitionId eq {}", odata::quote(&role.to_string()));
@@ -136,13 +137,13 @@ impl RoleAssignments {
         RoleAssignments { reader: reader.clone(), what, pages: GraphPages::new(reader.clone(), read) }
     }
 
-    /// The next page. `None` behind the last one.
+    /// The next page. `None` after the last page.
     pub(super) async fn next(&mut self) -> Result<Option<Vec<RoleAssignment>>, DirectoryError> {
         let Some(page) = self.next_each().await? else { return Ok(None) };
         page.into_iter().collect::<Result<_, _>>().map(Some)
     }
 
-    /// The next page, each assignment by itself: one that makes no sense leaves the others as they are.
+    /// The next page, with a result for each assignment: an invalid one does not affect the others.
     pub(super) async fn next_each(
         &mut self,
     ) -> Result<Option<Vec<Result<RoleAssignment, DirectoryError>>>, DirectoryError> {
@@ -162,7 +163,7 @@ impl RoleAssignments {
         })
     }
 
-    /// The principal, as it came with the assignment; where it did not, or does not say what it is, it is read.
+    /// The principal that came with the assignment. If it is missing or has no type, it is read.
     async fn principal(&self, value: &Value) -> Result<DirectoryObject, DirectoryError> {
         if let Some(principal) = value.get("principal").filter(|principal| principal.is_object()) {
             match DirectoryObject::read(principal, &self.what)? {
@@ -172,7 +173,7 @@ impl RoleAssignments {
         }
         let untrusted = |reason: String| DirectoryError::Untrusted { what: self.what.clone(), reason };
         let id = optional_id(value, "principalId")
-            .ok_or_else(|| untrusted("an assignment in Graph's answer names nobody".to_owned()))?;
+            .ok_or_else(|| untrusted("an assignment in Graph's answer has no principal".to_owned()))?;
         let url = format!("directoryObjects/{id}");
         let what = format!("{}: its holder {id}", self.what);
         match self
@@ -186,7 +187,7 @@ impl RoleAssignments {
                 ))),
                 known => Ok(known),
             },
-            // Deleted: the assignment stays for a while, and gives nothing to anybody.
+            // The holder was deleted. The assignment remains for a while, but no one has the role through it.
             Err(DirectoryError::NotFound { .. }) => Ok(DirectoryObject::Other),
             Err(error) => Err(error),
         }

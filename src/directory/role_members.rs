@@ -1,34 +1,38 @@
-//! Whoever holds a role, by itself or through a group.
+//! The holders of a role, directly or through a group.
 
 use std::collections::{HashSet, VecDeque};
 
 use uuid::Uuid;
 
 use super::directory_object::DirectoryObject;
-use super::role::{RoleAssignments, RoleHold};
+use super::role::{RoleAssignmentKind, RoleAssignments};
 use super::user_pager::UserPager;
 use super::{Directory, DirectoryError, DirectoryUser, group};
 
-/// The users that hold a role. Assignments within an administrative unit count like those in the whole tenant.
-/// Service principals are passed over: they have no sessions. Who may only become a member of a group that holds the
-/// role (PIM for Groups) is not among them.
+/// The users who hold a role. Assignments within an administrative unit count as well as those in the whole tenant.
+/// Service principals are skipped, because they have no sessions. Users who may only become members of a group with the
+/// role (PIM for Groups) are not included.
 #[derive(Debug)]
 pub(super) struct RoleMembers {
     directory: Directory,
     what: String,
     lists: VecDeque<RoleAssignments>,
     groups: VecDeque<Uuid>,
-    /// Groups that were met: several assignments may name one.
+    /// The groups so far: several assignments may have the same group.
     seen_groups: HashSet<Uuid>,
     members: Option<UserPager>,
 }
 
 impl RoleMembers {
     pub(super) fn new(directory: &Directory, what: &str, role: Uuid, eligible: bool) -> RoleMembers {
-        let holds: &[RoleHold] =
-            if eligible { &[RoleHold::Active, RoleHold::Eligible] } else { &[RoleHold::Active] };
-        let list =
-            |hold: &RoleHold| RoleAssignments::new(&directory.reader, what.to_owned(), Some(role), *hold);
+        let holds: &[RoleAssignmentKind] = if eligible {
+            &[RoleAssignmentKind::Active, RoleAssignmentKind::Eligible]
+        } else {
+            &[RoleAssignmentKind::Active]
+        };
+        let list = |hold: &RoleAssignmentKind| {
+            RoleAssignments::new(&directory.reader, what.to_owned(), Some(role), *hold)
+        };
         RoleMembers {
             directory: directory.clone(),
             what: what.to_owned(),
@@ -39,7 +43,7 @@ impl RoleMembers {
         }
     }
 
-    /// The next users. `None` behind the last ones.
+    /// The next users. `None` when there are no more.
     pub(super) async fn next(&mut self) -> Result<Option<Vec<DirectoryUser>>, DirectoryError> {
         loop {
             if let Some(members) = &mut self.members {
@@ -67,7 +71,7 @@ impl RoleMembers {
         }
     }
 
-    /// Users now, groups later.
+    /// Returns the users and queues the groups.
     fn collect_users(&mut self, principals: impl Iterator<Item = DirectoryObject>) -> Vec<DirectoryUser> {
         let mut users = Vec::new();
         for principal in principals {

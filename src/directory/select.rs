@@ -1,4 +1,4 @@
-//! Whom a selector names, page by page.
+//! The users of a selector, page by page.
 
 use super::named_object::NamedObject;
 use super::reader::ReadRequest;
@@ -10,7 +10,7 @@ use super::{
     Directory, DirectoryError, DirectoryUser, Permission, Selector, administrative_unit, group, odata, role,
 };
 
-/// So many users may be missing of what Graph counted, also where that is more than a tenth.
+/// This many users may be missing from Graph's count, even if that is more than a tenth.
 const TOLERATED_MISSING: u64 = 1;
 
 /// The users of a selector.
@@ -18,13 +18,13 @@ const TOLERATED_MISSING: u64 = 1;
 pub struct UserSelection {
     name: String,
     source: SelectionSource,
-    /// Whether anybody came.
+    /// Whether there was any user so far.
     has_members: bool,
-    /// Whether the members are hidden from whoever lacks a permission of its own.
+    /// Whether reading the members needs a permission of its own.
     hidden_membership: bool,
 }
 
-/// Where they come from.
+/// The source of the users.
 #[derive(Debug)]
 enum SelectionSource {
     Users(UserPager),
@@ -34,10 +34,10 @@ enum SelectionSource {
 }
 
 impl Directory {
-    /// Begins to read whom a selector names: the group or role itself is looked up first.
+    /// Starts to read the users of a selector. A group, role or unit is looked up first.
     ///
     /// # Errors
-    /// When there is no such thing, its name is ambiguous, or a permission is missing.
+    /// When it does not exist, its name is ambiguous, or a permission is missing.
     pub async fn select_users(&self, selector: &Selector) -> Result<UserSelection, DirectoryError> {
         let reader = &self.reader;
         let plain = |source: SelectionSource| UserSelection::new(selector.to_string(), source);
@@ -72,8 +72,8 @@ impl Directory {
     }
 }
 
-/// The users of the tenant that a filter finds, or all. `$count` and `ConsistencyLevel` always go with it: some filters
-/// need both (learn.microsoft.com/graph/aad-advanced-queries), and the others are answered the same.
+/// The users of the tenant that match a filter, or all users. `$count` and `ConsistencyLevel` are always sent: some
+/// filters need both (learn.microsoft.com/graph/aad-advanced-queries), and they change nothing for the others.
 fn users(directory: &Directory, selector: &Selector, filter: Option<&str>) -> UserPager {
     let filter = filter.map_or_else(String::new, |text| format!("$filter={}&", odata::encode(text.trim())));
     let url = format!("users?{filter}$count=true&$select={}&$top=999", directory.users.select());
@@ -94,13 +94,13 @@ impl UserSelection {
         UserSelection { hidden_membership: found.hidden, ..UserSelection::new(selector.to_string(), source) }
     }
 
-    /// What was found, in words, with name and id: `group Finance (0785ef7c-…)`.
+    /// What was found, in words, with name and ID: `group Finance (0785ef7c-…)`.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// How many users there are, as Graph counted them with the first page; none before that, and where Graph does not
-    /// count: for roles, users at risk and reports.
+    /// How many users Graph counted with the first page. `None` before that, and if Graph does not count them: for
+    /// roles, users at risk and reports.
     pub fn expected(&self) -> Option<u64> {
         match &self.source {
             SelectionSource::Users(users) => users.expected_count(),
@@ -108,7 +108,7 @@ impl UserSelection {
         }
     }
 
-    /// How many users fewer came so far than Graph counted. Behind the last page it is mostly 0; otherwise somebody left
+    /// How many users are still missing from Graph's count. After the last page it is usually 0; otherwise a user left
     /// meanwhile, or Graph's index lags.
     pub fn missing(&self) -> u64 {
         match &self.source {
@@ -117,10 +117,10 @@ impl UserSelection {
         }
     }
 
-    /// The next users; one may come again on a later page, and a page may hold nobody. `None` behind the last one.
+    /// The next users. A user may come again on a later page, and a page may be empty. `None` after the last page.
     ///
     /// # Errors
-    /// When a page can't be read: then what came before must not be acted upon, because users are missing.
+    /// When a page can't be read. Then the earlier pages must not be used either, because users are missing.
     pub async fn next_page(&mut self) -> Result<Option<Vec<DirectoryUser>>, DirectoryError> {
         let page = match &mut self.source {
             SelectionSource::Users(users) => users.next().await,
@@ -135,27 +135,28 @@ impl UserSelection {
         Ok(page)
     }
 
-    /// Behind the last page: whether all came.
+    /// Checks after the last page whether the list is complete.
     fn check_complete(&self) -> Result<(), DirectoryError> {
-        // Graph gives hidden members to nobody without this permission, and does not say so
+        // Without this permission, Graph does not return hidden members, and does not say so
         // (learn.microsoft.com/graph/permissions-reference, Member.Read.Hidden).
         if self.hidden_membership && !self.has_members {
             return Err(DirectoryError::Forbidden {
                 what: self.name.clone(),
                 permission: Permission::HiddenMembers,
-                detail: "its membership is hidden, and no member came".to_owned(),
+                detail: "its membership is hidden, and Graph returned no members".to_owned(),
             });
         }
         let (expected, missing) = (self.expected().unwrap_or_default(), self.missing());
         let came = expected.saturating_sub(missing);
         if missing > 0 {
-            tracing::warn!("{}: Graph counted {expected} users and gave {came}", self.name);
+            tracing::warn!("{}: Graph counted {expected} users but returned {came}", self.name);
         }
-        // Whoever leaves meanwhile, and an index that lags, make a few; a list that breaks off makes many.
+        // Users who leave meanwhile and a lagging index explain a few missing users, but a list that breaks off loses
+        // many.
         if missing > TOLERATED_MISSING.max(expected / 10) {
             return Err(DirectoryError::Untrusted {
                 what: self.name.clone(),
-                reason: format!("Graph counted {expected} users and gave {came}: the list breaks off"),
+                reason: format!("Graph counted {expected} users but returned {came}: the list is incomplete"),
             });
         }
         Ok(())

@@ -1,36 +1,36 @@
-//! Whom the directory is asked for.
+//! What selects users in the directory.
 
 use std::fmt;
 use std::str::FromStr;
 
 use crate::user_id::UserId;
 
-/// A set of users that the directory names.
+/// A set of users in the directory.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Selector {
     /// The members of a group.
     Group {
-        /// Its object id, or its display name.
+        /// Its object ID or its display name.
         name: String,
-        /// Only its direct members; otherwise those of the groups in it, too.
+        /// Only its direct members. Otherwise also those of nested groups.
         direct: bool,
     },
-    /// Whoever holds a directory role, by itself or through a group.
+    /// The users who hold a directory role, directly or through a group.
     Role {
-        /// Its display name, or its id (that of its template).
+        /// Its display name or its ID (the template's ID also works).
         name: String,
-        /// Those, too, who may activate it.
+        /// Also the users who may activate it.
         eligible: bool,
     },
-    /// The users of an administrative unit, by id or display name.
+    /// The users of an administrative unit, by its ID or display name.
     Unit(String),
-    /// Users at risk, of these levels.
+    /// Users at risk of these levels.
     Risky(Vec<RiskLevel>),
-    /// What an OData filter over users finds.
+    /// Users that match an OData filter.
     Filter(String),
-    /// Everybody below this user, at any depth.
+    /// All users below this user, at any depth.
     ReportsOf(UserId),
-    /// Everybody.
+    /// All users.
     AllUsers,
 }
 
@@ -40,7 +40,7 @@ impl fmt::Display for Selector {
             Selector::Group { name, direct: false } => write!(f, "group {name}"),
             Selector::Group { name, direct: true } => write!(f, "direct members of group {name}"),
             Selector::Role { name, eligible: false } => write!(f, "role {name}"),
-            Selector::Role { name, eligible: true } => write!(f, "role {name}, eligible ones too"),
+            Selector::Role { name, eligible: true } => write!(f, "role {name}, including eligible holders"),
             Selector::Unit(name) => write!(f, "administrative unit {name}"),
             Selector::Risky(levels) => {
                 let words: Vec<&str> = levels.iter().map(|level| level.word()).collect();
@@ -53,16 +53,16 @@ impl fmt::Display for Selector {
     }
 }
 
-/// Parses what must name something: a name, an id or a filter, without white space around it.
+/// Parses a required value (a name, an ID or a filter) and trims it.
 ///
 /// # Errors
-/// When it is empty. An empty filter, such as that of an unset variable of a script, would find everybody.
+/// When it is empty. An empty filter, such as that of an unset variable of a script, would find all users.
 pub fn non_empty(text: &str) -> Result<String, String> {
     let text = text.trim();
     if text.is_empty() { Err("it is empty".to_owned()) } else { Ok(text.to_owned()) }
 }
 
-/// How high Identity Protection holds a user's risk to be (`riskLevel`).
+/// The risk level of a user in Identity Protection (`riskLevel`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum RiskLevel {
     /// `high`
@@ -74,7 +74,7 @@ pub enum RiskLevel {
 }
 
 impl RiskLevel {
-    /// As Graph writes it.
+    /// The level as Graph writes it.
     pub fn word(self) -> &'static str {
         match self {
             RiskLevel::High => "high",

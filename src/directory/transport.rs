@@ -1,4 +1,4 @@
-//! One request on the wire, and its answer read to facts.
+//! One request on the wire, and its answer.
 
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
 use reqwest::{StatusCode, Url};
@@ -10,20 +10,20 @@ use crate::graph::answers_another;
 use crate::http::{HttpClients, TransportError, retry_after_of};
 use crate::identity::{AccessToken, claims_challenge};
 
-/// Longest body that is read, in bytes. A page of 999 users has about one million.
+/// Maximum size of a body, in bytes. A page of 999 users has about one million.
 const MAX_BODY: usize = 16 << 20;
 
-/// What is sent.
+/// The request to send.
 #[derive(Debug)]
 pub(super) struct HttpRead {
     pub(super) url: Url,
-    /// Whether `ConsistencyLevel: eventual` goes with it.
+    /// Whether to send `ConsistencyLevel: eventual`.
     pub(super) eventual: bool,
-    /// The body of a batch; a read without one is a GET.
+    /// The body of a batch. A read without a body is a GET.
     pub(super) body: Option<String>,
 }
 
-/// Sends it once. What gives no answer is judged at once.
+/// Sends it once. A failure without an answer is classified here.
 pub(super) async fn send(
     clients: &HttpClients,
     query: &HttpRead,
@@ -54,7 +54,7 @@ pub(super) async fn send(
     }
 }
 
-/// No answer: a certificate or a proxy's password is not mended by asking again.
+/// Classifies a failure without an answer. Retrying does not help against a bad certificate or a wrong proxy password.
 fn classify_error(error: &reqwest::Error) -> ResponseClass {
     let TransportError { text, lasting } = TransportError::from_reqwest(error);
     match lasting {
@@ -71,7 +71,7 @@ async fn read(
     let again =
         |reason: &str| ResponseClass::Retry { reason: reason.to_owned(), wait: None, new_connection: true };
     if answers_another(response.headers(), asked) {
-        return Err(again("the connection gave the answer to another request"));
+        return Err(again("the connection returned the answer to another request"));
     }
     let status = response.status();
     let (marked, retry_after) = (has_request_id(response.headers()), retry_after_of(response.headers()));
@@ -81,12 +81,12 @@ async fn read(
         match response.chunk().await {
             Ok(Some(chunk)) if bytes.len() + chunk.len() <= MAX_BODY => bytes.extend_from_slice(&chunk),
             Ok(Some(_)) => {
-                let reason = "the answer is far too long";
+                let reason = "the answer is too long";
                 return Err(ResponseClass::Fail(ReadError::Untrusted(reason.to_owned())));
             }
             Ok(None) => break,
             Err(_) if status.is_success() => return Err(again("the answer was cut off")),
-            // Another status than a success says enough by itself.
+            // For any other status the body is not needed.
             Err(_) => break,
         }
     }
@@ -99,7 +99,7 @@ fn has_request_id(headers: &HeaderMap) -> bool {
     id.is_some_and(|id| Uuid::try_parse_ascii(id).is_ok())
 }
 
-/// Whether a status says that what was asked takes no batches, or not this one.
+/// Whether a status says that the service does not support batches, or rejects this one.
 pub(super) fn is_batch_refusal(status: u16) -> bool {
     [
         StatusCode::BAD_REQUEST,

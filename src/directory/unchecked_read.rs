@@ -1,40 +1,40 @@
-//! What a look-up that only informs came to where it failed.
+//! The failure of a look-up that only informs.
 
 use super::DirectoryError;
 
-/// Something that would only have informed could not be looked up. No error is made of it: the plan goes on without, and
-/// says so.
+/// A look-up that would only have informed and that failed. It is not an error: planning continues without it and says
+/// so.
 #[derive(Debug)]
 pub struct UncheckedRead(DirectoryError);
 
 impl UncheckedRead {
-    /// What an error means where nothing depends on the answer.
+    /// Wraps the error of a look-up that only informs.
     pub fn new(why: DirectoryError) -> UncheckedRead {
         UncheckedRead(why)
     }
 
-    /// Why, in a few words that stand in brackets.
+    /// The reason in a few words, for brackets.
     pub fn reason(&self) -> String {
         short_reason(&self.0)
     }
 
-    /// Why, in whole sentences.
+    /// The reason in whole sentences.
     pub fn sentence(&self) -> String {
         self.0.to_string()
     }
 
-    /// As a line: what was not checked, and why.
+    /// One line: what was not checked, and why.
     pub fn line(&self, what: &str) -> String {
         format!("{what} ({})", self.reason())
     }
 }
 
-/// Why the directory could not be read, in a few words that stand in brackets.
+/// Why the directory could not be read, in a few words for brackets.
 pub(super) fn short_reason(why: &DirectoryError) -> String {
     match why {
         DirectoryError::Forbidden { permission, .. } => format!("needs {}", permission.name()),
-        DirectoryError::NotFound { .. } => "Graph knows no such thing".to_owned(),
-        DirectoryError::Refused { detail, .. } => format!("Graph does not understand it: {detail}"),
+        DirectoryError::NotFound { .. } => "not found".to_owned(),
+        DirectoryError::Refused { detail, .. } => format!("Graph rejects the request: {detail}"),
         DirectoryError::Unavailable { reason, .. } | DirectoryError::Untrusted { reason, .. } => {
             reason.clone()
         }

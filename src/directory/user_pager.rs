@@ -10,36 +10,36 @@ use super::pages::GraphPages;
 use super::reader::{GraphReader, ReadRequest};
 use super::{Directory, DirectoryError, DirectoryUser, Permission};
 
-/// A list whose users count and whose other items don't.
+/// A list whose users are kept and whose other items are skipped.
 #[derive(Debug)]
 pub(super) struct UserPager {
     reader: GraphReader,
     what: String,
     pages: GraphPages,
-    /// Whether Graph was asked for users alone: then an item need not say what it is.
+    /// Whether Graph was asked for users only. Then an item may lack a type.
     users_only: bool,
-    /// What is asked for where Graph can't pick the users by itself.
+    /// The read to use if Graph can't select the users itself.
     fallback_read: Option<ReadRequest>,
-    /// Who came: one may come again on a later page.
+    /// The users so far: one may come again on a later page.
     seen: HashSet<Uuid>,
 }
 
 impl UserPager {
-    /// A list that holds nothing but users.
+    /// A list that has only users.
     pub(super) fn users_only(reader: &GraphReader, read: ReadRequest) -> UserPager {
         let (reader, what) = (reader.clone(), read.what.clone());
         let pages = GraphPages::new(reader.clone(), read);
         UserPager { pages, reader, what, users_only: true, fallback_read: None, seen: HashSet::new() }
     }
 
-    /// A list that holds other things, too, and is small.
+    /// A small list that may also have other objects.
     pub(super) fn mixed_objects(reader: &GraphReader, read: ReadRequest) -> UserPager {
         UserPager { users_only: false, ..UserPager::users_only(reader, read) }
     }
 
-    /// The users at a relationship, such as `groups/{id}/members`: Graph is asked to pick them (an OData cast, which
-    /// needs `$count` and `ConsistencyLevel`: learn.microsoft.com/graph/aad-advanced-queries), and where it refuses
-    /// that, as not every cloud can, they are picked here.
+    /// The users of a relationship, such as `groups/{id}/members`. Graph is asked to select them with an OData cast,
+    /// which needs `$count` and `ConsistencyLevel` (learn.microsoft.com/graph/aad-advanced-queries). Not every cloud
+    /// supports that: if Graph refuses it, they are selected here.
     pub(super) fn members(
         directory: &Directory,
         what: String,
@@ -57,12 +57,12 @@ impl UserPager {
         users
     }
 
-    /// How many users there are, as Graph counted them with the first page; the list may change meanwhile.
+    /// How many users Graph counted with the first page. The list may change meanwhile.
     pub(super) fn expected_count(&self) -> Option<u64> {
         self.users_only.then(|| self.pages.count()).flatten()
     }
 
-    /// The users of the next page. `None` behind the last one.
+    /// The users of the next page. `None` after the last page.
     pub(super) async fn next(&mut self) -> Result<Option<Vec<DirectoryUser>>, DirectoryError> {
         let items = match (self.pages.next().await, self.fallback_read.take()) {
             (Err(DirectoryError::Refused { .. }), Some(uncast)) => {
@@ -77,12 +77,12 @@ impl UserPager {
         Ok(page)
     }
 
-    /// How many fewer came so far than Graph counted.
+    /// How many users are still missing from Graph's count.
     pub(super) fn missing_count(&self) -> u64 {
         self.expected_count().unwrap_or(0).saturating_sub(self.seen.len() as u64)
     }
 
-    /// Behind the last page: whether all came.
+    /// Checks after the last page whether all users were returned.
     ///
     /// # Errors
     /// When Graph counted more.
@@ -91,7 +91,7 @@ impl UserPager {
             0 => Ok(()),
             missing => Err(DirectoryError::Untrusted {
                 what: self.what.clone(),
-                reason: format!("Graph counted {missing} more than it gave"),
+                reason: format!("Graph counted {missing} more than it returned"),
             }),
         }
     }
@@ -107,7 +107,7 @@ impl UserPager {
 
     fn parse_user(&self, value: &Value) -> Result<Option<DirectoryUser>, DirectoryError> {
         if self.users_only {
-            // Where the cast was passed over, an item still says what it is.
+            // If the service ignored the cast, an item still has its type.
             return match DirectoryObject::read(value, &self.what)? {
                 DirectoryObject::Group(_) | DirectoryObject::Other => Ok(None),
                 DirectoryObject::User(_) | DirectoryObject::Untyped(_) => {
@@ -125,8 +125,8 @@ impl UserPager {
         }
     }
 
-    /// All of them.
-    pub(super) async fn all(mut self) -> Result<Vec<DirectoryUser>, DirectoryError> {
+    /// All users of the list.
+    pub(super) async fn collect_all(mut self) -> Result<Vec<DirectoryUser>, DirectoryError> {
         let mut all = Vec::new();
         while let Some(page) = self.next().await? {
             all.extend(page);

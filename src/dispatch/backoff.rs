@@ -2,16 +2,16 @@
 
 use std::time::Duration;
 
-/// Before the first retry.
+/// The wait before the first retry.
 const FIRST: Duration = Duration::from_millis(500);
 
-/// Never longer by our own choice; a server's wish may be.
-const LONGEST: Duration = Duration::from_secs(30);
+/// The maximum wait that we choose; a server may ask for more.
+const MAX_BACKOFF: Duration = Duration::from_secs(30);
 
-/// Exponential, with jitter: for the n-th try that failed (from 1), between half and the whole of 0.5 s · 2ⁿ⁻¹, at
-/// most 30 s.
+/// Exponential backoff with jitter: after the n-th failed try (from 1), between 50% and 100% of 0.5 s · 2ⁿ⁻¹,
+/// at most 30 s.
 pub(super) fn wait(tries: u32) -> Duration {
-    let full = FIRST.saturating_mul(1 << (tries.saturating_sub(1)).min(10)).min(LONGEST);
+    let full = FIRST.saturating_mul(1 << (tries.saturating_sub(1)).min(10)).min(MAX_BACKOFF);
     full.mul_f64(0.5 + 0.5 * fastrand::f64())
 }
 

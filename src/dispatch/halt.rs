@@ -1,26 +1,26 @@
-//! When a run stops itself by `--halt`.
+//! `--halt`: when a run stops because of failures.
 
 use std::fmt;
 use std::str::FromStr;
 
 use crate::event::StopReason;
-use crate::outcome::{Accepted, Outcome, OutcomeClass};
+use crate::outcome::{AcceptedOutcomes, Outcome, OutcomeClass};
 
-/// A share is judged once this many are settled: a few unlucky first ones are no reason to stop.
-const FEW: u64 = 20;
+/// A percentage counts from this many settled users on, so that a few early failures do not stop a run.
+const MIN_SETTLED: u64 = 20;
 
 /// `--halt fail=N` or `--halt fail=N%`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum HaltRule {
-    /// So many not done.
+    /// This many users are not done.
     Count(u64),
-    /// This share of the settled is not done, in percent.
+    /// This percentage of the settled users is not done.
     Percent(f64),
 }
 
-/// A text that is no halt rule.
+/// The text is not a valid halt rule.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("'{0}' is no halt rule: write fail=10 or fail=10%")]
+#[error("invalid halt rule '{0}' (examples: fail=10, fail=10%)")]
 pub struct InvalidHalt(String);
 
 impl FromStr for HaltRule {
@@ -28,7 +28,7 @@ impl FromStr for HaltRule {
 
     fn from_str(text: &str) -> Result<Self, InvalidHalt> {
         let invalid = || InvalidHalt(text.to_owned());
-        // GNU parallel writes `soon,fail=…` for this very behaviour.
+        // GNU parallel writes `soon,fail=…` for this behavior.
         let rule = text.trim().strip_prefix("soon,").unwrap_or(text.trim());
         let number = rule.strip_prefix("fail=").ok_or_else(invalid)?;
         match number.strip_suffix('%') {
@@ -53,29 +53,29 @@ impl fmt::Display for HaltRule {
     }
 }
 
-/// Watches outcomes as they settle.
+/// Counts outcomes as they settle.
 #[derive(Debug)]
 pub(super) struct FailureThreshold {
     rule: Option<HaltRule>,
-    accepted: Accepted,
+    accepted: AcceptedOutcomes,
     planned: u64,
     settled: u64,
     failed: u64,
 }
 
 impl FailureThreshold {
-    pub(super) fn new(rule: Option<HaltRule>, accepted: Accepted, planned: u64) -> FailureThreshold {
+    pub(super) fn new(rule: Option<HaltRule>, accepted: AcceptedOutcomes, planned: u64) -> FailureThreshold {
         FailureThreshold { rule, accepted, planned, settled: 0, failed: 0 }
     }
 
-    /// Takes an outcome; says whether the run must stop.
+    /// Counts an outcome. Returns why the run must stop, if it must.
     pub(super) fn settled(&mut self, outcome: Outcome) -> Option<StopReason> {
         self.settled += 1;
         if self.accepted.standing(outcome) == OutcomeClass::NotDone {
             self.failed += 1;
         }
         self.rule.filter(|rule| self.trips(*rule)).map(|rule| StopReason::Halt {
-            detail: format!("{} of {} users settled are not done (--halt {rule})", self.failed, self.settled),
+            detail: format!("{} of {} users so far are not done (--halt {rule})", self.failed, self.settled),
         })
     }
 
@@ -84,7 +84,8 @@ impl FailureThreshold {
             HaltRule::Count(count) => self.failed >= count,
             HaltRule::Percent(percent) => {
                 let share = |of: u64| self.failed as f64 * 100.0 >= percent * of as f64;
-                self.failed > 0 && ((self.settled >= FEW && share(self.settled)) || share(self.planned))
+                self.failed > 0
+                    && ((self.settled >= MIN_SETTLED && share(self.settled)) || share(self.planned))
             }
         }
     }
@@ -99,7 +100,7 @@ mod tests {
         FailureThreshold::new(Some(rule.parse().unwrap()), accepted, planned)
     }
 
-    /// After how many outcomes the watch stops.
+    /// The number of outcomes after which the run stops.
     fn stops_after(
         mut watch: FailureThreshold,
         outcomes: impl Iterator<Item = Outcome>,

@@ -1,23 +1,23 @@
-//! What leaves, and in which order: `sent` lines first, then the requests.
+//! Launches requests: first writes their `sent` lines, then sends them.
 
 use std::sync::Arc;
 
 use tokio::time::Instant;
 
+use super::active_target::ActiveTarget;
 use super::lane::LaneStep;
-use super::live::ActiveTarget;
 use super::renewal::SenderId;
 use super::{DispatchedAttempt, Dispatcher, InFlightRequest, forecast, now};
 use crate::event::{Event, SentEvent, StopReason};
 use crate::graph::{BatchRequest, Graph};
 
 impl<G: Graph, L: FnMut(&Event)> Dispatcher<G, L> {
-    /// Launches all that may leave now; gives the instant at which to look again.
+    /// Launches all requests that may leave now. Returns the instant at which to check again.
     pub(super) fn launch(&mut self) -> Option<Instant> {
         let now = Instant::now();
         self.check_deadline(now);
         while self.stop.is_none()
-            && let Some(lane) = self.whose_turn(now)
+            && let Some(lane) = self.next_lane(now)
         {
             self.schedule_lane(lane, now);
         }
@@ -26,18 +26,18 @@ impl<G: Graph, L: FnMut(&Event)> Dispatcher<G, L> {
         self.next_look()
     }
 
-    /// Whose instant has come, or else who is called from the line of an app.
-    fn whose_turn(&mut self, now: Instant) -> Option<usize> {
-        self.schedule.due(now).or_else(|| self.shared.call())
+    /// The lane whose instant has come, or else the next lane in line for an app's limit.
+    fn next_lane(&mut self, now: Instant) -> Option<usize> {
+        self.schedule.due(now).or_else(|| self.shared.next_lane())
     }
 
-    /// Sends one request in a lane, if one may leave; else the lane says when to look again.
+    /// Sends one request in a lane, if it may. Otherwise, schedules the next check of the lane.
     fn schedule_lane(&mut self, lane: usize, now: Instant) {
         let step = self.lanes[lane].step(lane, &mut self.shared, &mut self.renewals, now);
         self.shared.turn_is_over();
         match step {
-            LaneStep::Leave { sender, lives } => {
-                self.stage(SenderId { lane, sender }, lives, now);
+            LaneStep::Leave { sender, active_targets } => {
+                self.stage(SenderId { lane, sender }, active_targets, now);
                 self.schedule.has_sent(lane);
                 self.schedule.at(lane, now);
             }
@@ -50,37 +50,37 @@ impl<G: Graph, L: FnMut(&Event)> Dispatcher<G, L> {
         if self.stop.is_some() {
             return None;
         }
-        let deadline = self.deadline.filter(|_| self.is_left());
+        let deadline = self.deadline.filter(|_| self.has_work_left());
         [self.schedule.next(), self.shared.next(), self.forecast.next(), deadline].into_iter().flatten().min()
     }
 
-    /// Counts a request for these targets and gathers their `sent` lines.
-    fn stage(&mut self, whose: SenderId, mut lives: Vec<ActiveTarget>, left: Instant) {
-        let SenderId { lane, sender } = whose;
-        let counted = self.lanes[lane].depart(sender, lives.len() as u32, &mut self.shared);
+    /// Counts a request for these targets and collects its `sent` lines.
+    fn stage(&mut self, sender_id: SenderId, mut active_targets: Vec<ActiveTarget>, left: Instant) {
+        let SenderId { lane, sender } = sender_id;
+        let counted = self.lanes[lane].depart(sender, active_targets.len() as u32, &mut self.shared);
         let app_id = self.lanes[lane].senders[sender].id.clone();
         let at = now();
-        let mut requests = Vec::with_capacity(lives.len());
-        for live in &mut lives {
-            let user = self.targets[live.work.order as usize - 1].user.clone();
+        let mut requests = Vec::with_capacity(active_targets.len());
+        for active in &mut active_targets {
+            let user = self.targets[active.work.order as usize - 1].user.clone();
             let text = user.to_string();
-            let request = live.depart(user);
-            live.work.first_sent_at.get_or_insert(at);
+            let request = active.depart(user);
+            active.work.first_sent_at.get_or_insert(at);
             self.recorder.note(Event::Sent(SentEvent {
                 at,
-                target: live.work.order,
+                target: active.work.order,
                 user: text,
-                attempt: live.work.attempts,
+                attempt: active.work.attempts,
                 client_request_id: request.client_request_id,
                 app_id: app_id.clone(),
             }));
             requests.push(request);
         }
-        let departed = DispatchedAttempt { whose, counted, at: left };
-        self.staged.push((InFlightRequest { departed, lives }, requests));
+        let dispatched = DispatchedAttempt { sender_id, counted, at: left };
+        self.staged.push((InFlightRequest { dispatched, active_targets }, requests));
     }
 
-    /// Writes the gathered lines, then lets the requests go; never the other way round.
+    /// Writes the collected lines, then sends the requests, never in the other order.
     fn depart(&mut self) {
         let written = self.recorder.write();
         for (flight, requests) in std::mem::take(&mut self.staged) {
@@ -93,7 +93,7 @@ impl<G: Graph, L: FnMut(&Event)> Dispatcher<G, L> {
     }
 
     fn spawn_request(&mut self, flight: InFlightRequest, mut requests: Vec<BatchRequest>) {
-        let graph = Arc::clone(&self.sender(flight.departed.whose).graph);
+        let graph = Arc::clone(&self.sender(flight.dispatched.sender_id).graph);
         let handle = match (requests.len(), requests.pop()) {
             (1, Some(only)) => self.workers.spawn(async move { vec![graph.revoke(only).await] }),
             (_, last) => {
@@ -104,46 +104,47 @@ impl<G: Graph, L: FnMut(&Event)> Dispatcher<G, L> {
         self.in_flight.insert(handle.id(), flight);
     }
 
-    /// A request did not leave after all.
+    /// Undoes a request that was counted but did not leave.
     fn take_back(&mut self, flight: InFlightRequest) {
-        let InFlightRequest { departed, lives } = flight;
-        let lane = departed.whose.lane;
+        let InFlightRequest { dispatched, active_targets } = flight;
+        let lane = dispatched.sender_id.lane;
         self.lanes[lane].width.taken_back();
-        for mut live in lives {
-            self.on_no_answer(departed);
-            live.take_back();
-            self.lanes[lane].queue.requeue(live);
+        for mut active in active_targets {
+            self.on_no_answer(dispatched);
+            active.take_back();
+            self.lanes[lane].queue.requeue(active);
         }
     }
 
-    /// Ends the sending at the deadline, and before it where all gates stay closed beyond: nothing could leave.
+    /// Stops the sending at the deadline, or earlier if all gates stay closed until after it, because nothing
+    /// more could be sent.
     fn check_deadline(&mut self, now: Instant) {
         let Some(deadline) = self.deadline.filter(|_| self.stop.is_none()) else { return };
-        if !self.is_left() {
+        if !self.has_work_left() {
             return;
         }
         let detail = if now >= deadline {
-            "sending ended; what was in flight was waited for"
+            "stopped sending, after waiting for requests in flight"
         } else if self.all_closed_beyond(deadline) {
-            "Graph asked to wait until after it, so nothing more could be sent"
+            "Graph asked for a wait that ends after it"
         } else {
             return;
         };
         self.stop(StopReason::Deadline { detail: detail.to_owned() });
     }
 
-    /// Whether Graph asked all lanes that have anything left to wait so long.
+    /// Whether Graph asked all lanes that have anything left to wait until after the deadline.
     fn all_closed_beyond(&mut self, deadline: Instant) -> bool {
-        let all = (self.left_at..self.lanes.len()).chain(0..self.left_at);
+        let all = (self.search_start..self.lanes.len()).chain(0..self.search_start);
         let open = { all }.find(|lane| {
             let lane = &mut self.lanes[*lane];
             lane.is_left() && lane.asked_until(&self.shared).is_none_or(|until| until < deadline)
         });
-        self.left_at = open.unwrap_or(self.left_at);
+        self.search_start = open.unwrap_or(self.search_start);
         open.is_none()
     }
 
-    /// Publishes how long the rest will take.
+    /// Publishes how long the rest of the run will take.
     fn tell_forecast(&mut self, now: Instant) {
         if self.forecast.is_due(now) {
             let left = forecast::forecast_all(&self.lanes, &self.shared);

@@ -1,30 +1,33 @@
-//! The loop that owns a run: queues, pacers, retries, halt rules, journal. Workers only carry one request each.
+//! The loop that owns a run: queues, pacers, retries, halt rules, journal. A worker only carries one request.
 //!
 //! ```text
 //!              ┌─ lane: tenant 1 ─┐
-//!  schedule ──▶├─ lane: tenant 2 ─┼─▶ journal: `sent` ─▶ workers ─▶ Graph ─▶ answers ─▶ verdicts ─▶ journal ─▶ listeners
-//!              └─ lane: tenant n ─┘        ▲                                    │
-//!                    ▲                     └── again, when the pacer allows ────┘
-//!                    └── apps over all tenants: one limit each
+//!  schedule ──▶├─ lane: tenant 2 ─┼─▶ `sent` line ─▶ worker ─▶ Graph ─▶ answer ─▶ verdict ─▶ journal
+//!              └─ lane: tenant n ─┘        ▲                                           │        │
+//!                    ▲                     └──── retry, when the pacer allows it ──────┘        ▼
+//!                    └── apps over all tenants: one limit each                              listeners
 //! ```
 //!
-//! Each turn launches what may leave, then waits for the first of: answers, a synced journal, a renewed token, a
-//! signal, an instant. Waiting happens here, in the queues; no worker sleeps. A lane is one tenant's part of the run,
-//! and none waits for another's throttle or failing sign-in.
+//! Each turn of the loop launches the requests that may be sent now. Then it waits for the first of these: an
+//! answer, a synced journal, a renewed token, a signal, or an instant. Waiting happens here, in the queues;
+//! no worker sleeps. A lane is one tenant's part of the run, and no lane waits for another's throttle or
+//! failed sign-in.
 //!
-//! The order of things is what makes a run survive a kill: a request's `sent` line is written before the request
-//! leaves, and an outcome is told to anybody only once its line is synced.
+//! The order of writes makes a run survive a kill: the `sent` line of a request is written before the request
+//! leaves, and an outcome is reported only after its line is synced.
 
+mod active_target;
 mod answers;
-mod apart;
+mod app_wide_limits;
 mod backoff;
+mod concurrency_limit;
 mod forecast;
-mod fresh;
 mod halt;
+mod isolated_retries;
 mod lane;
 mod launch;
-mod live;
 mod pacer;
+mod pending_targets;
 mod queue;
 mod rate;
 mod recorder;
@@ -32,26 +35,24 @@ mod refusals;
 mod renewal;
 mod schedule;
 mod sender;
-mod shared;
 mod throttle_scopes;
 mod tokens;
 mod verdict;
-mod width;
 
 #[cfg(test)]
 mod tests;
 
+pub use active_target::{MAX_APPS, TargetProgress};
+pub use app_wide_limits::AppLimitId;
+pub use concurrency_limit::{BatchSize, InvalidWidth, Jobs, MAX_IN_BATCH};
 pub use forecast::Forecast;
-pub use fresh::PendingTargets;
 pub use halt::{HaltRule, InvalidHalt};
 pub use lane::LaneTenant;
-pub use live::{MOST_APPS, TargetProgress};
 pub use pacer::{Pacer, PacerDecision, Permit};
+pub use pending_targets::PendingTargets;
 pub use rate::{InvalidRate, PacingSettings, Rate, RatePolicy};
 pub use sender::SendingApp;
-pub use shared::AppLimitId;
 pub use verdict::{Verdict, verdict};
-pub use width::{BatchSize, InvalidWidth, Jobs, MOST_IN_BATCH};
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -66,75 +67,76 @@ use uuid::Uuid;
 use crate::event::{Event, EventScope, StopReason, TenantIndex};
 use crate::graph::{BatchAnswer, BatchRequest, Graph};
 use crate::journal::{Journal, JournalError};
-use crate::number::after;
-use crate::outcome::Accepted;
+use crate::number::add_clamped;
+use crate::outcome::AcceptedOutcomes;
 use crate::plan::Target;
+use active_target::ActiveTarget;
+use app_wide_limits::AppWideLimits;
 use lane::{Lane, LaneCounts};
-use live::ActiveTarget;
 use recorder::AttemptRecorder;
 use renewal::{Renewals, SenderId};
 use schedule::Schedule;
-use shared::AppWideLimits;
 
-/// How a run is carried out.
+/// The settings of a run.
 #[derive(Clone, Debug)]
 pub struct DispatchSettings {
-    /// Requests in flight at most, in each tenant.
+    /// The maximum number of requests in flight, in each tenant.
     pub jobs: Jobs,
-    /// Users in one request.
+    /// The number of users in one request.
     pub batch: BatchSize,
-    /// Requests in flight at most in all tenants together: as many as the system has room for.
-    pub places: usize,
-    /// How fast users may leave.
+    /// The maximum number of requests in flight in all tenants together: as many as the system has resources
+    /// for.
+    pub max_in_flight: usize,
+    /// How fast requests may be sent.
     pub pacing: PacingSettings,
-    /// Tries after the first one, for answers that a repeat may mend.
+    /// Attempts after the first one, for transient failures.
     pub retries: u32,
-    /// Whoever is asked to wait for longer is not waited for.
+    /// The maximum wait. If Graph asks for a longer one, the program does not wait.
     pub max_wait: Duration,
-    /// When sending ends, counted from the dispatcher's start.
+    /// How long after the dispatcher's start sending must stop.
     pub deadline: Option<Duration>,
-    /// When to stop by itself.
+    /// When to stop because of failures.
     pub halt: Option<HaltRule>,
     /// Outcomes that count as done.
-    pub accepted: Accepted,
+    pub accepted: AcceptedOutcomes,
 }
 
-/// How the dispatcher ended.
+/// How the run ended.
 #[derive(Debug)]
 pub struct DispatchOutcome {
-    /// Why it stopped ahead of the plan's end, if it did.
+    /// Why the run stopped before the end of the plan, if it did.
     pub stop: Option<StopReason>,
-    /// Why it stopped in single tenants, by their place; where there is one tenant only, that stops the run.
+    /// Why sending stopped in each tenant, by index. With only one tenant, this stops the run instead.
     pub tenants: Vec<Option<StopReason>>,
 }
 
-/// The time now, as the journal writes it.
+/// The current time, in the journal's precision.
 pub(crate) fn now() -> Timestamp {
     let now = Timestamp::now();
     Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now)
 }
 
-/// One run's loop. `listen` hears each event after the journal has it.
+/// The loop of one run. `listen` gets each event after the journal has it.
 pub struct Dispatcher<G, L> {
     targets: Arc<[Target]>,
     settings: DispatchSettings,
     recorder: AttemptRecorder<L>,
 
-    /// A tenant each, in the order of [`Target::store`].
+    /// One lane for each tenant, in the order of `Target::tenant`.
     lanes: Vec<Lane<G>>,
     schedule: Schedule,
     /// The limits of apps over all their tenants.
     shared: AppWideLimits,
-    /// A lane that had something left when it was last looked for.
-    left_at: usize,
+    /// The lane that last had something left, where the next search starts.
+    search_start: usize,
 
-    /// About to leave: their `sent` lines are gathered and not written.
+    /// Requests that are about to leave: their `sent` lines are collected, but not written yet.
     staged: Vec<(InFlightRequest, Vec<BatchRequest>)>,
     in_flight: HashMap<Id, InFlightRequest>,
     workers: JoinSet<Vec<BatchAnswer>>,
     renewals: Renewals,
 
-    watch: halt::FailureThreshold,
+    failure_threshold: halt::FailureThreshold,
     forecast: Forecast,
     deadline: Option<Instant>,
     stop: Option<StopReason>,
@@ -142,20 +144,20 @@ pub struct Dispatcher<G, L> {
 
 /// A request in flight.
 struct InFlightRequest {
-    departed: DispatchedAttempt,
-    lives: Vec<ActiveTarget>,
+    dispatched: DispatchedAttempt,
+    active_targets: Vec<ActiveTarget>,
 }
 
-/// By whom a request left, when, and what it was counted by.
+/// The sender of a request, when it left, and which limits counted it.
 #[derive(Clone, Copy, Debug)]
 struct DispatchedAttempt {
-    whose: SenderId,
+    sender_id: SenderId,
     counted: LaneCounts,
     at: Instant,
 }
 
 impl<G: Graph, L: FnMut(&Event)> Dispatcher<G, L> {
-    /// Sets up a run over `targets` (in sending order), of which each tenant's work is to be done.
+    /// Sets up a run over `targets`, which are in sending order. `tenants` says which of them are left to do.
     pub fn new(
         tenants: Vec<LaneTenant<G>>,
         targets: Arc<[Target]>,
@@ -165,7 +167,7 @@ impl<G: Graph, L: FnMut(&Event)> Dispatcher<G, L> {
     ) -> Self {
         let planned = tenants.iter().map(|tenant| tenant.work.len() as u64).sum();
         let shared = AppWideLimits::new(&tenants, &settings.pacing);
-        let places = (settings.places / tenants.len().max(1)).clamp(1, settings.jobs.max());
+        let places = (settings.max_in_flight / tenants.len().max(1)).clamp(1, settings.jobs.max());
         let lanes: Vec<_> = tenants
             .into_iter()
             .map(|tenant| Lane::new(tenant, Arc::clone(&targets), &settings, places))
@@ -173,8 +175,8 @@ impl<G: Graph, L: FnMut(&Event)> Dispatcher<G, L> {
         Dispatcher {
             schedule: Schedule::new(lanes.len()),
             shared,
-            left_at: 0,
-            watch: halt::FailureThreshold::new(settings.halt, settings.accepted.clone(), planned),
+            search_start: 0,
+            failure_threshold: halt::FailureThreshold::new(settings.halt, settings.accepted.clone(), planned),
             deadline: settings.deadline.and_then(|time| Instant::now().checked_add(time)),
             stop: None,
             lanes,
@@ -189,36 +191,38 @@ impl<G: Graph, L: FnMut(&Event)> Dispatcher<G, L> {
         }
     }
 
-    /// Where the time that is left can be read while the run goes on.
+    /// A handle for reading the remaining time during the run.
     pub fn forecast(&self) -> Forecast {
         self.forecast.clone()
     }
 
-    /// Lets nothing be sent: the run ends as soon as it begins, and says why.
+    /// Prevents the run from sending anything: it ends as soon as it starts, for this reason.
     pub fn refuse(&mut self, why: StopReason) {
         self.stop(why);
     }
 
-    /// Sends nothing in this tenant for so long: Graph asked an earlier process of the run to wait.
+    /// Sends nothing in this tenant for `wait`, because Graph asked an earlier process of the run to wait.
     pub fn hold(&mut self, tenant: TenantIndex, wait: Duration) {
         if let (Some(lane), Some(until)) =
-            (self.lanes.get_mut(tenant as usize), Some(after(Instant::now(), wait)))
+            (self.lanes.get_mut(tenant as usize), Some(add_clamped(Instant::now(), wait)))
         {
-            // What nobody would wait for is asked again: somebody went on with the run.
+            // A wait above the maximum ended the earlier process. Someone resumed the run, so Graph is asked
+            // again.
             lane.pacer.close(if wait > self.settings.max_wait { Instant::now() } else { until });
         }
     }
 
-    /// Users of this tenant were revoked by an earlier process of the run: whoever is refused now is refused alone.
-    pub fn is_permitted(&mut self, tenant: TenantIndex) {
+    /// Records that an earlier process of the run revoked users of this tenant, so a 403 only concerns its
+    /// user.
+    pub fn mark_permitted(&mut self, tenant: TenantIndex) {
         if let Some(lane) = self.lanes.get_mut(tenant as usize) {
             lane.refusals.permitted();
         }
     }
 
-    /// Runs to the end. What comes through `interrupts` stops the sending; what is in flight is waited for.
+    /// Runs to the end. A message from `interrupts` stops the sending, and requests in flight are waited for.
     pub async fn run(mut self, mut interrupts: mpsc::Receiver<StopReason>) -> DispatchOutcome {
-        self.tell_refused();
+        self.report_refused_tenants();
         loop {
             let wake = self.launch();
             self.stop_on_journal_error();
@@ -228,44 +232,46 @@ impl<G: Graph, L: FnMut(&Event)> Dispatcher<G, L> {
             tokio::select! {
                 biased;
                 Some(stop) = interrupts.recv() => self.stop(stop),
-                // Rare beside answers, which may come without a pause: these must not wait for one.
-                () = self.recorder.more_synced() => self.recorder.tell_synced(),
+                // Syncs are rare compared with answers. Answers may come without a pause, so they must not
+                // delay a sync.
+                () = self.recorder.more_synced() => self.recorder.report_synced(),
                 Some(renewed) = self.renewals.join_next_with_id(), if !self.renewals.is_empty() => {
                     self.take_renewed(renewed);
                 }
                 Some(joined) = self.workers.join_next_with_id(), if !self.workers.is_empty() => {
                     self.take_joined(joined);
                 }
-                () = sleep_until(wake.unwrap_or_else(far)), if wake.is_some() => {}
+                () = sleep_until(wake.unwrap_or_else(placeholder_instant)), if wake.is_some() => {}
             }
         }
         self.finish()
     }
 
-    /// Nothing is in flight, and nothing is left or may be sent.
+    /// Whether nothing is in flight, and nothing is left or may be sent.
     fn is_over(&mut self) -> bool {
         let idle = self.in_flight.is_empty() && self.workers.is_empty();
-        idle && (self.stop.is_some() || !self.is_left())
+        idle && (self.stop.is_some() || !self.has_work_left())
     }
 
-    /// Whether there is anything left to send. Looks first where there was something before: most turns look at one lane.
-    fn is_left(&mut self) -> bool {
-        let all = (self.left_at..self.lanes.len()).chain(0..self.left_at);
+    /// Whether there is anything left to send. Starts the search at the lane where something was left before,
+    /// so that most turns look at one lane.
+    fn has_work_left(&mut self) -> bool {
+        let all = (self.search_start..self.lanes.len()).chain(0..self.search_start);
         let left = { all }.find(|lane| self.lanes[*lane].is_left());
-        self.left_at = left.unwrap_or(self.left_at);
+        self.search_start = left.unwrap_or(self.search_start);
         left.is_some()
     }
 
     fn stop(&mut self, why: StopReason) {
         if self.stop.is_none() {
-            tracing::info!(%why, "sending stops");
+            tracing::info!(%why, "sending stopped");
             self.recorder.note(Event::Stopping { at: now(), why: why.clone(), tenant: None });
             self.recorder.write_and_sync();
             self.stop = Some(why);
         }
     }
 
-    /// Stops the sending in one tenant; where there is no other, the whole run.
+    /// Stops the sending in one tenant, or the whole run if it is the only tenant.
     fn stop_lane(&mut self, lane: usize, why: StopReason) {
         if self.lanes[lane].stop.is_some() {
             return;
@@ -273,7 +279,7 @@ impl<G: Graph, L: FnMut(&Event)> Dispatcher<G, L> {
         if self.lanes.len() == 1 {
             return self.stop(why);
         }
-        tracing::warn!(tenant = lane, %why, "sending stops in one tenant; the others go on");
+        tracing::warn!(tenant = lane, %why, "sending stopped in one tenant; the others continue");
         self.note_stopped(lane, why.clone());
         self.lanes[lane].stop = Some(why);
     }
@@ -282,8 +288,8 @@ impl<G: Graph, L: FnMut(&Event)> Dispatcher<G, L> {
         self.recorder.note(Event::Stopping { at: now(), why, tenant: Some(lane as TenantIndex) });
     }
 
-    /// Tells of the tenants in which nothing may be sent from the beginning.
-    fn tell_refused(&mut self) {
+    /// Reports the tenants in which nothing may be sent from the start.
+    fn report_refused_tenants(&mut self) {
         if let [only] = &mut self.lanes[..] {
             if let Some(why) = only.stop.take() {
                 self.stop(why);
@@ -298,7 +304,7 @@ impl<G: Graph, L: FnMut(&Event)> Dispatcher<G, L> {
         self.recorder.write_and_sync();
     }
 
-    /// Names the app of a lane, and the lane, as far as there are several.
+    /// The scope of an event: the app, and the tenant if there are several.
     fn scope(&self, lane: usize, sender: Option<usize>) -> EventScope {
         let several = self.lanes.len() > 1;
         EventScope {
@@ -307,53 +313,54 @@ impl<G: Graph, L: FnMut(&Event)> Dispatcher<G, L> {
         }
     }
 
-    /// Nothing may be sent that can't be recorded. What waits for a sync stays untold: `resume` sends it again.
+    /// Stops the sending if the journal failed. Outcomes that are not synced are not reported: `resume` sends
+    /// those requests again.
     fn stop_on_journal_error(&mut self) {
         if let Some(error) = self.recorder.failure() {
-            let detail = unrecorded(error);
+            let detail = journal_failure_text(error);
             self.stop.get_or_insert(StopReason::Runtime { detail });
         }
     }
 
-    /// Settles what was cut short, closes the journal, and tells the rest.
+    /// Settles the targets that were interrupted, closes the journal, and reports the last events.
     fn finish(mut self) -> DispatchOutcome {
         let begun: Vec<ActiveTarget> =
-            self.lanes.iter_mut().flat_map(|lane| lane.queue.take_begun()).collect();
-        for mut live in begun {
-            if live.client_request_id.is_some() && self.recorder.failure().is_none() {
-                live.count_throttled();
-                let outcome = live.otherwise;
-                self.settle_without_event(live, outcome);
+            self.lanes.iter_mut().flat_map(|lane| lane.queue.take_started()).collect();
+        for mut active in begun {
+            if active.client_request_id.is_some() && self.recorder.failure().is_none() {
+                active.count_throttled();
+                let outcome = active.otherwise;
+                self.settle_without_halt_check(active, outcome);
             }
         }
         let tenants = self.lanes.into_iter().map(|lane| lane.stop).collect();
-        // Where the end can't be recorded, all that is on disk stands, and whatever is not is sent again.
+        // If the end can't be recorded, everything on disk is still valid, and the rest is sent again.
         let stop = match self.recorder.close(Event::Ended { at: now() }) {
             Ok(()) => self.stop,
-            Err(error) => Some(StopReason::Runtime { detail: unrecorded(&error) }),
+            Err(error) => Some(StopReason::Runtime { detail: journal_failure_text(&error) }),
         };
         DispatchOutcome { stop, tenants }
     }
 }
 
-/// What to tell where nothing can be recorded any more.
-fn unrecorded(error: &JournalError) -> String {
+/// The message for a journal that failed.
+fn journal_failure_text(error: &JournalError) -> String {
     let advice = match error {
-        JournalError::WriteFailed { .. } => "Make room, then `resume` the run",
+        JournalError::WriteFailed { .. } => "Free up disk space, then `resume` the run",
         JournalError::Lost { .. } => "Put the journal back if it still exists, then `resume` the run",
     };
     format!("{error}; nothing more is sent. {advice}")
 }
 
-/// An instant that no run reaches; the branch that would wait for it is switched off.
-fn far() -> Instant {
+/// A placeholder instant: the branch that would wait for it is disabled.
+fn placeholder_instant() -> Instant {
     Instant::now() + Duration::from_secs(86_400)
 }
 
-/// A request's id.
+/// A new ID for a request.
 fn new_request_id() -> Uuid {
     Uuid::new_v4()
 }
 
-/// What a worker that broke down leaves.
+/// The result of a worker, or the error if it panicked.
 type JoinedTask = Result<(Id, Vec<BatchAnswer>), JoinError>;

@@ -1,64 +1,65 @@
-//! How fast requests may leave: `auto`, or so many in a time.
+//! `--rate`: how fast requests may be sent, either `auto` or a number of requests in a time.
 
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-/// Graph's write quotas: so many requests in so long (learn.microsoft.com/graph/throttling-limits, "Identity and
-/// access service limits"). For one app in one tenant.
+/// Graph's write quota for one app in one tenant, as requests and time
+/// (learn.microsoft.com/graph/throttling-limits, "Identity and access service limits").
 const APP_IN_TENANT: (u32, Duration) = (3_000, Duration::from_secs(150));
 
-/// For all apps together in one tenant.
+/// The write quota for all apps together in one tenant.
 const TENANT: (u32, Duration) = (18_000, Duration::from_secs(300));
 
-/// For one app over all tenants.
+/// The write quota for one app over all tenants.
 const APP_EVERYWHERE: (u32, Duration) = (35_000, Duration::from_secs(300));
 
 /// `--rate`.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub enum Rate {
-    /// Graph's documented quota: its bucket at once, then its refill.
+    /// Graph's documented quota: its burst at once, then its refill rate.
     #[default]
     Auto,
     /// `count` requests in `window`, evenly.
     Fixed {
-        /// How many.
+        /// The number of requests.
         count: u32,
-        /// In which time.
+        /// The time.
         window: Duration,
     },
 }
 
-/// What a pacer is to keep to before it has learned anything.
+/// The rate at which a pacer starts, before it has learned anything.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct RatePolicy {
-    /// Requests a second, sustained; no end of them where only the gate counts.
+    /// Sustained requests per second; infinite if only the gate limits them.
     pub per_second: f64,
-    /// Requests that may leave at once after a pause.
+    /// Requests that may be sent at once after a pause.
     pub burst: u32,
-    /// Whether the pacer may go beyond that.
+    /// Whether the pacer may exceed this rate.
     pub kind: RateKind,
 }
 
-/// Whether a pacer may leave the pace that it began with.
+/// Whether a pacer may change the rate with which it starts.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum RateKind {
-    /// A documented quota: where it begins. What the limiter really grants is learned, less or more than that.
+    /// A documented quota is the starting point. The pacer learns what the limiter really grants, which may
+    /// be less or more.
     Documented {
-        /// The time of the quota. A simulator whose clock runs faster has a shorter one.
+        /// The window of the quota. A simulator with a faster clock has a shorter one.
         window: Duration,
-        /// Whether several senders share it, each with a limit of its own below it.
+        /// Whether several senders share the quota, each with its own limit below it.
         wide: bool,
     },
-    /// What somebody asked for: never faster, and slower where a limiter wants it.
+    /// A requested rate: never exceeded, but reduced if a limiter requires it.
     Fixed,
-    /// No pace at all: only the gate, which a 429 closes.
+    /// No rate: only the gate, which a 429 closes.
     Gate,
 }
 
 impl RatePolicy {
-    /// The documented quota of one app in one tenant: 3,000 writes in 150 s. `speed` is how much faster than the real
-    /// one a simulator's clock runs; 1 against Graph.
+    /// The documented quota of one app in one tenant: 3,000 writes in 150 s. `speed` is how much faster than
+    /// real time a simulator's clock runs; it is 1 for Graph.
     pub fn app_in_tenant(speed: f64) -> RatePolicy {
         RatePolicy::documented(APP_IN_TENANT, false, speed)
     }
@@ -73,12 +74,13 @@ impl RatePolicy {
         RatePolicy::documented(APP_EVERYWHERE, true, speed)
     }
 
-    /// So many requests a second and never more, and so many at once after a pause.
+    /// At most this many requests per second, with up to `burst` at once after a pause.
     pub fn fixed(per_second: f64, burst: u32) -> RatePolicy {
         RatePolicy { per_second, burst, kind: RateKind::Fixed }
     }
 
-    /// No pace: only a 429 holds anything back. For the scopes above an app's where `--rate` sets the app's own.
+    /// No rate: only a 429 holds requests back. For the limits above an app's, if `--rate` sets the app's
+    /// own.
     pub fn gate() -> RatePolicy {
         RatePolicy { per_second: f64::INFINITY, burst: u32::MAX, kind: RateKind::Gate }
     }
@@ -90,24 +92,24 @@ impl RatePolicy {
     }
 }
 
-/// The paces of a run, one for each of Graph's limits on writes.
+/// The rates of a run, one for each of Graph's limits on writes.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct PacingSettings {
-    /// An app in a tenant.
+    /// The rate of an app in a tenant.
     pub app: RatePolicy,
-    /// A tenant, all its apps together.
+    /// The rate of a tenant, for all its apps together.
     pub tenant: RatePolicy,
-    /// An app, over all its tenants.
+    /// The rate of an app, over all its tenants.
     pub everywhere: RatePolicy,
 }
 
 impl PacingSettings {
-    /// A pace of each app in each tenant, and no other.
+    /// A rate for each app in each tenant, and no others.
     pub fn for_app(app: RatePolicy) -> PacingSettings {
         PacingSettings { app, tenant: RatePolicy::gate(), everywhere: RatePolicy::gate() }
     }
 
-    /// How fast so many apps send together in one tenant: the sum of theirs, and no more than the tenant's.
+    /// The rate of several apps together in one tenant: the sum of theirs, but at most the tenant's.
     pub fn for_apps(&self, apps: usize) -> RatePolicy {
         let apps = u32::try_from(apps).unwrap_or(u32::MAX).max(1);
         RatePolicy {
@@ -119,7 +121,7 @@ impl PacingSettings {
 }
 
 impl Rate {
-    /// The paces for this rate. A given one holds for each app in each tenant, and is all that binds.
+    /// The rates for this setting. A fixed rate applies to each app in each tenant, and is the only limit.
     pub fn pacing(self, burst: Option<u32>, speed: f64) -> PacingSettings {
         let app = self.pace(burst, speed);
         match self {
@@ -132,8 +134,8 @@ impl Rate {
         }
     }
 
-    /// The pace of one app in one tenant for this rate, with the burst that was asked for. `speed` is how much faster
-    /// than the real one a simulator's clock runs; 1 against Graph.
+    /// The rate of one app in one tenant for this setting, with the requested burst. `speed` is how much
+    /// faster than real time a simulator's clock runs; it is 1 for Graph.
     pub fn pace(self, burst: Option<u32>, speed: f64) -> RatePolicy {
         match self {
             Rate::Auto => {
@@ -142,7 +144,8 @@ impl Rate {
             }
             Rate::Fixed { count, window } => {
                 let per_second = f64::from(count) / window.as_secs_f64();
-                // Timers tick by the millisecond: above some hundred a second, ten of them leave together.
+                // Timers have a resolution of a millisecond. From some hundred requests per second on,
+                // several leave together.
                 let smooth = (per_second / 100.0).ceil().clamp(1.0, 1e6) as u32;
                 RatePolicy::fixed(per_second, burst.unwrap_or(smooth))
             }
@@ -161,9 +164,9 @@ impl fmt::Display for Rate {
     }
 }
 
-/// A text that is no rate.
+/// The text is not a valid rate.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("'{0}' is no rate: write auto, 20/s, 600/m or 3000/150s")]
+#[error("invalid rate '{0}' (examples: auto, 20/s, 600/m, 3000/150s)")]
 pub struct InvalidRate(String);
 
 impl FromStr for Rate {

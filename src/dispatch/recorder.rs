@@ -1,7 +1,7 @@
-//! The order of truth: the journal first, then everybody else.
+//! The order of truth: events go to the journal first, then to the listener.
 //!
-//! What happened is told once its line is written; how it ended for a user, only once that line is on disk. When the
-//! journal fails, nothing more is told, and the dispatcher may send nothing more.
+//! An event is reported after its line is written. The outcome of a user is reported only after its line is
+//! on disk. If the journal fails, nothing else is reported, and the dispatcher must not send anything more.
 
 use std::collections::VecDeque;
 
@@ -10,13 +10,13 @@ use tokio::sync::watch;
 use crate::event::Event;
 use crate::journal::{Journal, JournalError, SyncedBytes};
 
-/// The journal and whoever listens.
+/// The journal and the listener.
 pub(super) struct AttemptRecorder<L> {
     journal: Journal,
     listen: L,
-    /// Gathered, to be told when written.
+    /// Events to report after they are written.
     unwritten: Vec<Event>,
-    /// Outcomes, to be told when the journal is synced up to the end of their lines.
+    /// Outcomes to report after the journal is synced up to the end of their lines.
     unsynced: VecDeque<(u64, Event)>,
     synced: watch::Receiver<SyncedBytes>,
     failure: Option<JournalError>,
@@ -35,25 +35,25 @@ impl<L: FnMut(&Event)> AttemptRecorder<L> {
         }
     }
 
-    /// Why nothing can be recorded any more, if that is so.
+    /// Why nothing can be recorded any more, if the journal failed.
     pub(super) fn failure(&self) -> Option<&JournalError> {
         self.failure.as_ref()
     }
 
-    /// Gathers an event that claims no outcome.
+    /// Adds an event that is not an outcome.
     pub(super) fn note(&mut self, event: Event) {
         if self.append(&event).is_some() {
             self.unwritten.push(event);
         }
     }
 
-    /// Gathers an outcome.
+    /// Adds an outcome.
     pub(super) fn settle(&mut self, event: Event) {
         match self.append(&event) {
             Some(end) => self.unsynced.push_back((end, event)),
             None => tracing::error!(
                 target = event.target(),
-                "an outcome could not be recorded; `resume` sends it again"
+                "an outcome could not be recorded; `resume` sends the request again"
             ),
         }
     }
@@ -65,7 +65,8 @@ impl<L: FnMut(&Event)> AttemptRecorder<L> {
         self.journal.append(event).map_err(|error| self.failure = Some(error)).ok()
     }
 
-    /// Writes what was gathered, and tells what may be told then. False where the journal failed.
+    /// Writes the collected lines, and reports the events that may be reported then. Returns `false` if the
+    /// journal failed.
     pub(super) fn write(&mut self) -> bool {
         if self.failure.is_none()
             && let Err(error) = self.journal.flush()
@@ -82,23 +83,23 @@ impl<L: FnMut(&Event)> AttemptRecorder<L> {
         true
     }
 
-    /// As [`write`](Self::render), and asks for it to be made durable.
+    /// Does the same as [`write`](Self::write), and requests a sync.
     pub(super) fn write_and_sync(&mut self) {
         if self.write() {
             self.journal.request_sync();
         }
     }
 
-    /// Waits until more of the journal is durable, or until it never will be. Safe to drop and to call again.
+    /// Waits until more of the journal is synced, or until it never will be. Safe to drop and to call again.
     pub(super) async fn more_synced(&mut self) {
         if self.synced.changed().await.is_err() {
-            // The sync thread is gone, and said before why.
+            // The sync thread has ended, and has reported the reason before.
             std::future::pending::<()>().await;
         }
     }
 
-    /// Tells the outcomes that are durable.
-    pub(super) fn tell_synced(&mut self) {
+    /// Reports the outcomes that are synced.
+    pub(super) fn report_synced(&mut self) {
         let synced = self.synced.borrow_and_update().clone();
         match synced {
             Ok(upto) => {
@@ -112,7 +113,7 @@ impl<L: FnMut(&Event)> AttemptRecorder<L> {
         }
     }
 
-    /// Records the last event, makes everything durable, and tells the rest.
+    /// Records the last event, syncs everything, and reports the rest.
     pub(super) fn close(mut self, last: Event) -> Result<(), JournalError> {
         self.append(&last);
         self.write();

@@ -1,38 +1,39 @@
-//! Whether anybody may be revoked in a tenant at all, where the first users are refused (403).
+//! Whether any user may be revoked in a tenant, if the first users are refused (403).
 //!
 //! ```text
-//!           20 refused, nobody revoked           20 of these refused, too, not all of them administrators
+//!           20 refused, no one revoked           20 of these refused, too, not all administrators
 //!  InOrder ────────────────────────▶ Elsewhere ────────────────────────────────────────────▶ the tenant stops
 //!     │                                  │
-//!     │ somebody is revoked              │ somebody is revoked, or only administrators are left to ask
-//!     └────────────────────────▶ Known ◀─┘ in order again; a refusal is its user's alone
+//!     │ a user is revoked                │ a user is revoked, or all refused users are administrators
+//!     └────────────────────────▶ Known ◀─┘ in order again; a 403 only concerns its user
 //! ```
 //!
-//! A list may begin with users who need a higher role, and `--admins-first` makes it do so. What they are refused says
-//! nothing of the others; so others are asked before all are given up. Only a success proves the permission, and only a
-//! 403 speaks against it: a 404 or a failure may come before anybody looks at permissions and roles.
+//! A list may begin with users who require a higher role, and with `--admins-first` it does. That they are
+//! refused proves nothing about the others, so others are tried before the tenant is given up. Only a success
+//! proves the permission, and only a 403 counts against it: a 404 or a failure may come before Graph checks
+//! permissions and roles.
 
 use crate::event::StopReason;
-use crate::outcome::{Accepted, Outcome};
+use crate::outcome::{AcceptedOutcomes, Outcome};
 
-/// So many are refused before others are asked.
+/// The number of refused users after which others are tried.
 const IN_ORDER: u32 = 20;
 
-/// So many others are asked at a time, and refused before all are given up. With the first ones, a run without the
-/// permission costs forty users and what is in flight.
+/// The number of others that are tried, and refused, before the tenant is given up. Together with the first
+/// ones, a run without the permission costs forty requests and those in flight.
 const ELSEWHERE: u32 = 20;
 
-/// Watches the users of one tenant as they settle, until one is revoked.
+/// Counts the refusals in one tenant, until a user is revoked.
 #[derive(Debug)]
 pub(super) struct ForbiddenStreak {
     state: StreakState,
-    /// Users to be done.
+    /// The number of users in the run.
     planned: u64,
     settled: u64,
     refused: u32,
-    /// Those of them that were asked out of turn.
+    /// Refused users that were taken out of order.
     refused_elsewhere: u32,
-    /// Whether one of them is not known to hold a role.
+    /// Whether a refused user is not known to hold a role.
     ordinary: bool,
 }
 
@@ -43,39 +44,39 @@ enum StreakState {
     Known,
 }
 
-/// Of whom an outcome is.
+/// The kind of user that an outcome is about.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct RefusalSubject {
-    /// A user who was asked out of turn.
+    /// Whether the user was taken out of order.
     pub(super) from_elsewhere: bool,
-    /// A user known to hold a role.
+    /// Whether the user is known to hold a role.
     pub(super) administrator: bool,
 }
 
-/// What follows from an outcome.
+/// The consequence of an outcome.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum RefusalConsequence {
-    /// So many others are to be asked, from elsewhere in the plan, before anybody else.
-    AskElsewhere(u32),
-    /// All others follow in the plan's order.
-    GoOnInOrder,
+    /// This many other users are to be tried next, from elsewhere in the plan.
+    SampleFurtherDown(u32),
+    /// The others are tried in the plan's order.
+    ResumePlanOrder,
     /// Nothing more should be sent in this tenant.
     Stop(StopReason),
 }
 
 impl ForbiddenStreak {
-    pub(super) fn new(accepted: &Accepted, planned: u64) -> ForbiddenStreak {
+    pub(super) fn new(accepted: &AcceptedOutcomes, planned: u64) -> ForbiddenStreak {
         let state =
-            if accepted.settles(Outcome::Forbidden) { StreakState::Known } else { StreakState::InOrder };
+            if accepted.is_done(Outcome::Forbidden) { StreakState::Known } else { StreakState::InOrder };
         ForbiddenStreak { state, planned, settled: 0, refused: 0, refused_elsewhere: 0, ordinary: false }
     }
 
-    /// Somebody was revoked in this tenant, by whichever process of the run.
+    /// Notes that a user was revoked in this tenant, by any process of the run.
     pub(super) fn permitted(&mut self) {
         self.state = StreakState::Known;
     }
 
-    /// Takes an outcome; says what follows from it.
+    /// Counts an outcome. Returns its consequence, if it has one.
     pub(super) fn settled(&mut self, outcome: Outcome, whom: RefusalSubject) -> Option<RefusalConsequence> {
         self.settled += 1;
         let was = self.state;
@@ -83,10 +84,10 @@ impl ForbiddenStreak {
             _ if was == StreakState::Known => return None,
             Outcome::Revoked | Outcome::AcceptedNoEffect => {
                 self.permitted();
-                return (was == StreakState::Elsewhere).then_some(RefusalConsequence::GoOnInOrder);
+                return (was == StreakState::Elsewhere).then_some(RefusalConsequence::ResumePlanOrder);
             }
             Outcome::Forbidden => self.take_refused(whom),
-            _ => return self.asked_in_vain(whom.from_elsewhere),
+            _ => return self.replace_inconclusive(whom.from_elsewhere),
         }
         let over = self.settled == self.planned && u64::from(self.refused) == self.settled;
         if over && self.refused >= IN_ORDER && self.ordinary {
@@ -95,23 +96,23 @@ impl ForbiddenStreak {
         match was {
             StreakState::InOrder if self.refused >= IN_ORDER => {
                 self.state = StreakState::Elsewhere;
-                Some(RefusalConsequence::AskElsewhere(ELSEWHERE))
+                Some(RefusalConsequence::SampleFurtherDown(ELSEWHERE))
             }
             StreakState::Elsewhere if self.refused_elsewhere >= ELSEWHERE && self.ordinary => {
                 Some(self.stop())
             }
             StreakState::Elsewhere if self.refused_elsewhere >= ELSEWHERE => {
                 self.state = StreakState::Known;
-                Some(RefusalConsequence::GoOnInOrder)
+                Some(RefusalConsequence::ResumePlanOrder)
             }
             _ => None,
         }
     }
 
-    /// Somebody's answer says nothing, or does not come for now: where it was awaited, another is asked instead.
-    pub(super) fn asked_in_vain(&self, from_elsewhere: bool) -> Option<RefusalConsequence> {
+    /// Handles an answer that proves nothing, or is delayed. If it was needed, another user is tried instead.
+    pub(super) fn replace_inconclusive(&self, from_elsewhere: bool) -> Option<RefusalConsequence> {
         let awaited = from_elsewhere && self.state == StreakState::Elsewhere;
-        awaited.then_some(RefusalConsequence::AskElsewhere(1))
+        awaited.then_some(RefusalConsequence::SampleFurtherDown(1))
     }
 
     fn take_refused(&mut self, whom: RefusalSubject) {
@@ -124,19 +125,19 @@ impl ForbiddenStreak {
         let first = self.refused - self.refused_elsewhere;
         let others = match self.refused_elsewhere {
             0 => String::new(),
-            others => format!(", and {others} others who were tried from further down the list"),
+            others => format!(", and {others} others from further down the list"),
         };
         let detail = format!("Graph refused the first {first} users (403){others}: {MISSING_PERMISSION}");
         RefusalConsequence::Stop(StopReason::Permission { detail })
     }
 }
 
-/// Who may revoke: learn.microsoft.com/graph/api/user-revokesigninsessions, and "Who can reset passwords" of
-/// Entra's role documentation, which holds for invalidating refresh tokens, too.
-const MISSING_PERMISSION: &str = "nobody was revoked. The app needs the permission User.RevokeSessions.All with an \
-     administrator's consent; a signed-in operator needs a role as well: Helpdesk Administrator for ordinary users, \
-     User Administrator for limited administrators, Privileged Authentication Administrator for all others. Grant it, \
-     then `resume` the run";
+/// Who may revoke: learn.microsoft.com/graph/api/user-revokesigninsessions, and "Who can reset passwords" in
+/// the documentation of Entra's roles, which also applies to invalidating refresh tokens.
+const MISSING_PERMISSION: &str = "no user was revoked. The app needs the permission User.RevokeSessions.All \
+     with admin consent; a signed-in user also needs a role: Helpdesk Administrator to revoke ordinary users, \
+     User Administrator to revoke limited administrators, Privileged Authentication Administrator to revoke \
+     other administrators. Grant what is missing, then `resume` the run";
 
 #[cfg(test)]
 mod tests {
@@ -150,10 +151,10 @@ mod tests {
     const OTHER_ADMIN: RefusalSubject = RefusalSubject { administrator: true, ..OTHER };
 
     fn refusals(planned: u64) -> ForbiddenStreak {
-        ForbiddenStreak::new(&Accepted::default(), planned)
+        ForbiddenStreak::new(&AcceptedOutcomes::default(), planned)
     }
 
-    /// What follows from the last of so many.
+    /// The consequence of the last of `count` outcomes.
     fn after(
         refusals: &mut ForbiddenStreak,
         count: usize,
@@ -165,7 +166,7 @@ mod tests {
     }
 
     fn asks(count: u32) -> Option<RefusalConsequence> {
-        Some(RefusalConsequence::AskElsewhere(count))
+        Some(RefusalConsequence::SampleFurtherDown(count))
     }
 
     #[test]
@@ -173,7 +174,7 @@ mod tests {
         let mut all = refusals(1_000);
         assert_eq!(after(&mut all, 19, Forbidden, FIRST), None);
         assert_eq!(after(&mut all, 1, Forbidden, FIRST), asks(20));
-        // Those in flight are no others.
+        // Users in flight do not count as others.
         assert_eq!(after(&mut all, 12, Forbidden, FIRST), None);
         assert_eq!(after(&mut all, 19, Forbidden, OTHER), None);
         let Some(RefusalConsequence::Stop(stop)) = after(&mut all, 1, Forbidden, OTHER) else { panic!() };
@@ -189,7 +190,7 @@ mod tests {
         for success in [Revoked, AcceptedNoEffect] {
             let mut all = refusals(1_000);
             after(&mut all, 20, Forbidden, FIRST);
-            assert_eq!(after(&mut all, 1, success, OTHER), Some(RefusalConsequence::GoOnInOrder));
+            assert_eq!(after(&mut all, 1, success, OTHER), Some(RefusalConsequence::ResumePlanOrder));
             assert_eq!(after(&mut all, 500, Forbidden, FIRST), None);
         }
         let mut all = refusals(1_000);
@@ -213,7 +214,7 @@ mod tests {
     fn administrators_alone_stop_nothing() {
         let mut all = refusals(1_000);
         assert_eq!(after(&mut all, 20, Forbidden, ADMIN), asks(20));
-        assert_eq!(after(&mut all, 20, Forbidden, OTHER_ADMIN), Some(RefusalConsequence::GoOnInOrder));
+        assert_eq!(after(&mut all, 20, Forbidden, OTHER_ADMIN), Some(RefusalConsequence::ResumePlanOrder));
         assert_eq!(after(&mut all, 500, Forbidden, FIRST), None);
         let mut one = refusals(1_000);
         after(&mut one, 20, Forbidden, ADMIN);
@@ -230,7 +231,7 @@ mod tests {
         }
         let mut admins = refusals(33);
         assert_eq!(after(&mut admins, 33, Forbidden, ADMIN), None);
-        // So few may each have a reason of their own.
+        // With so few users, each may have been refused for a different reason.
         assert_eq!(after(&mut refusals(19), 19, Forbidden, FIRST), None);
         let mut mixed = refusals(33);
         after(&mut mixed, 3, NotFound, FIRST);

@@ -1,4 +1,4 @@
-//! Renewing the access token beside the work: ahead of its end, and once after a 401.
+//! Renews the access token during the run: before it expires, and once after a 401.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,27 +9,27 @@ use tokio::time::Instant;
 use crate::graph::Graph;
 use crate::identity::{SignInError, TokenAge};
 
-/// After a renewal that failed while the token is still good, this long until the next one.
+/// The time until the next renewal, if one failed while the token is still valid.
 const AGAIN_AFTER: Duration = Duration::from_secs(15);
 
-/// The renewals under way of all apps: whose each is, and how it ended.
+/// The running renewals of all apps: the sender of each, and its result.
 pub(super) type Renewals = JoinSet<(SenderId, Result<(), SignInError>)>;
 
-/// A renewal that came to its end, and which task it was.
+/// A renewal that ended, and the ID of its task.
 pub(super) type JoinedRenewal = Result<(Id, (SenderId, Result<(), SignInError>)), JoinError>;
 
-/// An app of a tenant, by their places.
+/// An app of a tenant, both by index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct SenderId {
     pub(super) lane: usize,
     pub(super) sender: usize,
 }
 
-/// How an app's token stands in this run.
+/// The renewal state of an app's token.
 #[derive(Debug, Default)]
 pub(super) struct RunningRenewal {
     under_way: Option<RenewalsInFlight>,
-    /// The token made after a 401, as long as Graph has not taken it.
+    /// The token from the renewal after a 401, until Graph accepts it.
     unproved: Option<u64>,
     not_before: Option<Instant>,
 }
@@ -39,54 +39,56 @@ struct RenewalsInFlight {
     id: Id,
     task: AbortHandle,
     stale: u64,
-    /// The old token is over or refused: nothing is sent until this is done.
+    /// Whether the old token has expired or was refused, so that nothing is sent until this ends.
     holds: bool,
     after_401: bool,
 }
 
 impl RenewalsInFlight {
-    /// Whether its token will do after a 401 for the token `serial`: one that was begun ahead of time knows
-    /// nothing of a challenge's claims, and one in place of an earlier token is over and only not noticed yet.
+    /// Whether the new token will do after a 401 for the token `serial`. A renewal that started ahead of time
+    /// does not have the claims of a challenge. A renewal of an earlier token has ended and only has not been
+    /// noticed yet.
     fn serves(&self, serial: u64, claims: Option<&String>) -> bool {
         self.stale == serial && (self.after_401 || claims.is_none())
     }
 }
 
-/// How a renewal ended.
+/// The result of a renewal.
 #[derive(Debug)]
 pub(super) enum RenewalResult {
     /// There is a new token.
     Token,
-    /// It failed, and the old token is still good.
+    /// It failed, but the old token is still valid.
     NotYet,
-    /// It failed, and there is no good token.
+    /// It failed, and there is no valid token.
     Failed(SignInError),
 }
 
 impl RunningRenewal {
-    /// Starts a renewal where the token grows old.
-    pub(super) fn ahead<G: Graph>(&mut self, graph: &Arc<G>, whose: SenderId, renewals: &mut Renewals) {
+    /// Starts a renewal if the token is about to expire.
+    pub(super) fn ahead<G: Graph>(&mut self, graph: &Arc<G>, sender_id: SenderId, renewals: &mut Renewals) {
         let token = graph.token();
         match token.age {
             TokenAge::Fresh => {}
             TokenAge::Expired => match &mut self.under_way {
                 Some(under_way) => under_way.holds = true,
-                None => self.start(graph, whose, renewals, PendingRenewal::ahead(token.serial, true)),
+                None => self.start(graph, sender_id, renewals, PendingRenewal::ahead(token.serial, true)),
             },
             TokenAge::Aging => {
                 let waits = self.not_before.is_some_and(|at| Instant::now() < at);
                 if self.under_way.is_none() && !waits {
-                    self.start(graph, whose, renewals, PendingRenewal::ahead(token.serial, false));
+                    self.start(graph, sender_id, renewals, PendingRenewal::ahead(token.serial, false));
                 }
             }
         }
     }
 
-    /// Graph refused the token `serial`. False where a fresh token was refused as well: then there is no help.
-    pub(super) fn answer_401<G: Graph>(
+    /// Handles a 401 for the token `serial`. Returns `false` if it was a fresh token, because another renewal
+    /// would not help.
+    pub(super) fn on_unauthorized<G: Graph>(
         &mut self,
         graph: &Arc<G>,
-        whose: SenderId,
+        sender_id: SenderId,
         renewals: &mut Renewals,
         (serial, claims): (u64, Option<String>),
     ) -> bool {
@@ -103,13 +105,13 @@ impl RunningRenewal {
             }
             _ => {
                 let wanted = PendingRenewal { stale: serial, claims, holds: true, after_401: true };
-                self.start(graph, whose, renewals, wanted);
+                self.start(graph, sender_id, renewals, wanted);
             }
         }
         true
     }
 
-    /// Graph took the token `serial`.
+    /// Notes that Graph accepted the token `serial`.
     pub(super) fn proved(&mut self, serial: u64) {
         if self.unproved.is_some_and(|unproved| unproved <= serial) {
             self.unproved = None;
@@ -119,7 +121,7 @@ impl RunningRenewal {
     fn start<G: Graph>(
         &mut self,
         graph: &Arc<G>,
-        whose: SenderId,
+        sender_id: SenderId,
         renewals: &mut Renewals,
         wanted: PendingRenewal,
     ) {
@@ -128,11 +130,11 @@ impl RunningRenewal {
         }
         let PendingRenewal { stale, claims, holds, after_401 } = wanted;
         let graph = Arc::clone(graph);
-        let task = renewals.spawn(async move { (whose, graph.renew(stale, claims).await) });
+        let task = renewals.spawn(async move { (sender_id, graph.renew(stale, claims).await) });
         self.under_way = Some(RenewalsInFlight { id: task.id(), task, stale, holds, after_401 });
     }
 
-    /// Whether this is the renewal under way, and not one that was superseded.
+    /// Whether this is the running renewal, and not one that was superseded.
     pub(super) fn is(&self, id: Id) -> bool {
         self.under_way.as_ref().is_some_and(|under_way| under_way.id == id)
     }
@@ -142,7 +144,7 @@ impl RunningRenewal {
         self.under_way.as_ref().is_some_and(|under_way| under_way.holds)
     }
 
-    /// Takes the end of the renewal under way.
+    /// Handles the end of the running renewal.
     pub(super) fn on_ended<G: Graph>(
         &mut self,
         graph: &Arc<G>,
@@ -165,15 +167,15 @@ impl RunningRenewal {
         }
     }
 
-    /// The renewal under way broke down.
-    pub(super) fn broke_down(&mut self, error: &JoinError) -> RenewalResult {
+    /// Handles a panic of the running renewal.
+    pub(super) fn on_panic(&mut self, error: &JoinError) -> RenewalResult {
         self.under_way = None;
-        tracing::error!(%error, "a token's renewal broke down");
+        tracing::error!(%error, "internal error: the renewal of a token panicked");
         RenewalResult::Failed(SignInError::RenewalFault)
     }
 }
 
-/// A renewal that is to begin.
+/// A renewal that is to be started.
 struct PendingRenewal {
     stale: u64,
     claims: Option<String>,

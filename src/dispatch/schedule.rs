@@ -1,22 +1,22 @@
-//! Whose turn it is among the tenants: each looks again at an instant of its own, and of those whose instant has come
-//! the one goes first that has not sent for the longest time.
+//! Which tenant's turn it is. Each lane is checked again at its own instant. Of the lanes whose instant has
+//! come, the one that has not sent for the longest time goes first.
 
 use std::collections::BTreeSet;
 
 use tokio::time::Instant;
 
-/// The lanes' turns.
+/// The turns of the lanes.
 #[derive(Debug)]
 pub(super) struct Schedule {
-    /// When each lane looks again, its place among those of the same instant, and which lane it is.
+    /// The instant at which each lane is checked, its place among those of the same instant, and the lane.
     turns: BTreeSet<(Instant, u64, usize)>,
-    /// For each lane: when, if it looks again by itself, and its place.
+    /// For each lane: when it is checked without an event, if ever, and its place.
     lanes: Vec<(Option<Instant>, u64)>,
     last_place: u64,
 }
 
 impl Schedule {
-    /// All of `lanes` are due, in their order.
+    /// Starts with all lanes due, in their order.
     pub(super) fn new(lanes: usize) -> Schedule {
         let now = Instant::now();
         let places = 0..lanes as u64;
@@ -27,7 +27,7 @@ impl Schedule {
         }
     }
 
-    /// Takes the lane out whose turn it is, if there is one.
+    /// Removes and returns the lane whose turn it is, if there is one.
     pub(super) fn due(&mut self, now: Instant) -> Option<usize> {
         let turn = self.turns.first().copied().filter(|(at, _, _)| *at <= now)?;
         self.turns.remove(&turn);
@@ -35,12 +35,12 @@ impl Schedule {
         Some(turn.2)
     }
 
-    /// When the next lane is due.
+    /// The instant at which the next lane is due.
     pub(super) fn next(&self) -> Option<Instant> {
         self.turns.first().map(|(at, _, _)| *at)
     }
 
-    /// The lane looks again then, or earlier where that was settled before.
+    /// Schedules a check of the lane for `at`, unless an earlier one is scheduled.
     pub(super) fn at(&mut self, lane: usize, at: Instant) {
         let (before, place) = self.lanes[lane];
         if before.is_some_and(|before| before <= at) {
@@ -53,7 +53,7 @@ impl Schedule {
         self.lanes[lane].0 = Some(at);
     }
 
-    /// The lane has sent: it comes behind the others.
+    /// Moves a lane that has sent behind the others.
     pub(super) fn has_sent(&mut self, lane: usize) {
         let (before, place) = self.lanes[lane];
         let had = before.is_some_and(|at| self.turns.remove(&(at, place, lane)));

@@ -3,37 +3,38 @@
 use std::sync::Arc;
 
 use super::PacingSettings;
+use super::app_wide_limits::AppLimitId;
+use super::concurrency_limit::BatchLinger;
 use super::pacer::Pacer;
 use super::renewal::{Renewals, RunningRenewal, SenderId};
-use super::shared::AppLimitId;
-use super::width::BatchLinger;
 use crate::graph::Graph;
 
-/// So many 403s in a row that other apps did not get for the same users mean that an app lost its permission.
+/// The number of 403s in a row, for users whom other apps revoked, that means that an app lost its
+/// permission.
 const CONTRADICTED: u32 = 3;
 
 /// An app that sends in a tenant.
 pub struct SendingApp<G> {
-    /// Its way to Graph.
+    /// The client for Graph.
     pub graph: Arc<G>,
-    /// The app's id, for the journal, where more than one sends.
+    /// The app ID for the journal, if several apps send.
     pub id: Option<Arc<str>>,
-    /// Which of the run's limits over all tenants holds for it, if one does.
+    /// The app's limit over all tenants, if it has one.
     pub everywhere: Option<AppLimitId>,
 }
 
-/// The same, at work.
+/// The state of an app during the run.
 pub(super) struct Sender<G> {
     pub(super) graph: Arc<G>,
     pub(super) id: Option<Arc<str>>,
     pub(super) everywhere: Option<AppLimitId>,
     pub(super) pacer: Pacer,
     pub(super) renewal: RunningRenewal,
-    /// Since when users wait for others to share their request.
+    /// Since when users wait for others to share their request, if they do.
     pub(super) gathering: Option<BatchLinger>,
-    /// It sends nothing any more.
+    /// Whether it sends nothing any more.
     pub(super) is_dropped: bool,
-    /// 403s in a row that another app did not get.
+    /// The number of 403s in a row for users whom another app revoked.
     contradicted: u32,
 }
 
@@ -51,18 +52,19 @@ impl<G: Graph> Sender<G> {
         }
     }
 
-    /// Whether it may send as far as its token is concerned; an old one is renewed beside the work.
-    pub(super) fn has_token(&mut self, whose: SenderId, renewals: &mut Renewals) -> bool {
-        self.renewal.ahead(&self.graph, whose, renewals);
+    /// Whether its token allows sending. Renews an old token during the run.
+    pub(super) fn has_token(&mut self, sender_id: SenderId, renewals: &mut Renewals) -> bool {
+        self.renewal.ahead(&self.graph, sender_id, renewals);
         !self.renewal.holds_sending()
     }
 
-    /// Graph carried something out for it.
+    /// Notes that Graph carried out a request of this app.
     pub(super) fn carried_out(&mut self) {
         self.contradicted = 0;
     }
 
-    /// It got a 403 for a user whom another app then revoked. True where that was once too often.
+    /// Notes that it got a 403 for a user whom another app then revoked. Returns whether this happened too
+    /// often.
     pub(super) fn contradicted(&mut self) -> bool {
         self.contradicted += 1;
         self.contradicted >= CONTRADICTED

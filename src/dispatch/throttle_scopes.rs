@@ -1,29 +1,30 @@
-//! What the pacers hear of an answer: of each limit that its request was counted by, that it passed, that it was in the
-//! way, or nothing.
+//! What the pacers learn from an answer. Each limit that counted the request learns that it passed, that this
+//! limit was reached, or nothing.
 
 use std::time::Duration;
 
 use jiff::SignedDuration;
 use tokio::time::Instant;
 
+use super::active_target::ActiveTarget;
 use super::lane::{Lane, LaneCounts};
-use super::live::ActiveTarget;
 use super::pacer::Pacer;
 use super::renewal::SenderId;
 use super::{DispatchedAttempt, Dispatcher, backoff, now};
 use crate::event::{Event, EventScope, StopReason, ThrottledEvent};
 use crate::graph::{Graph, HttpResponse};
-use crate::number::after;
+use crate::number::add_clamped;
 use crate::outcome::Outcome;
 
-/// Later closings of the same gate within this time are no news.
+/// If the same gate closes again within this time, the event is not reported again.
 const SAME_CLOSING: Duration = Duration::from_millis(500);
 
-/// Whoever is set apart has no fewer tries than this after the first, since they take what is left of a real limit, too.
-const LEAST_TRIES: u32 = 5;
+/// The minimum number of tries, after the first one, of an isolated user. Isolated users use what is left of
+/// a real limit, too.
+const MIN_TRIES: u32 = 5;
 
-/// Which limit a 429 is about (`x-ms-throttle-scope`: `Tenant_Application`, `Tenant` or `Application` before the first
-/// `/`; learn.microsoft.com/graph/throttling).
+/// The limit that a 429 is about (`x-ms-throttle-scope`: `Tenant_Application`, `Tenant` or `Application`
+/// before the first `/`; learn.microsoft.com/graph/throttling).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum ThrottleScope {
     AppInTenant,
@@ -43,41 +44,41 @@ impl ThrottleScope {
 }
 
 impl<G: Graph> Lane<G> {
-    /// Counts a 429 to a user; says whether it seems to be the user's own.
-    fn count_throttle(&mut self, live: &mut ActiveTarget, departed: Instant) -> bool {
+    /// Counts a 429 for a user. Returns whether the user seems to be throttled individually.
+    fn count_throttle(&mut self, active: &mut ActiveTarget, dispatched: Instant) -> bool {
         let now = Instant::now();
-        let before = live.throttled_at.replace(now);
-        live.throttled_since = Some(now);
-        live.throttles += 1;
-        let order = live.work.order;
-        let own = before.is_some_and(|before| self.evidence.is_own(order, before, now));
+        let before = active.throttled_at.replace(now);
+        active.throttled_since = Some(now);
+        active.throttles += 1;
+        let order = active.work.order;
+        let own = before.is_some_and(|before| self.evidence.is_individual(order, before, now));
         if before.is_none() {
-            live.passes_before = self.evidence.passes;
+            active.passes_before = self.evidence.passes;
         }
-        self.evidence.tried(order, departed);
+        self.evidence.tried(order, dispatched);
         own
     }
 }
 
 impl<G: Graph, L: FnMut(&Event)> Dispatcher<G, L> {
-    /// An answer that says nothing about any limit.
-    pub(super) fn on_no_answer(&mut self, departed: DispatchedAttempt) {
-        let LaneCounts { app, tenant, everywhere } = departed.counted;
-        self.sender(departed.whose).pacer.on_lost(&app);
-        self.lanes[departed.whose.lane].pacer.on_lost(&tenant);
+    /// Handles an answer that says nothing about any limit.
+    pub(super) fn on_no_answer(&mut self, dispatched: DispatchedAttempt) {
+        let LaneCounts { app, tenant, everywhere } = dispatched.counted;
+        self.sender(dispatched.sender_id).pacer.on_lost(&app);
+        self.lanes[dispatched.sender_id.lane].pacer.on_lost(&tenant);
         if let Some((place, departure)) = everywhere {
             self.shared.pacer_mut(place).on_lost(&departure);
         }
     }
 
-    /// An answer other than 429: no limit was in the way.
-    pub(super) fn passed(&mut self, departed: DispatchedAttempt, response: &HttpResponse) {
-        let LaneCounts { app, tenant, everywhere } = departed.counted;
-        let SenderId { lane, sender } = departed.whose;
-        let about = self.limit_of(departed, response).0;
+    /// Handles an answer other than a 429: no limit was reached.
+    pub(super) fn passed(&mut self, dispatched: DispatchedAttempt, response: &HttpResponse) {
+        let LaneCounts { app, tenant, everywhere } = dispatched.counted;
+        let SenderId { lane, sender } = dispatched.sender_id;
+        let about = self.limit_of(dispatched, response).0;
         let used = |limit: ThrottleScope| response.throttle_percentage.filter(|_| about == limit);
         let mut opened = Vec::new();
-        if self.sender(departed.whose).pacer.passed(&app, used(ThrottleScope::AppInTenant)) {
+        if self.sender(dispatched.sender_id).pacer.passed(&app, used(ThrottleScope::AppInTenant)) {
             opened.push(self.scope(lane, Some(sender)));
         }
         if self.lanes[lane].pacer.passed(&tenant, used(ThrottleScope::Tenant)) {
@@ -86,7 +87,7 @@ impl<G: Graph, L: FnMut(&Event)> Dispatcher<G, L> {
         if let Some((place, departure)) = everywhere
             && self.shared.pacer_mut(place).passed(&departure, used(ThrottleScope::AppEverywhere))
         {
-            let app_id = self.sender(departed.whose).id.clone();
+            let app_id = self.sender(dispatched.sender_id).id.clone();
             opened.push(EventScope { tenant: None, app_id });
         }
         for scope in opened {
@@ -94,13 +95,17 @@ impl<G: Graph, L: FnMut(&Event)> Dispatcher<G, L> {
         }
     }
 
-    /// Which limit an answer speaks of, and whose that is. An app that works in one tenant only has no limit of its own
-    /// over all tenants here, and then its limit in this one stands for it.
-    fn limit_of(&self, departed: DispatchedAttempt, response: &HttpResponse) -> (ThrottleScope, EventScope) {
-        let SenderId { lane, sender } = departed.whose;
+    /// The limit that an answer is about, and its scope. If an app works in only one tenant, it does not have
+    /// a limit over all tenants here, so its limit in this tenant is used.
+    fn limit_of(
+        &self,
+        dispatched: DispatchedAttempt,
+        response: &HttpResponse,
+    ) -> (ThrottleScope, EventScope) {
+        let SenderId { lane, sender } = dispatched.sender_id;
         match ThrottleScope::from_response(response) {
             ThrottleScope::Tenant => (ThrottleScope::Tenant, self.scope(lane, None)),
-            ThrottleScope::AppEverywhere if departed.counted.everywhere.is_some() => {
+            ThrottleScope::AppEverywhere if dispatched.counted.everywhere.is_some() => {
                 let app_id = self.lanes[lane].senders[sender].id.clone();
                 (ThrottleScope::AppEverywhere, EventScope { tenant: None, app_id })
             }
@@ -108,14 +113,15 @@ impl<G: Graph, L: FnMut(&Event)> Dispatcher<G, L> {
         }
     }
 
-    /// Closes the gate that a 429 is about; to the other limits it says nothing. Gives until when it was closed before, and until when it is now.
+    /// Closes the gate that a 429 is about. The 429 says nothing about the other limits. Returns until when
+    /// the gate was closed before, and until when it is closed now.
     fn close(
         &mut self,
-        departed: DispatchedAttempt,
+        dispatched: DispatchedAttempt,
         limit: ThrottleScope,
         retry_after: Option<Duration>,
     ) -> (Option<Instant>, Instant) {
-        let LaneCounts { app, tenant, everywhere } = departed.counted;
+        let LaneCounts { app, tenant, everywhere } = dispatched.counted;
         let mut result = None;
         let mut hear = |pacer: &mut Pacer, departure, closes| {
             if closes {
@@ -125,8 +131,8 @@ impl<G: Graph, L: FnMut(&Event)> Dispatcher<G, L> {
                 pacer.on_lost(departure);
             }
         };
-        let lane = &mut self.lanes[departed.whose.lane];
-        hear(&mut lane.senders[departed.whose.sender].pacer, &app, limit == ThrottleScope::AppInTenant);
+        let lane = &mut self.lanes[dispatched.sender_id.lane];
+        hear(&mut lane.senders[dispatched.sender_id.sender].pacer, &app, limit == ThrottleScope::AppInTenant);
         hear(&mut lane.pacer, &tenant, limit == ThrottleScope::Tenant);
         if let Some((place, departure)) = everywhere {
             hear(self.shared.pacer_mut(place), &departure, limit == ThrottleScope::AppEverywhere);
@@ -136,66 +142,67 @@ impl<G: Graph, L: FnMut(&Event)> Dispatcher<G, L> {
 
     pub(super) fn take_throttled(
         &mut self,
-        departed: DispatchedAttempt,
-        mut live: ActiveTarget,
+        dispatched: DispatchedAttempt,
+        mut active: ActiveTarget,
         retry_after: Option<Duration>,
         response: &HttpResponse,
     ) {
-        if live.apart.is_some() {
-            return self.take_throttled_apart(departed, live, retry_after);
+        if active.isolated.is_some() {
+            return self.take_throttled_apart(dispatched, active, retry_after);
         }
-        let (limit, whose) = self.limit_of(departed, response);
-        let (before, until) = self.close(departed, limit, retry_after);
-        live.give_try_back();
-        let lane = &mut self.lanes[departed.whose.lane];
-        let own = lane.count_throttle(&mut live, departed.at);
-        let cleared = !own && lane.evidence.clears(departed.at);
+        let (limit, event_scope) = self.limit_of(dispatched, response);
+        let (before, until) = self.close(dispatched, limit, retry_after);
+        active.refund_try();
+        let lane = &mut self.lanes[dispatched.sender_id.lane];
+        let own = lane.count_throttle(&mut active, dispatched.at);
+        let cleared = !own && lane.evidence.clears(dispatched.at);
         if cleared {
-            self.lanes[departed.whose.lane].queue.clear_apart();
+            self.lanes[dispatched.sender_id.lane].queue.requeue_isolated();
         }
-        if self.is_hopeless(departed.whose.lane, &live) {
-            self.settle(departed.whose.lane, live, Outcome::ThrottledOut);
-            return self.note_closing(before, until, whose, retry_after, response);
+        if self.is_hopeless(dispatched.sender_id.lane, &active) {
+            self.settle(dispatched.sender_id.lane, active, Outcome::ThrottledOut);
+            return self.note_closing(before, until, event_scope, retry_after, response);
         }
-        self.record_answered(&live);
-        let queue = &mut self.lanes[departed.whose.lane].queue;
-        match live.throttles {
-            1 => queue.requeue(live),
+        self.record_answered(&active);
+        let queue = &mut self.lanes[dispatched.sender_id.lane].queue;
+        match active.throttles {
+            1 => queue.requeue(active),
             again => {
-                // It may be throttled for its own sake: others go first, lest it be the probe for ever.
-                let at = after(until, backoff::wait(again - 1));
+                // The user may be throttled individually. Others go first, so that this user is not the probe
+                // for ever.
+                let at = add_clamped(until, backoff::wait(again - 1));
                 if own {
-                    queue.set_apart(at, ActiveTarget { apart: Some(0), ..live });
+                    queue.isolate(at, ActiveTarget { isolated: Some(0), ..active });
                 } else {
-                    queue.again_at(at, live);
+                    queue.requeue_at(at, active);
                 }
             }
         }
         if retry_after.is_some_and(|wait| wait > self.settings.max_wait) {
             self.check_waits();
         }
-        self.note_closing(before, until, whose, retry_after, response);
+        self.note_closing(before, until, event_scope, retry_after, response);
     }
 
-    /// Whether a user was throttled again and again, for longer than one wait may last, when all others were tried: where
-    /// nobody is left who could pass, nothing else tells that this one never will. A tenant in which nobody passed yet
-    /// throttles all.
-    fn is_hopeless(&self, lane: usize, live: &ActiveTarget) -> bool {
+    /// Whether a user was throttled again and again, for longer than the maximum wait, after all others were
+    /// tried. If no one is left who could pass, nothing else shows that this user never will. If no user has
+    /// passed yet, the tenant throttles all users.
+    fn is_hopeless(&self, lane: usize, active: &ActiveTarget) -> bool {
         let lane = &self.lanes[lane];
-        let is_long = live.throttles > 2 && live.work.throttled > self.settings.max_wait;
+        let is_long = active.throttles > 2 && active.work.throttled > self.settings.max_wait;
         is_long && lane.evidence.passes > 0 && lane.queue.is_all_tried()
     }
 
-    /// Tells of a gate that was closed.
+    /// Records that a gate was closed.
     fn note_closing(
         &mut self,
         before: Option<Instant>,
         until: Instant,
-        whose: EventScope,
+        event_scope: EventScope,
         retry_after: Option<Duration>,
         response: &HttpResponse,
     ) {
-        // One closing of the gate is told once, however many answers tell of it.
+        // A closing is recorded once, however many answers report it.
         if before.is_some_and(|before| until <= before + SAME_CLOSING) {
             return;
         }
@@ -208,44 +215,44 @@ impl<G: Graph, L: FnMut(&Event)> Dispatcher<G, L> {
             at,
             until: at.checked_add(Duration::from_millis(wait.as_millis() as u64 + 1)).unwrap_or(at),
             retry_after_ms: retry_after.map(|wait| wait.as_millis() as u64),
-            whose,
+            event_scope,
             scope: kept(&response.throttle_scope),
             information: kept(&response.throttle_information),
         }));
     }
 
-    /// A 429 to somebody who is set apart: its wait holds for those set apart alone. While others pass, it has so many
-    /// tries as failures have.
+    /// Handles a 429 for an isolated user: its wait holds for isolated users only. While others pass, an
+    /// isolated user has as many tries as for failures.
     fn take_throttled_apart(
         &mut self,
-        departed: DispatchedAttempt,
-        mut live: ActiveTarget,
+        dispatched: DispatchedAttempt,
+        mut active: ActiveTarget,
         retry_after: Option<Duration>,
     ) {
-        self.on_no_answer(departed);
-        live.give_try_back();
-        let lane = &mut self.lanes[departed.whose.lane];
-        lane.count_throttle(&mut live, departed.at);
+        self.on_no_answer(dispatched);
+        active.refund_try();
+        let lane = &mut self.lanes[dispatched.sender_id.lane];
+        lane.count_throttle(&mut active, dispatched.at);
         let asked = retry_after.unwrap_or_default();
         let now = Instant::now();
-        lane.queue.hold_apart(after(now, asked));
-        let own = lane.evidence.passes > live.passes_before;
-        let tries = live.apart.map_or(0, |tries| tries + u32::from(own));
-        live.apart = Some(tries);
+        lane.queue.hold_isolated(add_clamped(now, asked));
+        let own = lane.evidence.passes > active.passes_before;
+        let tries = active.isolated.map_or(0, |tries| tries + u32::from(own));
+        active.isolated = Some(tries);
         let max_wait = self.settings.max_wait;
-        let is_enough = tries > self.settings.retries.max(LEAST_TRIES) || asked > max_wait;
-        if is_enough || self.is_hopeless(departed.whose.lane, &live) {
-            live.count_throttled();
-            return self.settle(departed.whose.lane, live, Outcome::ThrottledOut);
+        let is_enough = tries > self.settings.retries.max(MIN_TRIES) || asked > max_wait;
+        if is_enough || self.is_hopeless(dispatched.sender_id.lane, &active) {
+            active.count_throttled();
+            return self.settle(dispatched.sender_id.lane, active, Outcome::ThrottledOut);
         }
-        self.record_answered(&live);
-        // Where nobody else passes, all of them are tried in turn, as often as the server lets them.
-        let wait = if own { backoff::wait(tries) } else { backoff::wait(live.throttles - 1) };
+        self.record_answered(&active);
+        // If no other user passes, isolated users are tried in turn, as often as the server allows.
+        let wait = if own { backoff::wait(tries) } else { backoff::wait(active.throttles - 1) };
         let wait = if own || retry_after.is_none() { wait.max(asked) } else { asked };
-        self.lanes[departed.whose.lane].queue.set_apart(after(now, wait), live);
+        self.lanes[dispatched.sender_id.lane].queue.isolate(add_clamped(now, wait), active);
     }
 
-    /// Ends the sending where Graph asked all apps of a tenant to wait for longer than anybody is ready to.
+    /// Stops the sending in tenants where Graph asked all apps to wait for longer than the maximum.
     pub(super) fn check_waits(&mut self) {
         let now = Instant::now();
         let Some(latest) = now.checked_add(self.settings.max_wait) else { return };
@@ -260,16 +267,17 @@ impl<G: Graph, L: FnMut(&Event)> Dispatcher<G, L> {
     }
 }
 
-/// What to tell of a wait that is too long.
-fn too_long(asked: Duration, most: Duration) -> String {
+/// The message for a wait that is too long.
+fn too_long(asked: Duration, max: Duration) -> String {
     let text = |time: Duration| {
         let seconds = Duration::from_secs(time.as_millis().div_ceil(1_000) as u64);
-        SignedDuration::try_from(seconds).map_or_else(|_| "very long".to_owned(), |time| format!("{time:#}"))
+        SignedDuration::try_from(seconds)
+            .map_or_else(|_| "a very long time".to_owned(), |time| format!("{time:#}"))
     };
     format!(
-        "Graph asked to be left alone for {}, and --max-wait is {}; nothing more is sent. `resume` the run then, or give \
-         a longer --max-wait",
+        "Graph asked for a wait of {}, but --max-wait is {}; no more requests were sent. `resume` the run \
+         after that time, or use a longer --max-wait",
         text(asked),
-        text(most)
+        text(max)
     )
 }

@@ -1,9 +1,9 @@
-//! Tokens that are refused or grow old, and apps that can send nothing more.
+//! Tokens that are refused or expire, and apps that can't send any more.
 
 use tokio::task::JoinError;
 use tokio::time::Instant;
 
-use super::live::ActiveTarget;
+use super::active_target::ActiveTarget;
 use super::renewal::{self, RenewalResult, SenderId};
 use super::sender::Sender;
 use super::{Dispatcher, now};
@@ -12,63 +12,64 @@ use crate::graph::Graph;
 use crate::identity::SignInError;
 
 impl<G: Graph, L: FnMut(&Event)> Dispatcher<G, L> {
-    pub(super) fn sender(&mut self, whose: SenderId) -> &mut Sender<G> {
-        &mut self.lanes[whose.lane].senders[whose.sender]
+    pub(super) fn sender(&mut self, sender_id: SenderId) -> &mut Sender<G> {
+        &mut self.lanes[sender_id.lane].senders[sender_id.sender]
     }
 
-    /// A 401: one fresh token for all, and another try with it. Refused again, the app sends nothing more.
+    /// Handles a 401: gets one new token for all requests, and tries again. If that token is refused, too,
+    /// the app sends nothing more.
     pub(super) fn take_unauthorized(
         &mut self,
-        whose: SenderId,
-        mut live: ActiveTarget,
+        sender_id: SenderId,
+        mut active: ActiveTarget,
         token: u64,
         claims: Option<String>,
     ) {
-        let again = live.unauthorized.is_some_and(|before| before != token);
+        let again = active.unauthorized.is_some_and(|before| before != token);
         let challenged = claims.is_some();
-        let sender = &mut self.lanes[whose.lane].senders[whose.sender];
+        let sender = &mut self.lanes[sender_id.lane].senders[sender_id.sender];
         let graph = sender.graph.clone();
         let renewing =
-            !again && sender.renewal.answer_401(&graph, whose, &mut self.renewals, (token, claims));
+            !again && sender.renewal.on_unauthorized(&graph, sender_id, &mut self.renewals, (token, claims));
         if !renewing {
-            let detail = live.last.detail.clone();
+            let detail = active.last.detail.clone();
             let detail = if detail.is_empty() { detail } else { format!(": {detail}") };
             let why = if challenged {
                 SignInError::ChallengedAgain { detail }
             } else {
                 SignInError::Refused { detail }
             };
-            self.drop_sender(whose, StopReason::SignIn { detail: why.to_string() });
+            self.drop_sender(sender_id, StopReason::SignIn { detail: why.to_string() });
         }
-        live.unauthorized = Some(token);
-        live.give_try_back();
-        self.record_answered(&live);
-        self.lanes[whose.lane].queue.requeue(live);
+        active.unauthorized = Some(token);
+        active.refund_try();
+        self.record_answered(&active);
+        self.lanes[sender_id.lane].queue.requeue(active);
     }
 
     pub(super) fn take_renewed(&mut self, joined: renewal::JoinedRenewal) {
         let renewed = match joined {
-            Ok((id, (whose, result))) => {
-                let sender = self.sender(whose);
+            Ok((id, (sender_id, result))) => {
+                let sender = self.sender(sender_id);
                 let graph = sender.graph.clone();
-                sender.renewal.is(id).then(|| (whose, sender.renewal.on_ended(&graph, result)))
+                sender.renewal.is(id).then(|| (sender_id, sender.renewal.on_ended(&graph, result)))
             }
-            // One that was superseded was called off.
+            // A superseded renewal was cancelled.
             Err(error) if error.is_cancelled() => None,
             Err(error) => self.broke_down(&error),
         };
-        let Some((whose, renewed)) = renewed else { return };
+        let Some((sender_id, renewed)) = renewed else { return };
         match renewed {
             RenewalResult::Token => {
-                let scope = self.scope(whose.lane, Some(whose.sender));
+                let scope = self.scope(sender_id.lane, Some(sender_id.sender));
                 self.recorder.note(Event::Renewed { at: now(), scope });
             }
             RenewalResult::NotYet => {}
             RenewalResult::Failed(error) => {
-                self.drop_sender(whose, StopReason::SignIn { detail: error.to_string() })
+                self.drop_sender(sender_id, StopReason::SignIn { detail: error.to_string() })
             }
         }
-        self.schedule.at(whose.lane, Instant::now());
+        self.schedule.at(sender_id.lane, Instant::now());
         self.recorder.write_and_sync();
     }
 
@@ -78,23 +79,24 @@ impl<G: Graph, L: FnMut(&Event)> Dispatcher<G, L> {
             let senders = working.senders.iter_mut().enumerate();
             senders.map(move |(sender, working)| (SenderId { lane, sender }, working))
         });
-        let (whose, sender) = all.find(|(_, sender)| sender.renewal.is(error.id()))?;
-        Some((whose, sender.renewal.broke_down(error)))
+        let (sender_id, sender) = all.find(|(_, sender)| sender.renewal.is(error.id()))?;
+        Some((sender_id, sender.renewal.on_panic(error)))
     }
 
-    /// An app can send nothing more: its work goes to the tenant's others, and where there is none, the tenant stops.
-    pub(super) fn drop_sender(&mut self, whose: SenderId, why: StopReason) {
-        let SenderId { lane, sender } = whose;
+    /// Stops an app that can't send any more. Its work goes to the tenant's other apps. If there are none,
+    /// the tenant stops.
+    pub(super) fn drop_sender(&mut self, sender_id: SenderId, why: StopReason) {
+        let SenderId { lane, sender } = sender_id;
         if self.lanes[lane].senders[sender].is_dropped {
             return;
         }
-        if self.lanes[lane].working().all(|other| other == sender) {
+        if self.lanes[lane].active_senders().all(|other| other == sender) {
             return self.stop_lane(lane, why);
         }
         self.lanes[lane].drop_sender(sender);
         let scope = self.scope(lane, Some(sender));
         self.recorder.note(Event::Dropped { at: now(), scope, why });
-        // The others may all be throttled for longer than is worth waiting.
+        // The others may all be throttled for longer than the maximum wait.
         self.check_waits();
     }
 }

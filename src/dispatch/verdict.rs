@@ -3,32 +3,33 @@
 use std::time::Duration;
 
 use crate::graph::{ErrorBody, HttpResponse, LossKind, UserReply};
-use crate::http::passes;
+use crate::http::is_transient;
 use crate::outcome::Outcome;
 
 /// What to do after an answer.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Verdict {
-    /// Graph carried it out.
+    /// Graph carried out the request.
     Done,
-    /// It ended so; a repeat cannot mend it.
+    /// The target ends with this outcome; a retry can't help.
     Settle(Outcome),
-    /// Try again, as far as tries are left.
+    /// Try again, if tries are left.
     Retry {
-        /// The word that holds if no try is left.
+        /// The outcome if no try is left.
         otherwise: Outcome,
-        /// Whether the next try needs a connection of its own.
+        /// Whether the next try needs a new connection.
         new_connection: bool,
-        /// The server asked to wait this long.
+        /// How long the server asked to wait.
         at_least: Option<Duration>,
     },
-    /// 429: wait with everybody else, at no cost in tries.
+    /// 429: wait with all others. This does not cost a try.
     Throttled {
         /// `Retry-After`.
         retry_after: Option<Duration>,
     },
-    /// Not even looked at: its batch was refused as a whole. It goes again by itself, at no cost in tries.
-    Alone,
+    /// Not processed, because the batch was refused as a whole. It is sent again alone, which does not cost a
+    /// try.
+    SendUnbatched,
     /// 401, or a 403 with a claims challenge: the token is not accepted.
     Unauthorized {
         /// The claims of a challenge, as JSON.
@@ -37,15 +38,16 @@ pub enum Verdict {
 }
 
 impl Verdict {
-    /// The word that holds for a target if nothing comes after this answer.
+    /// The outcome of a target if no other answer follows.
     pub fn otherwise(&self) -> Outcome {
         match self {
             Verdict::Done => Outcome::Revoked,
             Verdict::Settle(outcome) => *outcome,
             Verdict::Retry { otherwise, .. } => *otherwise,
             Verdict::Throttled { .. } => Outcome::ThrottledOut,
-            // Surely not carried out, and a good token mends it: nothing about this user was rejected.
-            Verdict::Unauthorized { .. } | Verdict::Alone => Outcome::Failed,
+            // Certainly not carried out. A valid token, or sending it alone, helps, so nothing about this
+            // user was rejected.
+            Verdict::Unauthorized { .. } | Verdict::SendUnbatched => Outcome::Failed,
         }
     }
 }
@@ -58,7 +60,7 @@ pub fn verdict(reply: &UserReply) -> Verdict {
             LossKind::NotSent | LossKind::Broken => Outcome::Failed,
         }),
         UserReply::Response(response) => classify_response(response),
-        UserReply::Unbatched(_) => Verdict::Alone,
+        UserReply::Unbatched(_) => Verdict::SendUnbatched,
     }
 }
 
@@ -69,10 +71,10 @@ fn classify_response(response: &HttpResponse) -> Verdict {
     };
     match response.status {
         200..=299 => classify_success(response),
-        // A redirect is a portal's or a proxy's: Graph's action has none.
+        // A redirect is from a portal or a proxy, because Graph's action does not redirect.
         300..=399 => retry_or(Outcome::Failed),
         401 => Verdict::Unauthorized { claims: response.claims.clone() },
-        // It is about the sign-in, not about this user: Conditional Access wants further claims
+        // This is about the sign-in, not about this user: Conditional Access requires more claims
         // (learn.microsoft.com/graph/errors, `insufficient_claims`).
         403 if response.claims.is_some() => Verdict::Unauthorized { claims: response.claims.clone() },
         _ if response.throttles() => Verdict::Throttled { retry_after: response.retry_after },
@@ -81,13 +83,14 @@ fn classify_response(response: &HttpResponse) -> Verdict {
         409 if code.eq_ignore_ascii_case("Directory_ConcurrencyViolation") => later(response),
         429 => Verdict::Throttled { retry_after: response.retry_after },
         423 => later(response),
-        status if passes(status) => later(response),
+        status if is_transient(status) => later(response),
         400..=499 => Verdict::Settle(Outcome::Rejected),
         _ => Verdict::Settle(Outcome::Failed),
     }
 }
 
-/// The action's documentation says 204 and the service answers 200, so any 2xx will do; what comes with it decides.
+/// The action's documentation says 204, but the service answers 200. So any 2xx is a success if the rest of
+/// the answer confirms it.
 fn classify_success(response: &HttpResponse) -> Verdict {
     if response.confirms() { Verdict::Done } else { retry_or(Outcome::Failed) }
 }
@@ -122,14 +125,14 @@ mod tests {
         ErrorBody::Error { code: code.to_owned(), message: String::new() }
     }
 
-    /// One letter a status: Done, Retry, Throttled, Unauthorized, and how it settles (forbidden, failed,
-    /// rejected, not found).
+    /// One letter for each status: Done, Retry, Throttled, Unauthorized, and how it settles (forbidden,
+    /// failed, rejected, not found).
     fn letter(verdict: &Verdict) -> char {
         match verdict {
             Verdict::Done => 'D',
             Verdict::Retry { .. } => 'R',
             Verdict::Throttled { .. } => 'T',
-            Verdict::Alone => 'A',
+            Verdict::SendUnbatched => 'A',
             Verdict::Unauthorized { .. } => 'U',
             Verdict::Settle(Outcome::Forbidden) => 'p',
             Verdict::Settle(Outcome::NotFound) => 'n',
@@ -161,7 +164,8 @@ mod tests {
         }
         assert_eq!(
             unusual,
-            "401U 403p 408R 423R 429T 500R 502R 503R 504R 507R 509R 520R 521R 522R 523R 524R 525R 526R 527R 530R "
+            "401U 403p 408R 423R 429T 500R 502R 503R 504R 507R 509R 520R 521R 522R 523R 524R 525R 526R 527R \
+             530R "
         );
     }
 

@@ -1,21 +1,21 @@
-//! Emergency-access accounts ("break glass"): whom nobody should revoke by mistake.
+//! Emergency-access ("break-glass") accounts, which should not be revoked by mistake.
 //!
-//! Microsoft advises two or more, cloud-only, in the tenant's `*.onmicrosoft.com` domain, with the role Global
+//! Microsoft advises two or more of them: cloud-only, in the tenant's `*.onmicrosoft.com` domain, with the role Global
 //! Administrator (learn.microsoft.com/entra/identity/role-based-access-control/security-emergency-access).
 
 use super::Finding;
 use crate::directory::DirectoryUser;
 use crate::text::sanitize::sanitize_truncated;
 
-/// Global Administrators that are named at most.
+/// Maximum number of Global Administrators to list.
 const MAX_SHOWN: usize = 8;
 
-/// What such accounts are often called.
+/// Parts of names that such accounts often have.
 const NAME_HINTS: [&str; 8] =
     ["break", "glass", "emergency", "emerg", "bg-", "notfall", "urgence", "emergencia"];
 
-/// Judges whom the runs of a profile protect: `lists` are the entries of its protect list, `administrators` the tenant's
-/// Global Administrators, or why they are not known.
+/// Checks which users the runs of a profile protect. `lists` are the entries of its protect list. `administrators` are
+/// the tenant's Global Administrators, or why they are not known.
 pub fn check(lists: &[String], administrators: Result<&[DirectoryUser], &str>) -> Finding {
     match (lists, administrators) {
         ([], Ok([])) => {
@@ -24,7 +24,7 @@ pub fn check(lists: &[String], administrators: Result<&[DirectoryUser], &str>) -
         ([], Ok(administrators)) => suggest(administrators),
         ([], Err(why)) => Finding::info(
             "protection",
-            format!("no protect list, and who holds Global Administrator is not known: {why}"),
+            format!("no protect list; Global Administrators can't be recognized: {why}"),
         ),
         (lists, _) => {
             let entries: Vec<String> = lists.iter().map(|entry| sanitize_truncated(entry, 80)).collect();
@@ -39,24 +39,26 @@ fn suggest(administrators: &[DirectoryUser]) -> Finding {
     let likely = ranked.iter().filter(|user| break_glass_score(user) >= 2).count();
     let found = match likely {
         0 => format!("no protect list; {} Global Administrators could be revoked", ranked.len()),
-        1 => "no protect list; this account looks like one for emergencies".to_owned(),
-        _ => "no protect list; these accounts look like ones for emergencies".to_owned(),
+        1 => "no protect list; this looks like a break-glass account".to_owned(),
+        _ => "no protect list; these look like break-glass accounts".to_owned(),
     };
     let shown = if likely == 0 { ranked.len() } else { likely }.min(MAX_SHOWN);
     let advice = match likely {
-        0 => "protect those for emergencies, or all of them: --protect 'role:Global Administrator', or protect = […] in \
-              the profile"
+        0 => "protect the break-glass accounts, or all of them: --protect 'role:Global Administrator', or \
+             protect = […] in the profile"
             .to_owned(),
         _ => {
-            let each: Vec<String> =
-                ranked[..likely.min(MAX_SHOWN)].iter().map(|user| format!("--protect {}", crate::shell::word(&upn_or_id(user)))).collect();
+            let each: Vec<String> = ranked[..likely.min(MAX_SHOWN)]
+                .iter()
+                .map(|user| format!("--protect {}", crate::shell::word(&upn_or_id(user))))
+                .collect();
             format!("{}, or protect = […] in the profile", each.join(" "))
         }
     };
     Finding::warning("protection", found, advice).with_details(ranked[..shown].iter().map(|user| line(user)))
 }
 
-/// How much an account looks like one for emergencies; 2 and above is likely.
+/// How much an account looks like a break-glass account. 2 or more means likely.
 fn break_glass_score(user: &DirectoryUser) -> u32 {
     let upn = user.upn.as_deref().unwrap_or_default().to_lowercase();
     let name = user.name.as_deref().unwrap_or_default().to_lowercase();

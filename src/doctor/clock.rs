@@ -1,32 +1,32 @@
-//! This machine's clock against the server's.
+//! This machine's clock compared with the server's.
 
 use std::time::Duration;
 
 use super::Finding;
 use crate::text::humanize;
 
-/// From here on it is told, in seconds.
+/// A larger difference is reported, in seconds.
 pub const TOLERATED_SECONDS: i64 = 60;
 
-/// Entra takes a certificate's assertion and a token as long as clocks differ by five minutes at most, in seconds.
+/// The largest clock difference at which Entra accepts a certificate's assertion or a token, in seconds.
 const MAX_OFFSET_SECONDS: i64 = 300;
 
-/// What to do.
-const ADVICE: &str = "set this machine's clock (NTP): certificates and tokens are checked against it, and the times in \
-                      the evidence come from it";
+const ADVICE: &str = "set this machine's clock (NTP): certificates and tokens are checked against it, and the \
+                      times in the evidence come from it";
 
-/// How far the clock is off, in words; none where it does not matter. `ahead` is in seconds; below zero it is behind.
+/// How far the clock is off, in words. `None` if it does not matter. `offset` is in seconds, and negative if the clock
+/// is behind.
 pub fn offset_warning(offset: i64) -> Option<String> {
     let way = if offset < 0 { "behind" } else { "ahead of" };
     let by = humanize::span(Duration::from_secs(offset.unsigned_abs()));
     (offset.abs() > TOLERATED_SECONDS).then(|| format!("this machine's clock is {by} {way} the server's"))
 }
 
-/// Judges how far this machine's clock is ahead of the server's, in seconds. A run starts whatever it shows: where it
-/// matters, the sign-in fails.
+/// Checks how far this machine's clock is ahead of the server's, in seconds. A run starts in any case: if the
+/// difference matters, the sign-in fails.
 pub fn check(offset: Option<i64>) -> Finding {
     let Some(offset) = offset else {
-        return Finding::skipped("clock", "no server has told its time");
+        return Finding::skipped("clock", "no server has sent its time");
     };
     match offset_warning(offset) {
         None => Finding::ok("clock", format!("within {TOLERATED_SECONDS}s of the server's")),

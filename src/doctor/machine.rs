@@ -6,33 +6,33 @@ use std::path::{Path, PathBuf};
 use super::Finding;
 use crate::files::Dir;
 
-/// Below this much room, in bytes, it is told. A run of 100,000 users writes about 100 MB.
+/// Less free space than this is reported, in bytes. A run of 100,000 users writes about 100 MB.
 const LOW_SPACE: u64 = 1 << 30;
 
-/// Below this much, in bytes, even a small run may end for want of room.
+/// With less free space than this, in bytes, even a small run may fail.
 const MIN_SPACE: u64 = 50 << 20;
 
-/// Whether run folders can be made there: a file is made and removed again. A folder that is not there yet will be
-/// made by the run, so the nearest one that is there counts.
+/// Checks whether run folders can be created there, by creating a file and removing it. A run creates a missing folder,
+/// so the nearest existing folder is checked.
 pub fn run_folder(dir: &Path) -> Finding {
     let shown = dir.display();
     let there = existing_ancestor(dir);
     match check_writable(&there) {
-        Ok(()) if there == dir => Finding::ok("run-folder", format!("{shown} can be written to")),
-        Ok(()) => Finding::ok("run-folder", format!("{shown} will be made")),
+        Ok(()) if there == dir => Finding::ok("run-folder", format!("{shown} is writable")),
+        Ok(()) => Finding::ok("run-folder", format!("run folders can be created in {shown}")),
         Err(error) => Finding::fatal(
             "run-folder",
-            format!("{} can't be written to: {error}", there.display()),
-            "give a folder of your own with --output-dir",
+            format!("can't write to {}: {error}", there.display()),
+            "name a folder of your own with --output-dir",
             1,
         ),
     }
 }
 
-/// Makes a file and removes it.
+/// Creates a file and removes it.
 fn check_writable(dir: &Path) -> io::Result<()> {
     if !dir.is_dir() {
-        return Err(io::Error::new(io::ErrorKind::NotADirectory, "it is no folder"));
+        return Err(io::Error::new(io::ErrorKind::NotADirectory, "it is not a folder"));
     }
     let dir = Dir::open_parent(dir)?;
     let name = format!(".entra-revoke-doctor-{}", uuid::Uuid::new_v4().simple());
@@ -40,22 +40,22 @@ fn check_writable(dir: &Path) -> io::Result<()> {
     dir.remove(&name)
 }
 
-/// The folder itself, or the nearest above it that is there.
+/// The folder itself or the nearest existing one above it.
 fn existing_ancestor(dir: &Path) -> PathBuf {
     let above = dir.ancestors().map(|dir| if dir.as_os_str().is_empty() { Path::new(".") } else { dir });
     above.into_iter().find(|dir| dir.symlink_metadata().is_ok()).unwrap_or(Path::new(".")).to_owned()
 }
 
-/// Whether the disk has room for the evidence.
+/// Checks whether the disk has space for the evidence.
 pub fn disk(dir: &Path) -> Finding {
     match free_bytes(&existing_ancestor(dir)) {
         Some(bytes) => check_free_space(bytes),
-        None => Finding::skipped("disk", "how much room the disk has can't be told here"),
+        None => Finding::skipped("disk", "the free disk space is not known on this system"),
     }
 }
 
 fn check_free_space(bytes: u64) -> Finding {
-    let advice = "make room, or give a folder on another disk with --output-dir";
+    let advice = "free up space, or name a folder on another disk with --output-dir";
     let finding = format!("{} free", size(bytes));
     match bytes {
         0..MIN_SPACE => Finding::failed("disk", finding, advice),
@@ -69,26 +69,26 @@ fn size(bytes: u64) -> String {
     if gib > 0 { format!("{} GiB", crate::text::humanize::count(gib)) } else { format!("{mib} MiB") }
 }
 
-/// What is free for this user, in bytes.
+/// The free space for this user, in bytes.
 #[cfg(unix)]
 fn free_bytes(dir: &Path) -> Option<u64> {
     let disk = rustix::fs::statvfs(dir).ok()?;
     Some(disk.f_bavail.saturating_mul(disk.f_frsize))
 }
 
-/// Windows tells it only through calls that this program does not make.
+/// On Windows, this needs system calls that the program does not make.
 #[cfg(not(unix))]
 fn free_bytes(_dir: &Path) -> Option<u64> {
     None
 }
 
-/// Whether every job can have a connection: `fitting` of the `jobs` can.
+/// Checks whether every job can have a connection. `fitting` is the number of jobs that can.
 pub fn open_files(jobs: usize, fitting: usize) -> Finding {
     if fitting < jobs {
         return Finding::warning(
             "open-files",
-            format!("only {fitting} of the {jobs} jobs can have a connection"),
-            "raise the limit of open files (ulimit -n), or ask for fewer jobs (-j)",
+            format!("there are enough open files for {fitting} of {jobs} jobs"),
+            "raise the limit of open files (ulimit -n), or use fewer jobs (-j)",
         );
     }
     Finding::ok("open-files", format!("enough for {jobs} jobs"))
@@ -104,7 +104,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         assert_eq!(run_folder(dir.path()).status, CheckStatus::Ok);
         let found = run_folder(&dir.path().join("a/b"));
-        assert!(found.status == CheckStatus::Ok && found.finding.contains("will be made"), "{found:?}");
+        assert!(found.status == CheckStatus::Ok && found.finding.contains("can be created"), "{found:?}");
         assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
     }
 

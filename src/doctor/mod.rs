@@ -1,15 +1,16 @@
-//! What can be known before a run: one finding a check, each with what to do where something is wrong.
+//! What can be known before a run. Each check has one finding, with advice if something is wrong.
 //!
 //! ```text
-//!  commands/doctor ──▶ network, clock   the way to Graph and to the authority
-//!                  ──▶ token, permissions, roles   what the sign-in gave
-//!                  ──▶ machine, pace    where the evidence goes, how fast requests leave
+//!  commands/doctor ──▶ network, clock              the connection to Graph and to the authority
+//!                  ──▶ token, permissions, roles   the result of the sign-in
+//!                  ──▶ machine, rate               where the evidence goes, how fast requests are sent
 //!                            │ findings
 //!                            └──▶ text | JSON, and the exit code
 //! ```
 //!
-//! Nothing is revoked, and no user is read but the administrators whom nobody should revoke by mistake. What is judged here is judged by pure functions; only [`network`] speaks
-//! to servers, without a secret, and only [`machine`] touches the disk.
+//! Nothing is revoked, and the only users that are read are the administrators, who should not be revoked by mistake.
+//! The judgements here are pure functions: only [`network`] talks to servers, without a secret, and only [`machine`]
+//! touches the disk.
 
 pub mod break_glass;
 pub mod certificate;
@@ -26,7 +27,7 @@ pub mod token;
 
 use serde::Serialize;
 
-/// How a check ended.
+/// The status of a check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum CheckStatus {
@@ -34,30 +35,30 @@ pub enum CheckStatus {
     Ok,
     /// A fact, neither good nor bad.
     Info,
-    /// A run would start; somebody should look at it.
+    /// A run would start, but you should look at it.
     Warning,
     /// Something is broken.
     Failed,
-    /// Not looked at, because it depends on something that failed.
+    /// Not checked, because it depends on something that failed.
     Skipped,
 }
 
-/// What one check found.
+/// The result of one check.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Finding {
-    /// The check's name; it does not change between versions.
+    /// The name of the check. It does not change between versions.
     pub check: &'static str,
-    /// How it ended.
+    /// The status.
     pub status: CheckStatus,
     /// What was found, in a sentence.
     pub finding: String,
-    /// What belongs to it, a line each.
+    /// Details, one line each.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub details: Vec<String>,
     /// What to do about it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub advice: Option<String>,
-    /// The exit code that it ends a run with; none where a run starts all the same.
+    /// The exit code with which it ends a run. `None` if a run would start anyway.
     #[serde(skip)]
     pub exit_code: Option<u8>,
 }
@@ -78,12 +79,12 @@ impl Finding {
         Finding::new(check, CheckStatus::Info, finding)
     }
 
-    /// Something to look at.
+    /// Something that you should look at.
     pub fn warning(check: &'static str, finding: impl Into<String>, advice: impl Into<String>) -> Finding {
         Finding { advice: Some(advice.into()), ..Finding::new(check, CheckStatus::Warning, finding) }
     }
 
-    /// Something broken, with which a run would start all the same.
+    /// Something broken that does not keep a run from starting.
     pub fn failed(check: &'static str, finding: impl Into<String>, advice: impl Into<String>) -> Finding {
         Finding { advice: Some(advice.into()), ..Finding::new(check, CheckStatus::Failed, finding) }
     }
@@ -98,12 +99,12 @@ impl Finding {
         Finding { exit_code: Some(ends_with), ..Finding::failed(check, finding, advice) }
     }
 
-    /// Not looked at, and why not.
+    /// Not checked, with the reason.
     pub fn skipped(check: &'static str, why: impl Into<String>) -> Finding {
         Finding::new(check, CheckStatus::Skipped, why)
     }
 
-    /// With what belongs to it.
+    /// Adds details.
     #[must_use]
     pub fn with_details(mut self, details: impl IntoIterator<Item = String>) -> Finding {
         self.details.extend(details);
@@ -111,15 +112,15 @@ impl Finding {
     }
 }
 
-/// All findings, in the order in which they are told.
+/// All findings, in the order in which they are shown.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Findings(pub Vec<Finding>);
 
-/// The exit codes of a run, from the one that ends it first: usage, sign-in, anything else.
+/// The exit codes of a run, starting with the one that ends it first: usage, sign-in, anything else.
 const EXIT_CODE_PRIORITY: [u8; 3] = [2, 4, 1];
 
 impl Findings {
-    /// Adds one.
+    /// Adds a finding.
     pub fn add(&mut self, finding: Finding) {
         self.0.push(finding);
     }
@@ -129,7 +130,7 @@ impl Findings {
         self.exit_code() == 0
     }
 
-    /// 0 where a run would start, otherwise the code that it would end with.
+    /// 0 if a run would start, otherwise the code that it would end with.
     pub fn exit_code(&self) -> u8 {
         let codes = || self.0.iter().filter_map(|finding| finding.exit_code);
         EXIT_CODE_PRIORITY
@@ -139,12 +140,12 @@ impl Findings {
             .unwrap_or(0)
     }
 
-    /// How many ended like this.
+    /// The number of findings with this status.
     pub fn count(&self, status: CheckStatus) -> usize {
         self.0.iter().filter(|finding| finding.status == status).count()
     }
 
-    /// For programs.
+    /// The output for programs.
     pub fn to_json(&self) -> serde_json::Value {
         serde_json::json!({
             "version": env!("CARGO_PKG_VERSION"),
@@ -165,7 +166,7 @@ mod tests {
             Findings(codes.iter().map(|code| Finding::fatal("x", "", "", *code)).collect()).exit_code()
         };
         assert_eq!([code(&[]), code(&[1]), code(&[1, 4]), code(&[1, 4, 2]), code(&[3])], [0, 1, 4, 2, 3]);
-        let broken = Findings(vec![Finding::failed("x", "", "mend it")]);
+        let broken = Findings(vec![Finding::failed("x", "", "fix it")]);
         assert!(broken.would_run() && broken.count(CheckStatus::Failed) == 1);
     }
 

@@ -1,5 +1,5 @@
-//! The way to a server: its name, a proxy, TLS, and its time. Nothing secret is sent, only a request that anybody may
-//! make.
+//! The connection to a server: its name, a proxy, TLS and its time. Nothing secret is sent, only a request that anyone
+//! may make.
 
 use std::net::IpAddr;
 use std::time::{Duration, SystemTime};
@@ -11,52 +11,52 @@ use super::Finding;
 use super::tls_issuer::Issuer;
 use crate::http::{self, HttpClients, HttpOptions};
 
-/// How long one look at a server may take.
+/// The time limit of one probe.
 const TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Longest document that is read, in bytes. The authority's has about two thousand.
+/// Maximum size of a response body, in bytes. The authority's openid-configuration is about 2,000 bytes.
 const MAX_BODY: usize = 64 << 10;
 
-/// A server to look at, and how its findings are called.
+/// A server to probe, and the names of its checks.
 #[derive(Clone, Copy, Debug)]
 pub struct ProbedServer<'a> {
-    /// The check of its name.
+    /// The check of its host name.
     pub name_check: &'static str,
     /// The check of TLS.
     pub tls_check: &'static str,
     /// Its root, such as `https://graph.microsoft.com`.
     pub root: &'a str,
-    /// What a look at it asks for.
+    /// The URL that the probe requests.
     pub url: &'a str,
-    /// Whether what it answers is of use; its head always is.
+    /// Whether the body of its answer is needed. The headers always are.
     pub read_body: bool,
-    /// Whether it is Graph, whose answers bear marks.
+    /// Whether it is Graph, whose answers can be recognized.
     pub is_graph: bool,
-    /// Whether it is a cloud's own, so that its certificates are known to be issued by few.
+    /// Whether it is a server of the cloud itself, whose certificates come from a few known issuers.
     pub is_microsoft: bool,
-    /// What to say when no run can do without it, and the exit code of such a run.
+    /// The exit code of a run without this server. `None` if a run can do without it.
     pub exit_code: Option<u8>,
 }
 
-/// What a look at a server showed.
+/// The result of a probe.
 #[derive(Debug)]
 pub struct ProbeResult {
     /// The answer, or why there is none.
     pub answer: Result<ServerAnswer, ProbeFailure>,
-    /// The addresses of its name, or why there are none.
+    /// The addresses of its host name, or why there are none.
     addresses: Result<Vec<IpAddr>, String>,
 }
 
 /// A server answered.
 #[derive(Debug)]
 pub struct ServerAnswer {
-    /// How far this machine's clock is ahead of its own, in seconds; below zero, behind.
+    /// How far this machine's clock is ahead of the server's, in seconds. Negative if it is behind.
     pub clock_offset: Option<i64>,
-    /// What it said.
+    /// The body.
     pub body: Vec<u8>,
     issuer: Option<Issuer>,
     elapsed: Duration,
-    /// What of it a portal or proxy would answer, too: see [`foreign`].
+    /// What shows that the answer is not Graph's: see [`not_graph_reason`].
     not_graph: Option<String>,
 }
 
@@ -65,22 +65,22 @@ pub struct ServerAnswer {
 pub enum ProbeFailure {
     /// Its certificate is not trusted.
     Untrusted {
-        /// Why not.
+        /// The reason.
         reason: String,
-        /// Who issued it, as it says.
+        /// The issuer that the certificate names.
         issuer: Option<Issuer>,
     },
     /// It could not be reached.
     Unreachable(String),
 }
 
-/// Looks at a server: asks for its name, for an answer, and for its certificate, all at the same time.
+/// Probes a server: resolves its name, requests an answer and reads its certificate, all at the same time.
 pub async fn probe(options: &HttpOptions, clients: &HttpClients, server: &ProbedServer<'_>) -> ProbeResult {
     let options = HttpOptions { timeout: options.timeout.min(TIMEOUT), ..options.clone() };
     let (answer, issuer, addresses) = tokio::join!(
-        tokio::time::timeout(TIMEOUT, request(clients.pooled(), server)),
-        issuer(&options, server),
-        addresses(server.root)
+        tokio::time::timeout(TIMEOUT, send_request(clients.pooled(), server)),
+        fetch_issuer(&options, server),
+        resolve_addresses(server.root)
     );
     let seen = match answer {
         Ok(Ok(answer)) => Ok(ServerAnswer { issuer, ..answer }),
@@ -88,12 +88,12 @@ pub async fn probe(options: &HttpOptions, clients: &HttpClients, server: &Probed
             Err(ProbeFailure::Untrusted { reason: reason(error), issuer })
         }
         Ok(Err(error)) => Err(ProbeFailure::Unreachable(reason(error))),
-        Err(_) => Err(ProbeFailure::Unreachable("no answer within the time-out".to_owned())),
+        Err(_) => Err(ProbeFailure::Unreachable("no answer within the timeout".to_owned())),
     };
     ProbeResult { answer: seen, addresses }
 }
 
-async fn issuer(options: &HttpOptions, server: &ProbedServer<'_>) -> Option<Issuer> {
+async fn fetch_issuer(options: &HttpOptions, server: &ProbedServer<'_>) -> Option<Issuer> {
     if server.root.starts_with("http://") {
         return None;
     }
@@ -101,7 +101,7 @@ async fn issuer(options: &HttpOptions, server: &ProbedServer<'_>) -> Option<Issu
     Issuer::from_der(&certificate.ok()??)
 }
 
-async fn request(
+async fn send_request(
     client: &reqwest::Client,
     server: &ProbedServer<'_>,
 ) -> Result<ServerAnswer, reqwest::Error> {
@@ -110,17 +110,17 @@ async fn request(
     let took = began.elapsed();
     let date = response.headers().get(DATE).and_then(|date| date.to_str().ok());
     let ahead = date.and_then(|date| seconds_ahead(SystemTime::now(), httpdate::parse_http_date(date).ok()?));
-    let foreign = not_graph_reason(&response).filter(|_| server.is_graph);
+    let not_graph = not_graph_reason(&response).filter(|_| server.is_graph);
     let mut body = Vec::new();
     while server.read_body && body.len() < MAX_BODY {
         let Some(chunk) = response.chunk().await? else { break };
         body.extend_from_slice(&chunk);
     }
-    Ok(ServerAnswer { clock_offset: ahead, body, issuer: None, elapsed: took, not_graph: foreign })
+    Ok(ServerAnswer { clock_offset: ahead, body, issuer: None, elapsed: took, not_graph })
 }
 
-/// What an answer is that is not Graph's, in a few words. Graph's have a `request-id`, and are JSON where they have a
-/// body (learn.microsoft.com/graph/errors, learn.microsoft.com/graph/best-practices-concept).
+/// Describes, in a few words, an answer that is not Graph's. Graph's answers have a `request-id`, and their bodies are
+/// JSON (learn.microsoft.com/graph/errors, learn.microsoft.com/graph/best-practices-concept).
 fn not_graph_reason(response: &reqwest::Response) -> Option<String> {
     let kind = response.headers().get(CONTENT_TYPE).map(|kind| String::from_utf8_lossy(kind.as_bytes()));
     let is_json = kind.as_ref().is_some_and(|kind| kind.to_ascii_lowercase().contains("json"));
@@ -142,10 +142,11 @@ fn reason(error: reqwest::Error) -> String {
     http::describe(&error)
 }
 
-async fn addresses(root: &str) -> Result<Vec<IpAddr>, String> {
+async fn resolve_addresses(root: &str) -> Result<Vec<IpAddr>, String> {
     let url = Url::parse(root).map_err(|error| error.to_string())?;
     let host = url.host_str().unwrap_or_default().trim_start_matches('[').trim_end_matches(']').to_owned();
-    // A proxy resolves names itself; asking DNS here would tell nothing, and in some places it can't be asked.
+    // A proxy resolves names itself, so asking DNS here would prove nothing. In some networks DNS is not even
+    // reachable.
     if host.parse::<IpAddr>().is_ok() || http::proxy_for(root).is_some() {
         return Ok(Vec::new());
     }
@@ -158,20 +159,20 @@ async fn addresses(root: &str) -> Result<Vec<IpAddr>, String> {
             Ok(found)
         }
         Ok(Err(error)) => Err(error.to_string()),
-        Err(_) => Err("DNS gave no answer".to_owned()),
+        Err(_) => Err("DNS did not answer".to_owned()),
     }
 }
 
-/// The host of a root, with its port where that is not the usual one.
+/// The host of a root, with its port if that is not the default.
 pub fn host(root: &str) -> &str {
     root.split_once("://").map_or(root, |(_, host)| host)
 }
 
-/// Which proxies requests go through.
+/// The proxies used for Graph and for the authority.
 pub fn check_proxies(graph: &str, authority: &str) -> Finding {
     let way = |root: &str| http::proxy_for(root);
     match (way(graph), way(authority)) {
-        (None, None) => Finding::ok("proxy", "none: both servers are reached directly"),
+        (None, None) => Finding::ok("proxy", "none: Graph and the authority are reached directly"),
         (Some(one), Some(other)) if one == other => Finding::ok("proxy", format!("{one}, for both servers")),
         (one, other) => {
             let or_none = |proxy: Option<String>| proxy.unwrap_or_else(|| "none".to_owned());
@@ -181,13 +182,19 @@ pub fn check_proxies(graph: &str, authority: &str) -> Finding {
     }
 }
 
-/// Whether the server's name is known.
+/// Checks whether the server's name can be resolved.
 pub fn check_name(server: &ProbedServer<'_>, result: &ProbeResult) -> Finding {
     let (check, shown) = (server.name_check, host(server.root));
     let proxy = http::proxy_for(server.root);
     match (&result.addresses, &result.answer) {
         (Ok(_), _) if proxy.is_some() => Finding::info(check, format!("{shown}: the proxy resolves it")),
-        (Ok(found), _) if found.is_empty() => Finding::ok(check, format!("{shown}: an address, no name")),
+        (Ok(found), _) if found.is_empty() => Finding::ok(
+            check,
+            format!(
+                "{shown}: an IP address, so DNS is \
+             not needed"
+            ),
+        ),
         (Ok(found), _) => {
             let few: Vec<String> = found.iter().take(3).map(IpAddr::to_string).collect();
             let more = if found.len() > few.len() { ", …" } else { "" };
@@ -197,14 +204,13 @@ pub fn check_name(server: &ProbedServer<'_>, result: &ProbeResult) -> Finding {
         (Err(why), Err(_)) => {
             let finding =
                 format!("{shown} can't be resolved: {}", crate::text::sanitize::sanitize_truncated(why, 160));
-            let advice =
-                "check DNS and the network of this machine, and the spelling where the host was given";
+            let advice = "check DNS, the network of this machine and the spelling of the host";
             failed_or_warning(server, check, finding, advice)
         }
     }
 }
 
-/// Whether the server is reached, and whose certificate it shows.
+/// Checks whether the server can be reached, and which certificate it presents.
 pub fn check_tls(server: &ProbedServer<'_>, result: &ProbeResult) -> Finding {
     let (check, shown) = (server.tls_check, host(server.root));
     match (&result.answer, &result.addresses) {
@@ -233,15 +239,13 @@ fn failed_or_warning(
 ) -> Finding {
     match server.exit_code {
         Some(code) => Finding::fatal(check, finding, advice, code),
-        None => {
-            Finding::warning(check, format!("{finding} (this way of signing in does not need it)"), advice)
-        }
+        None => Finding::warning(check, format!("{finding} (this sign-in method does not need it)"), advice),
     }
 }
 
 fn untrusted_finding(server: &ProbedServer<'_>, reason: &str, issuer: Option<&Issuer>) -> Finding {
     let shown = host(server.root);
-    // What to do stands in the advice below.
+    // The advice below already says what to do.
     let reason = reason.split(';').next().unwrap_or(reason).trim_start_matches("TLS: ");
     let reason = crate::text::sanitize::sanitize_truncated(reason, 160);
     let Some(issuer) = issuer else {
@@ -250,7 +254,7 @@ fn untrusted_finding(server: &ProbedServer<'_>, reason: &str, issuer: Option<&Is
             server,
             server.tls_check,
             finding,
-            "give the issuer's certificate with --ca-cert",
+            "pass the issuer's certificate with --ca-cert",
         );
     };
     let reads = if server.is_microsoft && !issuer.is_known() {
@@ -262,12 +266,12 @@ fn untrusted_finding(server: &ProbedServer<'_>, reason: &str, issuer: Option<&Is
         server,
         server.tls_check,
         format!("the certificate of {shown} is not trusted ({reason}); it was issued by {issuer}{reads}"),
-        "if your organisation's proxy is meant to read along, give its authority's certificate in PEM with --ca-cert; \
-         if not, somebody is listening: do not go on from here",
+        "if your organization's proxy inspects TLS, pass its CA certificate (PEM) with --ca-cert; if not, \
+         someone is intercepting the connection: do not continue from this network",
     )
 }
 
-/// Something that answers in Graph's place matters more than what else is found, which is told with it.
+/// If something other than Graph answers, reports that first, and `found` as a detail.
 fn not_graph_finding(server: &ProbedServer<'_>, seen: &ServerAnswer, found: Finding) -> Finding {
     let Some(foreign) = &seen.not_graph else { return found };
     let (check, shown) = (server.tls_check, host(server.root));
@@ -275,11 +279,11 @@ fn not_graph_finding(server: &ProbedServer<'_>, seen: &ServerAnswer, found: Find
     Finding::warning(
         check,
         format!(
-            "{shown} answers in {took} ms, but the answer is not Graph's: a portal or proxy answers in its place ({foreign})"
+            "{shown} answers in {took} ms, but not as Graph: a portal or proxy answers instead ({foreign})"
         ),
         format!(
-            "open {} in a browser of this machine: sign in to the network's portal, or let the proxy or firewall pass \
-             {shown} through; check --graph-url where it was given",
+            "open {} in a browser on this machine: sign in to the network's portal, or have the proxy or \
+             firewall allow {shown}; check --graph-url if you used it",
             server.url
         ),
     )
@@ -290,13 +294,16 @@ fn reached_finding(server: &ProbedServer<'_>, seen: &ServerAnswer) -> Finding {
     let (check, shown) = (server.tls_check, host(server.root));
     let took = format!("answers in {} ms", seen.elapsed.as_millis());
     if server.root.starts_with("http://") {
-        return Finding::info(check, format!("{shown} {took}; no TLS, which is for tests on this machine"));
+        return Finding::info(
+            check,
+            format!("{shown} {took}; without TLS, which is allowed only for tests on this machine"),
+        );
     }
     match &seen.issuer {
         Some(issuer) if server.is_microsoft && !issuer.is_known() => Finding::warning(
             check,
             format!("{shown} {took}; TLS is intercepted by {issuer}, which reads the access token"),
-            "leave the host out of the inspection (NO_PROXY, or the proxy's own list) if you can",
+            "exclude the host from the inspection if you can (NO_PROXY, or the proxy's own list)",
         ),
         Some(issuer) => Finding::ok(check, format!("{shown} {took}; certificate issued by {issuer}")),
         None => Finding::ok(check, format!("{shown} {took}; its certificate is trusted")),

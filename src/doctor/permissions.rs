@@ -1,14 +1,15 @@
-//! What the token's permissions allow. They are read from the token; Graph alone decides.
+//! What the token's permissions allow. They are read from the token, but only Graph decides.
 
 use super::Finding;
 use crate::identity::TokenClaims;
 use crate::text::sanitize::sanitize_truncated;
 
-/// The one permission that revoking needs
-/// (learn.microsoft.com/graph/api/user-revokesigninsessions; the permission reference of 2026-08).
+/// The only permission that revoking needs (learn.microsoft.com/graph/api/user-revokesigninsessions; the permission
+/// reference of 2026-08).
 pub const REQUIRED_PERMISSION: &str = "User.RevokeSessions.All";
 
-/// Higher ones that Graph takes for it. The last is of delegated tokens; older versions of the same page name it.
+/// Higher permissions that Graph accepts as well. The last is for delegated tokens; older versions of the same page
+/// list it.
 const SUFFICIENT_HIGHER: [&str; 5] = [
     "User.ReadWrite.All",
     "Directory.ReadWrite.All",
@@ -17,10 +18,10 @@ const SUFFICIENT_HIGHER: [&str; 5] = [
     "Directory.AccessAsUser.All",
 ];
 
-/// Scopes that every sign-in of a person brings along, and that let nobody but that person be read.
-const HARMLESS_SCOPES: [&str; 5] = ["openid", "profile", "email", "offline_access", "User.Read"];
+/// Scopes that come with every sign-in of a user and allow reading only that user.
+const SIGN_IN_SCOPES: [&str; 5] = ["openid", "profile", "email", "offline_access", "User.Read"];
 
-/// What can be read, and with which permissions, the least one first.
+/// What can be read, and with which permissions. The least privileged one comes first.
 const READ_PERMISSIONS: [(&str, &[&str]); 4] = [
     (
         "groups",
@@ -54,7 +55,8 @@ const READ_PERMISSIONS: [(&str, &[&str]); 4] = [
     ("risky users", &["IdentityRiskyUser.Read.All", "IdentityRiskyUser.ReadWrite.All"]),
 ];
 
-/// Reading permissions that are no more than their purpose needs, beside the first of each row above.
+/// Further read permissions that are not more than needed for their purpose, in addition to the first of each row
+/// above.
 const OPTIONAL_READS: [&str; 7] = [
     "User.Read.All",
     "GroupMember.ReadBasic.All",
@@ -65,27 +67,27 @@ const OPTIONAL_READS: [&str; 7] = [
     "Organization.Read.All",
 ];
 
-/// Whether the token's permissions allow to revoke sessions.
+/// Whether the token's permissions allow revoking sessions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RevokePermission {
-    /// By the one that is made for it.
+    /// By the permission made for it.
     Allowed,
-    /// By a higher one.
+    /// By a higher permission.
     AllowedByHigher,
-    /// The token lists permissions, and none that would do.
+    /// The token lists permissions, but none that allows it.
     Missing,
-    /// The token lists none.
+    /// The token lists no permissions.
     Unknown,
 }
 
-/// What a token's permissions come to.
+/// What a token's permissions allow.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Permissions {
     /// Whether sessions may be revoked.
     pub revoke: RevokePermission,
-    /// All that the token lists.
+    /// All permissions that the token lists.
     pub listed: Vec<String>,
-    /// What of it is more than this program can use.
+    /// Those that this program has no use for.
     pub unneeded: Vec<String>,
 }
 
@@ -113,26 +115,27 @@ fn is_same_permission(one: &str, other: &str) -> bool {
     one.eq_ignore_ascii_case(other)
 }
 
-/// Whether the program can use it, or it is harmless.
+/// Whether the program can use the permission, or it is harmless.
 fn is_needed(name: &str) -> bool {
     let reading = READ_PERMISSIONS.iter().map(|(_, by)| by[0]);
-    let known = HARMLESS_SCOPES.into_iter().chain(OPTIONAL_READS).chain(reading).chain([REQUIRED_PERMISSION]);
+    let known = SIGN_IN_SCOPES.into_iter().chain(OPTIONAL_READS).chain(reading).chain([REQUIRED_PERMISSION]);
     known.into_iter().any(|known| is_same_permission(known, name))
 }
 
-/// How the permission is given, for an app or for a person.
+/// How to grant the permission to an app or to a user.
 pub fn advice(app_only: bool) -> String {
     let kind = if app_only { "application" } else { "delegated" };
     format!(
-        "give the app the {kind} permission {REQUIRED_PERMISSION} of Microsoft Graph with an administrator's consent, then get a new \
-         token; `entra-revoke doctor --setup` prints the commands"
+        "grant the app the {kind} permission {REQUIRED_PERMISSION} of Microsoft Graph with admin consent, then \
+         get a new token; `entra-revoke doctor --setup` prints the commands"
     )
 }
 
-/// Whether sessions may be revoked. `claims` is what is known of the token, `itself` what it says of itself.
+/// Checks whether sessions may be revoked. `claims` is everything known about the token, and `credential_claims` only
+/// what the token itself says.
 ///
-/// An app's token from Entra names what was granted, and one that names nothing was granted nothing: most often the
-/// administrator's consent is missing. A run leaves even that to Graph; here somebody asks before it.
+/// An app's token from Entra lists what was granted. If it lists nothing, nothing was granted: usually admin consent is
+/// missing. A run leaves even that to Graph, but `doctor` should find it beforehand.
 pub fn check(claims: &TokenClaims, credential_claims: &TokenClaims) -> Finding {
     let permissions = Permissions::from_claims(claims);
     let advice = advice(claims.is_app_only() != Some(false));
@@ -149,20 +152,20 @@ pub fn check(claims: &TokenClaims, credential_claims: &TokenClaims) -> Finding {
         }
         RevokePermission::Unknown if credential_claims.idtyp.as_deref() == Some("app") => Finding::fatal(
             "permission",
-            "the app's token lists no permission: none was granted, or the administrator's consent to it is missing; \
-             Graph would refuse every user (403)",
+            "the app's token lists no permissions: none was granted, or admin consent is missing; Graph would \
+             refuse every user (403)",
             advice,
             4,
         ),
         RevokePermission::Unknown if claims.is_app_only() == Some(true) && claims.tid.is_some() => {
             Finding::warning(
                 "permission",
-                "the token lists no permission: Graph will most likely refuse every user (403)",
+                "the token lists no permissions: Graph will most likely refuse every user (403)",
                 advice,
             )
         }
         RevokePermission::Unknown => {
-            Finding::info("permission", "the token does not tell what it allows; Graph will")
+            Finding::info("permission", "the token does not list its permissions; Graph decides")
         }
     }
 }
@@ -174,17 +177,17 @@ fn allowed_finding(permissions: &Permissions) -> Finding {
     }
     let more = permissions.unneeded.join(", ");
     let finding = match only_required {
-        true => format!("{REQUIRED_PERMISSION}, and more than is needed: {more}"),
-        false => format!("more than is needed: {more}"),
+        true => format!("{REQUIRED_PERMISSION}, and more than needed: {more}"),
+        false => format!("more than needed: {more}"),
     };
     Finding::warning(
         "permission",
         finding,
-        format!("{REQUIRED_PERMISSION} is enough: take the others away where nothing else needs them"),
+        format!("{REQUIRED_PERMISSION} is enough: remove the others if nothing else needs them"),
     )
 }
 
-/// Whether a token lists a permission to read who holds directory roles.
+/// Whether a token lists a permission to read the holders of directory roles.
 pub fn can_read_roles(claims: &TokenClaims) -> bool {
     let listed = claims.permissions();
     let roles =
@@ -192,27 +195,29 @@ pub fn can_read_roles(claims: &TokenClaims) -> bool {
     roles.into_iter().any(|by| listed.iter().any(|listed| is_same_permission(listed, by)))
 }
 
-/// What else the token allows, beside revoking.
+/// What the token allows in addition to revoking.
 pub fn check_reads(claims: &TokenClaims) -> Finding {
     let listed = claims.permissions();
     if listed.is_empty() {
         return Finding::info(
             "reading",
-            "the token does not tell what it may read; revoking needs none of it",
+            "the token does not list what it may read; revoking needs no read permission",
         );
     }
     let allowed =
         |by: &[&str]| by.iter().any(|by| listed.iter().any(|listed| is_same_permission(listed, by)));
     let (can, not): (Vec<_>, Vec<_>) = READ_PERMISSIONS.iter().partition(|(_, by)| allowed(by));
-    let names =
-        |of: &[&(&'static str, &[&str])]| of.iter().map(|(what, _)| *what).collect::<Vec<_>>().join(", ");
-    let may = if can.is_empty() { "nothing else".to_owned() } else { names(&can) };
-    let found = Finding::info("reading", format!("may read {may}; revoking needs none of it"));
+    let may = match can.is_empty() {
+        true => "nothing".to_owned(),
+        false => can.iter().map(|(what, _)| *what).collect::<Vec<_>>().join(", "),
+    };
+    let found =
+        Finding::info("reading", format!("the token can read {may}; revoking needs no read permission"));
     match not.is_empty() {
         true => found,
         false => {
-            let least: Vec<&str> = not.iter().map(|(_, by)| by[0]).collect();
-            found.with_details([format!("to read {}: {}", names(&not), least.join(", "))])
+            let missing: Vec<String> = not.iter().map(|(what, by)| format!("{what} ({})", by[0])).collect();
+            found.with_details([format!("missing permissions to read: {}", missing.join(", "))])
         }
     }
 }
@@ -227,7 +232,7 @@ mod tests {
         TokenClaims { idtyp: Some("app".into()), roles: Some(roles), ..TokenClaims::default() }
     }
 
-    /// A token of which no more is known than it says itself.
+    /// A token about which only its own claims are known.
     fn checked(claims: &TokenClaims) -> Finding {
         check(claims, claims)
     }
@@ -257,7 +262,7 @@ mod tests {
             assert!(found.finding.contains(higher) && found.advice.unwrap().contains(REQUIRED_PERMISSION));
         }
         let found = checked(&app(&[REQUIRED_PERMISSION, "Mail.ReadWrite", "User.Read.All"]));
-        assert_eq!(found.finding, format!("{REQUIRED_PERMISSION}, and more than is needed: Mail.ReadWrite"));
+        assert_eq!(found.finding, format!("{REQUIRED_PERMISSION}, and more than needed: Mail.ReadWrite"));
     }
 
     #[test]
@@ -269,7 +274,7 @@ mod tests {
         let none = TokenClaims { tid: Some("t".into()), ..app(&[]) };
         let found = checked(&none);
         assert_eq!((found.status, found.exit_code), (CheckStatus::Failed, Some(4)));
-        // Of these only the way of signing in says that they are an app's.
+        // Only the sign-in method shows that these are an app's.
         let silent = TokenClaims::default();
         assert_eq!(check(&none, &TokenClaims { idtyp: None, ..none.clone() }).status, CheckStatus::Warning);
         assert_eq!(check(&app(&[]), &silent).status, CheckStatus::Info, "opaque");
@@ -279,17 +284,17 @@ mod tests {
     #[test]
     fn readable_data_and_missing_permissions_are_listed() {
         let none = check_reads(&app(&[REQUIRED_PERMISSION]));
-        assert!(none.finding.starts_with("may read nothing else;"), "{none:?}");
-        assert!(
-            none.details[0].starts_with("to read groups, users, ")
-                && none.details[0].contains("GroupMember.")
-        );
+        assert!(none.finding.starts_with("the token can read nothing;"), "{none:?}");
+        assert!(none.details[0].starts_with("missing permissions to read: groups (GroupMember."));
         let directory_reader = check_reads(&app(&["Directory.Read.All"]));
         assert!(
-            directory_reader.finding.starts_with("may read groups, users, directory roles;"),
+            directory_reader.finding.starts_with("the token can read groups, users, directory roles;"),
             "{directory_reader:?}"
         );
-        assert_eq!(directory_reader.details, ["to read risky users: IdentityRiskyUser.Read.All"]);
+        assert_eq!(
+            directory_reader.details,
+            ["missing permissions to read: risky users (IdentityRiskyUser.Read.All)"]
+        );
         assert_eq!(check_reads(&TokenClaims::default()).status, CheckStatus::Info);
     }
 }

@@ -1,14 +1,14 @@
-//! How fast a run would send.
+//! How fast a run would send requests.
 
 use super::Finding;
 use crate::settings::SendingSettings;
 use crate::text::humanize;
 
-/// What Graph's documented quota lets an app write in a tenant, in requests a second: 3,000 in 150 s
+/// Graph's documented quota for writes of an app in a tenant, in requests per second: 3,000 in 150 s
 /// (learn.microsoft.com/graph/throttling-limits).
 const APP_QUOTA_PER_SECOND: f64 = 20.0;
 
-/// Judges the rate of so many apps together, and says how long it takes.
+/// Checks the combined rate of the apps, and estimates how long a run takes.
 pub fn check(sending: &SendingSettings, apps: usize) -> Finding {
     let (pace, each) = (sending.pace(apps), sending.pace(1));
     let who = if apps > 1 { format!("{apps} apps: ") } else { String::new() };
@@ -24,12 +24,13 @@ pub fn check(sending: &SendingSettings, apps: usize) -> Finding {
         return Finding::warning(
             "pace",
             finding,
-            "Graph's documented quota is 20/s for an app in a tenant: beyond it, it throttles; --rate auto keeps to it",
+            "Graph's documented quota is 20/s for an app in a tenant, and beyond it Graph throttles; --rate \
+             auto keeps to it",
         );
     }
-    // The tenant's own quota: three apps fill it (learn.microsoft.com/graph/throttling-limits, 18,000 in 300 s).
+    // The tenant's own quota, which three apps use up (learn.microsoft.com/graph/throttling-limits, 18,000 in 300 s).
     let spare = apps.saturating_sub(3);
-    let more = format!("{spare} more than the three that fill the tenant's quota of 60/s");
+    let more = format!("{spare} more than the three that use up the tenant's quota of 60/s");
     Finding::ok("pace", finding).with_details((spare > 0).then_some(more))
 }
 
@@ -38,7 +39,7 @@ mod tests {
     use super::super::CheckStatus;
     use super::*;
     use crate::dispatch::{BatchSize, Jobs};
-    use crate::outcome::Accepted;
+    use crate::outcome::AcceptedOutcomes;
 
     fn at(rate: &str) -> Finding {
         check_rate(rate, 1)
@@ -55,7 +56,7 @@ mod tests {
             deadline: None,
             halt: None,
             max_users: None,
-            accepted: Accepted::default(),
+            accepted: AcceptedOutcomes::default(),
         };
         check(&sending, apps)
     }

@@ -1,8 +1,8 @@
-//! `doctor --setup`: the commands that register an app with exactly the needed permission. It is text for bash; nothing
-//! is run here.
+//! `doctor --setup`: the commands that register an app with exactly the permission it needs. They are text for bash.
+//! Nothing is run here.
 //!
-//! The ids are those of Microsoft's permission reference (learn.microsoft.com/graph/permissions-reference); the
-//! requests are Graph's own, sent by `az rest` or curl.
+//! The IDs come from Microsoft's permission reference (learn.microsoft.com/graph/permissions-reference). The requests
+//! are Graph's own, sent with `az rest` or curl.
 
 use crate::identity::{Auth, Cloud};
 
@@ -21,10 +21,10 @@ const SECRET: &str = include_str!("../../templates/setup/secret.sh");
 const FEDERATED: &str = include_str!("../../templates/setup/federated.sh");
 const IDENTITY: &str = include_str!("../../templates/setup/identity.sh");
 
-/// The certificate, as the app's registration takes it.
+/// The certificate, in the form that the app's registration needs.
 const KEY: &str = r#"\"keyCredentials\":[{\"type\":\"AsymmetricX509Cert\",\"usage\":\"Verify\",\"key\":\"$KEY\",\"displayName\":\"CN=$NAME\"}],"#;
 
-/// The commands for a way to sign in, in a cloud. Without one it is a certificate: no secret then ever leaves the
+/// The commands for a sign-in method in a cloud. The default is a certificate, because then no secret ever leaves the
 /// machine.
 pub fn script(cloud: Cloud, auth: Auth) -> String {
     match auth {
@@ -49,8 +49,8 @@ pub fn script(cloud: Cloud, auth: Auth) -> String {
     }
 }
 
-/// An app that signs in as itself: what comes before it is registered, what its registration has more, what comes
-/// after it.
+/// The commands for an app that signs in as itself. `before` runs before the registration, `more` is added to it, and
+/// `after` runs after it.
 fn app_script(cloud: Cloud, what: &str, before: &str, more: &str, after: &[&str], last: &str) -> String {
     let registered = APP.replace("{type}", "Role").replace("{more}", more);
     let after = after.concat();
@@ -60,7 +60,7 @@ fn app_script(cloud: Cloud, what: &str, before: &str, more: &str, after: &[&str]
     )
 }
 
-/// An app by which a person signs in.
+/// The commands for an app through which a user signs in.
 fn device_code_script(cloud: Cloud) -> String {
     let more = r#"\"isFallbackPublicClient\":true,"#;
     let registered = APP.replace("{type}", "Scope").replace("{more}", more);
@@ -68,7 +68,7 @@ fn device_code_script(cloud: Cloud) -> String {
     format!("{}{registered}{CONSENT_USER}{last}", script_head(cloud, "a device code", SCOPE, "delegated"))
 }
 
-/// The identity of a machine or service, which needs no app.
+/// The commands for the identity of a machine or service, which needs no app.
 fn managed_identity_script(cloud: Cloud) -> String {
     let last = closing_lines(cloud, false, &[("--auth", "managed-identity")]);
     format!("{}{IDENTITY}{last}", script_head(cloud, "a managed identity", APP_ROLE, "application"))
@@ -88,7 +88,7 @@ fn script_head(cloud: Cloud, what: &str, permission: &str, kind: &str) -> String
         .replace("{az_cloud}", &az_cloud)
 }
 
-/// What is set afterwards, printed by the script: only it knows the ids.
+/// The environment variables to set afterwards. The script prints them, because only it knows the IDs.
 fn closing_lines(cloud: Cloud, app: bool, flags: &[(&str, &str)]) -> String {
     let flags: String = flags.iter().map(|(flag, value)| format!(" {flag} {value}")).collect();
     let names: &[(&str, &str)] = match app {
@@ -100,17 +100,19 @@ fn closing_lines(cloud: Cloud, app: bool, flags: &[(&str, &str)]) -> String {
     let bash = each(|name, id| format!("export {name}={id}\n"));
     let powershell = each(|name, id| format!("\\$env:{name} = '{id}'\n"));
     format!(
-        "\ncat <<END\nDone. Set, in bash:\n{bash}or in PowerShell:\n{powershell}and check (consent may take a minute):\n\
+        "\ncat <<END\nDone. Set, in bash:\n{bash}or in PowerShell:\n{powershell}\
+         and check (consent may take a minute):\n\
          entra-revoke doctor{}{flags}\nEND\n)\n",
         cloud_flag(cloud)
     )
 }
 
-/// Somebody who is signed in to a tool, and holds a directory role: nothing is registered.
+/// The commands for a user who is signed in to a tool and has a directory role. Nothing is registered.
 fn cli_script(cloud: Cloud, login: &str, auth: Auth) -> String {
     format!(
-        "# Nothing is registered: whoever signs in needs a directory role that may revoke (Helpdesk Administrator for\n\
-         # users, User Administrator for limited administrators, Privileged Authentication Administrator for all).\n\
+        "# Nothing is registered. The user who signs in needs a directory role that may revoke (Helpdesk\n\
+         # Administrator for users, User Administrator for limited administrators, Privileged\n\
+         # Authentication Administrator for all).\n\
          # The tool's own token allows more than revoking; an app of its own (--auth certificate) does not.\n\
          {login}\nentra-revoke doctor{} --auth {auth}\n",
         cloud_flag(cloud)
@@ -119,7 +121,7 @@ fn cli_script(cloud: Cloud, login: &str, auth: Auth) -> String {
 
 fn token_script(cloud: Cloud) -> String {
     format!(
-        "# A token that you have. This one is from az; it ends after about an hour, and nobody renews it.\n{}\n\
+        "# An access token. This one is from az; it expires after about an hour and is not renewed.\n{}\n\
          ENTRA_REVOKE_TOKEN=$(az account get-access-token --resource {} --query accessToken -o tsv)\n\
          export ENTRA_REVOKE_TOKEN\nentra-revoke doctor{} --auth token\n",
         az_login(cloud),
@@ -137,7 +139,7 @@ fn cloud_flag(cloud: Cloud) -> String {
     if cloud == Cloud::Global { String::new() } else { format!(" --cloud {cloud}") }
 }
 
-/// What az calls the cloud; none for one that it does not know.
+/// The name of the cloud in az. `None` if az does not know it.
 fn az_cloud_name(cloud: Cloud) -> Option<&'static str> {
     match cloud.name() {
         "global" => Some("AzureCloud"),
@@ -147,7 +149,7 @@ fn az_cloud_name(cloud: Cloud) -> Option<&'static str> {
     }
 }
 
-/// Whom a foreign token must be for, so that Entra takes it
+/// The audience that a foreign token must have, so that Entra accepts it
 /// (learn.microsoft.com/entra/workload-id/workload-identity-federation-create-trust).
 fn audience(cloud: Cloud) -> &'static str {
     match cloud.name() {

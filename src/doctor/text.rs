@@ -1,4 +1,4 @@
-//! The findings for people: a line each, and what to do below it.
+//! The findings as text: one line each, with the advice below.
 
 use std::fmt;
 use std::str::FromStr;
@@ -9,7 +9,7 @@ use super::{CheckStatus, Finding, Findings};
 use crate::text::sanitize::sanitize_line;
 use crate::text::wrap;
 
-/// What standard output gets.
+/// The output format.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum DoctorFormat {
     /// For people.
@@ -25,9 +25,9 @@ impl fmt::Display for DoctorFormat {
     }
 }
 
-/// A word that is no format.
+/// A word that is not an output format.
 #[derive(Debug, thiserror::Error)]
-#[error("'{0}' is no output format here: write text or json")]
+#[error("invalid output format '{0}' (possible values: text, json)")]
 pub struct UnknownDoctorFormat(String);
 
 impl FromStr for DoctorFormat {
@@ -42,12 +42,12 @@ impl FromStr for DoctorFormat {
     }
 }
 
-/// The page: a mark, the check's name, the finding; then the verdict. Lines are broken between words where the terminal
-/// has so many `columns`; without a terminal they stay whole, for `grep`.
+/// The page: for each finding a mark, the check's name and the text; then the verdict. On a terminal with `columns`,
+/// lines are wrapped between words. Otherwise they are not wrapped, for `grep`.
 pub fn render(findings: &Findings, coloured: bool, columns: Option<usize>) -> String {
     let width = findings.0.iter().map(|finding| finding.check.len()).max().unwrap_or(0);
     let mut page = String::new();
-    // What was skipped for one reason is one line.
+    // Skipped checks with the same reason share a line.
     for alike in
         findings.0.chunk_by(|one, next| is_skipped(one) && is_skipped(next) && one.finding == next.finding)
     {
@@ -130,12 +130,13 @@ mod tests {
         let mut findings = Findings::default();
         findings.add(Finding::ok("proxy", "none"));
         findings.add(
-            Finding::fatal("credential", "refused\u{1b}[2J", "mend it", 4)
-                .with_details(["passed over x".to_owned()]),
+            Finding::fatal("credential", "refused\u{1b}[2J", "fix it", 4)
+                .with_details(["skipped x".to_owned()]),
         );
         let page = render(&findings, false, None);
         let expected = "ok    proxy       none\n\
-                        FAIL  credential  refused\\u{1b}[2J\n                  passed over x\n                  → mend it\n\n\
+                        FAIL  credential  refused\\u{1b}[2J\n                  skipped x\n\
+                        \x20                 → fix it\n\n\
                         A run would not start: 1 problem.\n";
         assert_eq!(page, expected);
         assert!(super::render(&findings, true, None).contains("\u{1b}[31m"));

@@ -1,15 +1,15 @@
-//! Who issued a server's certificate: Microsoft's own hosts are known for theirs, and another name there means that
-//! something between reads along.
+//! The issuer of a server's certificate. The issuers of Microsoft's own hosts are known, so another issuer means that
+//! the connection is intercepted.
 
 use x509_parser::prelude::{FromDer, X509Certificate, X509Name};
 
 use crate::text::sanitize::sanitize_truncated;
 
-/// Organisations that issue the certificates of Microsoft's hosts
+/// Organizations that issue the certificates of Microsoft's hosts
 /// (learn.microsoft.com/azure/security/fundamentals/azure-certificate-authority-details).
 const KNOWN_ORGANIZATIONS: [&str; 3] = ["Microsoft Corporation", "DigiCert Inc", "DigiCert, Inc."];
 
-/// An issuer as a certificate names it. Nobody vouches for the name of one that is not trusted.
+/// The issuer named in a certificate. If the certificate is not trusted, the name may be false.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Issuer {
     organization: Option<String>,
@@ -17,7 +17,7 @@ pub struct Issuer {
 }
 
 impl Issuer {
-    /// The issuer of a certificate in DER; none where it can't be read.
+    /// The issuer of a certificate in DER. `None` if the certificate can't be read.
     pub fn from_der(certificate: &[u8]) -> Option<Issuer> {
         let (_, certificate) = X509Certificate::from_der(certificate).ok()?;
         let name: &X509Name<'_> = certificate.issuer();
@@ -30,7 +30,7 @@ impl Issuer {
         })
     }
 
-    /// Whether it is one that Microsoft's hosts use.
+    /// Whether it is an issuer of certificates for Microsoft's hosts.
     pub fn is_known(&self) -> bool {
         let organization = self.organization.as_deref();
         organization.is_some_and(|organization| {
@@ -44,7 +44,7 @@ impl std::fmt::Display for Issuer {
         match (&self.common_name, &self.organization) {
             (Some(name), Some(organization)) => write!(f, "'{name}' ({organization})"),
             (Some(name), None) | (None, Some(name)) => write!(f, "'{name}'"),
-            (None, None) => f.write_str("somebody without a name"),
+            (None, None) => f.write_str("an issuer without a name"),
         }
     }
 }
@@ -75,7 +75,7 @@ mod tests {
         let other = issued_by(&[(CommonName, "Corp\u{1b}[31mProxy")]);
         assert!(!other.is_known());
         assert_eq!(other.to_string(), "'Corp\\u{1b}[31mProxy'");
-        assert_eq!(issued_by(&[]).to_string(), "somebody without a name");
+        assert_eq!(issued_by(&[]).to_string(), "an issuer without a name");
         assert_eq!(Issuer::from_der(b"no certificate"), None);
     }
 }

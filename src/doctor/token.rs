@@ -1,24 +1,23 @@
-//! What the token says of itself: tenant, audience, identity, end.
+//! What the token says about itself: tenant, audience, identity, expiry.
 
 use super::Finding;
 use crate::identity::TokenClaims;
 use crate::text::humanize;
 use crate::text::sanitize::sanitize_truncated;
 
-/// A token that ends sooner is told, in seconds.
+/// A token that expires sooner is reported, in seconds.
 const EXPIRY_WARNING_SECONDS: i64 = 600;
 
-/// Compares the token's tenant with the one that was named; `resolved` is the id that a name stands for, where the
-/// authority told.
+/// Compares the token's tenant with the one you named. `resolved` is the ID of that name, if the authority returned it.
 pub fn check_tenant(named: Option<&str>, resolved: Option<&str>, claims: &TokenClaims) -> Finding {
     let Some(found) = claims.tid.as_deref().map(|tid| sanitize_truncated(tid, 80)) else {
         return Finding::info(
             "tenant",
-            "the token does not tell its tenant: make sure that it is the right one",
+            "the token does not name its tenant: make sure that it is the right one",
         );
     };
     let Some(named) = named else {
-        return Finding::info("tenant", format!("{found}, by the token; none is named (--tenant)"));
+        return Finding::info("tenant", format!("{found}, from the token; no --tenant was given"));
     };
     let shown = sanitize_truncated(named, 80);
     let id = if uuid::Uuid::try_parse(named).is_ok() { Some(named) } else { resolved };
@@ -31,15 +30,15 @@ pub fn check_tenant(named: Option<&str>, resolved: Option<&str>, claims: &TokenC
             let is = if id.eq_ignore_ascii_case(named) { String::new() } else { format!(" (which is {id})") };
             Finding::fatal(
                 "tenant",
-                format!("the token is for {found}, but {shown}{is} is named"),
-                "name the token's tenant (--tenant, AZURE_TENANT_ID), or sign in to the one that is named",
+                format!("the token is for {found}, but you named {shown}{is}"),
+                "name the token's tenant (--tenant, AZURE_TENANT_ID), or sign in to the tenant you named",
                 4,
             )
         }
         None => Finding::warning(
             "tenant",
-            format!("{found}, by the token; whether that is {shown}, the authority does not tell"),
-            "name the tenant by its id (--tenant)",
+            format!("{found}, from the token; the authority does not say whether that is {shown}"),
+            "name the tenant by its ID (--tenant)",
         ),
     }
 }
@@ -51,38 +50,40 @@ pub fn check_identity(claims: &TokenClaims) -> Finding {
         |id| format!("app {}", sanitize_truncated(id, 80)),
     );
     match (claims.is_app_only(), claims.upn.as_deref()) {
-        (Some(true), _) => Finding::ok("identity", format!("{app}, as itself")),
-        (_, Some(upn)) => Finding::ok("identity", format!("user {}, by {app}", sanitize_truncated(upn, 120))),
-        (Some(false), None) => {
-            Finding::ok("identity", format!("a user that the token does not name, by {app}"))
+        (Some(true), _) => Finding::ok("identity", format!("{app}, without a user")),
+        (_, Some(upn)) => {
+            Finding::ok("identity", format!("user {}, through {app}", sanitize_truncated(upn, 120)))
         }
-        (None, None) => Finding::info("identity", "the token does not tell who signed in"),
+        (Some(false), None) => {
+            Finding::ok("identity", format!("a user that the token does not name, through {app}"))
+        }
+        (None, None) => Finding::info("identity", "the token does not say who signed in"),
     }
 }
 
-/// When the token ends. `now` is the server's time where it is known; `renews` says whether the program gets the next
-/// token by itself.
+/// When the token expires. `now` is the server's time if it is known. `renews` is whether the program renews the token
+/// automatically.
 pub fn check_expiry(claims: &TokenClaims, now: i64, renews: bool) -> Finding {
     let Some(end) = claims.exp else {
-        return Finding::info("token-end", "the token does not tell when it ends");
+        return Finding::info("token-end", "the token does not say when it expires");
     };
     let at = jiff::Timestamp::from_second(end).map_or_else(|_| "never".to_owned(), |at| at.to_string());
     let remaining = end.saturating_sub(now);
     let span = humanize::span(std::time::Duration::from_secs(remaining.unsigned_abs()));
     match () {
-        () if renews => Finding::ok("token-end", format!("in {span} ({at}); renewed by itself")),
+        () if renews => Finding::ok("token-end", format!("expires in {span} ({at}); renewed automatically")),
         () if remaining <= 0 => Finding::fatal(
             "token-end",
-            format!("the token ended {span} ago ({at})"),
-            "get a new one: this way of signing in can't renew it",
+            format!("the token expired {span} ago ({at})"),
+            "get a new one: this sign-in method can't renew it",
             4,
         ),
         () if remaining < EXPIRY_WARNING_SECONDS => Finding::warning(
             "token-end",
-            format!("in {span} ({at}), and it is not renewed"),
-            "get a new one, or sign in as an app: a run that outlives the token stops, and can be resumed",
+            format!("expires in {span} ({at}), and it is not renewed"),
+            "get a new one, or sign in as an app: a run stops when the token expires, and can be resumed",
         ),
-        () => Finding::info("token-end", format!("in {span} ({at}); it is not renewed")),
+        () => Finding::info("token-end", format!("expires in {span} ({at}); it is not renewed")),
     }
 }
 
@@ -123,10 +124,10 @@ mod tests {
             appid: Some("a1".into()),
             ..TokenClaims::default()
         };
-        assert_eq!(check_identity(&user).finding, "user ann\\u{1b}[2J@contoso.com, by app a1");
+        assert_eq!(check_identity(&user).finding, "user ann\\u{1b}[2J@contoso.com, through app a1");
         let app =
             TokenClaims { idtyp: Some("app".into()), appid: Some("a1".into()), ..TokenClaims::default() };
-        assert_eq!(check_identity(&app).finding, "app a1, as itself");
+        assert_eq!(check_identity(&app).finding, "app a1, without a user");
         assert_eq!(check_identity(&TokenClaims::default()).status, CheckStatus::Info);
     }
 

@@ -1,4 +1,4 @@
-//! Reading files that others may have put there: plain ones only, and no more of them than is allowed.
+//! Reads of files that others may have put there: only regular files, up to a size limit.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -7,69 +7,69 @@ use std::path::Path;
 use secrecy::zeroize::Zeroizing;
 
 use super::TrustError;
-use super::way::{check, is_descriptor};
+use super::path_check::{check_path, is_descriptor};
 
-/// A file's bytes, which are overwritten when they are no longer needed.
+/// The contents of a file, overwritten in memory when they are dropped.
 pub type SecretContents = Zeroizing<Vec<u8>>;
 
-/// Why a file is not read. As text it says what is wrong with it; which file it is, the caller tells.
+/// Why a file was not read. The text does not name the file; the caller does.
 #[derive(Debug, thiserror::Error)]
 pub enum FileError {
-    /// The system says no.
+    /// The system refuses.
     #[error("{0}")]
     Io(#[from] io::Error),
-    /// It is no file, but a folder or a device.
-    #[error("it is {0}: name a plain file")]
+    /// It is not a file, but a folder or a device.
+    #[error("it is {0}: name a regular file")]
     NotPlain(&'static str),
-    /// It holds more than such a file may.
-    #[error("it is far too long: such a file may have {0} bytes")]
+    /// It is larger than allowed.
+    #[error("it is too long: at most {0} bytes are allowed")]
     TooLong(u64),
     /// Others may change it.
-    #[error("{0}; or, if it is meant as it is, give --insecure-files")]
+    #[error("{0}; or, if this is intended, use --insecure-files")]
     Distrust(#[from] TrustError),
 }
 
-/// Which pipes may stand in the place of a file.
+/// Which pipes are accepted instead of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PipePolicy {
-    /// Only one that is open already, such as a shell's `<(…)` gives as `/dev/fd/63`. One in a file system could keep
-    /// the program waiting for ever.
+    /// Only one that is already open, such as `/dev/fd/63` from a shell's `<(…)`. A named pipe could keep the program
+    /// waiting forever.
     Open,
-    /// Those in a file system, too. Whoever reads them limits the time.
+    /// Also named pipes. The caller must limit the time.
     Named,
 }
 
 /// Reads a file that only the caller and root may change.
 ///
 /// # Errors
-/// When others may change it, when it is no plain file, when it is longer than `max` bytes, or can't be read.
-pub fn read_secret(path: &Path, most: u64, pipes: PipePolicy) -> Result<SecretContents, FileError> {
-    // Opened first: that a file is missing is what most people have to be told.
+/// When others may change it, it is not a regular file, it has more than `max` bytes, or it can't be read.
+pub fn read_secret(path: &Path, max: u64, pipes: PipePolicy) -> Result<SecretContents, FileError> {
+    // Opened before the check, because a missing file is the most frequent error.
     let file = open(path, pipes)?;
-    check(path)?;
-    take(&file, most)
+    check_path(path)?;
+    read_limited(&file, max)
 }
 
-/// Reads a file, whoever's it is.
+/// Reads a file of any owner.
 ///
 /// # Errors
-/// When it is no plain file, when it is longer than `max` bytes, or can't be read.
-pub fn read(path: &Path, most: u64) -> Result<Vec<u8>, FileError> {
-    Ok(std::mem::take(&mut *take(&open(path, PipePolicy::Open)?, most)?))
+/// When it is not a regular file, it has more than `max` bytes, or it can't be read.
+pub fn read(path: &Path, max: u64) -> Result<Vec<u8>, FileError> {
+    Ok(std::mem::take(&mut *read_limited(&open(path, PipePolicy::Open)?, max)?))
 }
 
-fn take(file: &File, most: u64) -> Result<SecretContents, FileError> {
-    // Room for all of it from the start: a buffer that grows leaves copies behind.
-    let room = file.metadata().map_or(0, |metadata| metadata.len()).clamp(64 << 10, most.max(64 << 10));
+fn read_limited(file: &File, max: u64) -> Result<SecretContents, FileError> {
+    // Allocated once, because a growing buffer leaves copies of a secret behind.
+    let room = file.metadata().map_or(0, |metadata| metadata.len()).clamp(64 << 10, max.max(64 << 10));
     let mut bytes = Zeroizing::new(Vec::with_capacity(room as usize + 1));
-    file.take(most + 1).read_to_end(&mut bytes)?;
-    match bytes.len() as u64 > most {
-        true => Err(FileError::TooLong(most)),
+    file.take(max + 1).read_to_end(&mut bytes)?;
+    match bytes.len() as u64 > max {
+        true => Err(FileError::TooLong(max)),
         false => Ok(bytes),
     }
 }
 
-/// Opens a plain file, or such a pipe, without waiting for who writes to it.
+/// Opens a regular file or an accepted pipe, without waiting for a writer.
 ///
 /// # Errors
 /// When it is something else, or can't be opened.
@@ -85,11 +85,11 @@ pub fn open(path: &Path, pipes: PipePolicy) -> Result<File, FileError> {
     }
 }
 
-/// Whether an open file is a stream that ends when whoever writes to it ends, for whatever reason: a pipe or a socket,
-/// not a file or a terminal.
+/// Whether an open file is a stream that also ends when its writer crashes: a pipe or a socket, not a file or a
+/// terminal.
 pub fn is_stream(file: &File) -> bool {
     use std::io::IsTerminal;
-    // Windows tells nothing of a pipe.
+    // Windows does not show whether it is a pipe.
     !file.is_terminal() && file.metadata().map_or(true, |metadata| imp::kind(&metadata) == PIPE)
 }
 
@@ -125,7 +125,7 @@ mod imp {
         }
         let file = options.open(path)?;
         if !waits {
-            // Whoever writes to a pipe may take their time.
+            // Reading from a pipe may block.
             fcntl_setfl(&file, fcntl_getfl(&file)?.difference(OFlags::NONBLOCK))?;
         }
         Ok(file)
@@ -152,10 +152,7 @@ mod imp {
 
     pub(super) fn open(path: &Path, _: PipePolicy) -> io::Result<File> {
         if path.is_dir() {
-            return Err(io::Error::new(
-                io::ErrorKind::IsADirectory,
-                "it is a directory: name the file in it",
-            ));
+            return Err(io::Error::new(io::ErrorKind::IsADirectory, "it is a directory: name a file in it"));
         }
         File::open(path)
     }

@@ -1,55 +1,58 @@
-//! Why a file or a folder is not touched, although the system would let us.
+//! Why a file or a folder is not used, although the system would allow it.
 
 use std::fs::Metadata;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::trust::{self, CheckedPart, TrustError, TrustFault};
+use super::trust::{self, PathRole, TrustError, TrustFault};
 
-/// Why a file or a folder is not touched. As text it says what it is and what to do.
+/// Why a file or a folder is not used. The text says what it is and what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum FileRefusal {
-    /// The folder is a link to another.
+    /// The folder is a link to another folder.
     #[error("{path} is a link to {to}: name the folder itself", path = path.display(), to = to.display())]
     FolderLink {
         /// The link.
         path: PathBuf,
-        /// Where it leads.
+        /// Its target.
         to: PathBuf,
     },
     /// A file is a link.
-    #[error("{path} is a link: see who made it and where it leads, then put the file itself in its place, or remove it", path = path.display())]
+    #[error("{path} is a link: find out who made it and where it leads, then replace it with the file itself, \
+         or remove it", path = path.display())]
     Link {
         /// The link.
         path: PathBuf,
     },
-    /// A folder, a pipe, a socket, a device.
-    #[error("{path} is no plain file: see who made it, then move it away", path = path.display())]
+    /// It is a folder, a pipe, a socket or a device.
+    #[error("{path} is not a regular file: find out who made it, then move it away", path = path.display())]
     Special {
-        /// Which.
+        /// The path.
         path: PathBuf,
     },
-    /// The file has another name elsewhere: whatever is written here changes it there.
-    #[error("{path} has {names} names (hard links), so that writing to it may change a file elsewhere: use a copy of the folder (cp -r)", path = path.display())]
+    /// The file has another name elsewhere, so that a write here would change it there.
+    #[error("{path} has {names} names (hard links), so writing to it may change a file elsewhere: use a \
+         copy of the folder (cp -r)", path = path.display())]
     SeveralNames {
-        /// Which.
+        /// The path.
         path: PathBuf,
-        /// How many.
+        /// The number of its names.
         names: u64,
     },
     /// Others may change it.
-    #[error("{0}{way_out}", way_out = way_out(.0))]
+    #[error("{0}{way_out}", way_out = permission_advice(.0))]
     Distrust(#[from] TrustError),
-    /// Another folder stood in the place of the one that was just made.
-    #[error("{path} was made, and another folder was put in its place at once: give a folder of your own with --output-dir", path = path.display())]
+    /// The new folder was replaced with another one before it was opened.
+    #[error("{path} was replaced with another folder right after it was created: name a folder of your own \
+         with --output-dir", path = path.display())]
     Swapped {
-        /// Which.
+        /// The path.
         path: PathBuf,
     },
 }
 
 impl FileRefusal {
-    /// Takes it out of an error of the system, if it is one.
+    /// Finds it in an error of the system, if it is there.
     pub fn find(error: &io::Error) -> Option<&FileRefusal> {
         error.get_ref()?.downcast_ref()
     }
@@ -61,19 +64,23 @@ impl From<FileRefusal> for io::Error {
     }
 }
 
-/// What to do where the file system keeps no permission bits, so that `chmod` changes nothing.
-fn way_out(distrust: &TrustError) -> &'static str {
+/// What to do if the file system does not keep permission bits, so that `chmod` has no effect.
+fn permission_advice(distrust: &TrustError) -> &'static str {
     match distrust.fault {
         TrustFault::Owner { .. } => "",
-        TrustFault::Everybody { .. } | TrustFault::Group { .. } => {
-            ". Where that changes nothing, use a copy on a file system that keeps permissions (cp -r)"
+        TrustFault::Everyone { .. } | TrustFault::Group { .. } => {
+            ". If that has no effect, use a copy on a file system that keeps permissions (cp -r)"
         }
     }
 }
 
-/// Judges a file by the metadata of its open handle: it must be a plain file of one name, and no more people
-/// may write to it than its part allows.
-pub(super) fn judge_plain(path: &Path, metadata: &Metadata, part: CheckedPart) -> Result<(), FileRefusal> {
+/// Checks a file by the metadata of its open handle. It must be a regular file with one name, and only the users that
+/// its part allows may write to it.
+pub(super) fn check_regular_file(
+    path: &Path,
+    metadata: &Metadata,
+    part: PathRole,
+) -> Result<(), FileRefusal> {
     let path_of = || path.to_owned();
     if metadata.is_symlink() {
         return Err(FileRefusal::Link { path: path_of() });
@@ -81,7 +88,7 @@ pub(super) fn judge_plain(path: &Path, metadata: &Metadata, part: CheckedPart) -
     if !metadata.is_file() {
         return Err(FileRefusal::Special { path: path_of() });
     }
-    let names = names(metadata);
+    let names = link_count(metadata);
     if names > 1 {
         return Err(FileRefusal::SeveralNames { path: path_of(), names });
     }
@@ -89,11 +96,11 @@ pub(super) fn judge_plain(path: &Path, metadata: &Metadata, part: CheckedPart) -
 }
 
 #[cfg(unix)]
-fn names(metadata: &Metadata) -> u64 {
+fn link_count(metadata: &Metadata) -> u64 {
     std::os::unix::fs::MetadataExt::nlink(metadata)
 }
 
-/// Windows tells it only through calls that the standard library does not have yet.
+/// On Windows, this needs system calls that the standard library does not have yet.
 #[cfg(not(unix))]
 fn names(_metadata: &Metadata) -> u64 {
     1

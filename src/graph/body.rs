@@ -1,22 +1,23 @@
-//! What a body is, judged by its content: Graph and what stands before it send wrong content types.
+//! What a body is, judged by its content, because the content types that Graph, proxies and gateways send are
+//! not reliable.
 
 use crate::json::Json;
 use crate::text::sanitize::sanitize_truncated;
 
-/// Longest text that is kept of a body, in characters.
-const KEPT: usize = 300;
+/// The maximum length of the text that is kept of a body, in characters.
+const MAX_TEXT_CHARS: usize = 300;
 
-/// A response's body.
+/// The body of a response.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub enum ErrorBody {
-    /// Nothing.
+    /// No body.
     #[default]
     Empty,
     /// `{"value": true}` or `{"value": false}`: the action's return value.
     Truth(bool),
-    /// An object with OData's control information (`@odata.…`), and neither a `value` nor an error.
+    /// An object with OData's control information (`@odata.…`), but neither a `value` nor an error.
     OData,
-    /// Another object with neither a `value` nor an error: its beginning.
+    /// Another object with neither a `value` nor an error. Holds its beginning.
     Object(String),
     /// Graph's error object. The code may be empty.
     Error {
@@ -25,20 +26,21 @@ pub enum ErrorBody {
         /// `error.message`.
         message: String,
     },
-    /// A page in HTML: never Graph's API itself.
+    /// An HTML page, which is never from Graph's API itself.
     Html,
-    /// JSON that can't be an answer of the API, such as another `value`, or a name given twice: its beginning.
+    /// JSON that can't be an answer of the API, for example with another `value` or with a duplicate name.
+    /// Holds its beginning.
     OddJson(String),
-    /// Text that is no JSON, or that is not UTF-8: its beginning.
+    /// Text that is not JSON, or bytes that are not UTF-8. Holds the beginning of the text.
     Text(String),
-    /// In a content coding that was not asked for, such as `gzip`.
+    /// A body in a content encoding that was not requested, such as `gzip`. Holds the encoding.
     Encoded(String),
-    /// Its end is not proven: it stopped before its announced end, or no end was announced.
+    /// A body that may be incomplete, because it stopped before its announced end, or no end was announced.
     CutOff,
 }
 
 impl ErrorBody {
-    /// Reads a whole body.
+    /// Parses a complete body.
     pub fn read(bytes: &[u8]) -> ErrorBody {
         let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes).trim_ascii();
         match bytes.first() {
@@ -51,14 +53,14 @@ impl ErrorBody {
         }
         match serde_json::from_slice(bytes) {
             Ok(json) => ErrorBody::from_json(&json, bytes),
-            // A body whose end is the connection's end says in no other way that something is missing.
+            // If a body ends with the connection, incomplete JSON is the only sign that a part is missing.
             Err(error) if error.is_eof() && matches!(bytes[0], b'{' | b'[') => ErrorBody::CutOff,
             Err(_) if matches!(bytes[0], b'{' | b'[') => ErrorBody::OddJson(beginning(bytes)),
             Err(_) => ErrorBody::Text(beginning(bytes)),
         }
     }
 
-    /// A body that is not UTF-8. None of it is shown: it may hold a secret that the server echoes.
+    /// A body that is not UTF-8. None of it is shown, because it may contain a secret that the server echoes.
     pub(super) fn not_utf8() -> ErrorBody {
         ErrorBody::Text("an answer that is not UTF-8".to_owned())
     }
@@ -88,8 +90,9 @@ impl ErrorBody {
         }
     }
 
-    /// Graph's own form is an object; OAuth's is a text with an `error_description` beside it.
-    fn from_error(error: &Json, beside: &[(String, Json)]) -> ErrorBody {
+    /// Reads an `error` member. Graph's own form is an object. OAuth's form is a text, with an
+    /// `error_description` next to it.
+    fn from_error(error: &Json, siblings: &[(String, Json)]) -> ErrorBody {
         let text = |value: Option<&Json>| match value {
             Some(Json::Text(text)) => text.clone(),
             Some(Json::Number(number)) => number.to_string(),
@@ -104,23 +107,23 @@ impl ErrorBody {
             }
             other => ErrorBody::Error {
                 code: text(Some(other)),
-                message: text(member(beside, "error_description")),
+                message: text(member(siblings, "error_description")),
             },
         }
     }
 
-    /// A text of the inner error, such as `request-id`, where a body is Graph's error object.
+    /// A text of the inner error, such as `request-id`, if the body is Graph's error object.
     pub(super) fn inner_text(bytes: &[u8], name: &str) -> Option<String> {
         let body: Json = serde_json::from_slice(bytes).ok()?;
         inner_text(body.get("error")?, name)
     }
 
-    /// The error code and the words that go into the report, made harmless.
+    /// The error code and the sanitized text for the report.
     pub(crate) fn error_text(&self) -> (Option<String>, String) {
         match self {
             ErrorBody::Error { code, message } => {
                 let code = sanitize_truncated(code, 100);
-                ((!code.is_empty()).then_some(code), sanitize_truncated(message, KEPT))
+                ((!code.is_empty()).then_some(code), sanitize_truncated(message, MAX_TEXT_CHARS))
             }
             ErrorBody::Truth(false) => (None, "Graph answered that the sessions were not revoked".to_owned()),
             ErrorBody::Html => (None, "an HTML page".to_owned()),
@@ -128,7 +131,7 @@ impl ErrorBody {
                 (None, text.clone())
             }
             ErrorBody::Encoded(coding) => {
-                (None, format!("an answer in the content coding {}", sanitize_truncated(coding, 40)))
+                (None, format!("an answer in the content encoding {}", sanitize_truncated(coding, 40)))
             }
             ErrorBody::CutOff => (None, "the answer was cut off".to_owned()),
             ErrorBody::Empty | ErrorBody::Truth(true) | ErrorBody::OData => (None, String::new()),
@@ -136,12 +139,13 @@ impl ErrorBody {
     }
 }
 
-/// The member of a name, in any case: what differs in case alone is nothing that Graph writes, and is not passed over.
+/// The member with this name, in any case. Graph never changes the case of a name, so an odd spelling is not
+/// ignored.
 fn member<'a>(object: &'a [(String, Json)], name: &str) -> Option<&'a Json> {
     object.iter().find(|(given, _)| given.eq_ignore_ascii_case(name)).map(|(_, value)| value)
 }
 
-/// Whether a name comes twice, so that nobody can tell which of the two holds.
+/// Whether a name occurs twice, so that it is not known which value is valid.
 fn is_ambiguous(object: &[(String, Json)]) -> bool {
     let mut names: Vec<String> = object.iter().map(|(name, _)| name.to_ascii_lowercase()).collect();
     names.sort_unstable();
@@ -149,10 +153,13 @@ fn is_ambiguous(object: &[(String, Json)]) -> bool {
 }
 
 fn beginning(bytes: &[u8]) -> String {
-    sanitize_truncated(&String::from_utf8_lossy(&bytes[..bytes.len().min(4 * KEPT)]), KEPT)
+    sanitize_truncated(
+        &String::from_utf8_lossy(&bytes[..bytes.len().min(4 * MAX_TEXT_CHARS)]),
+        MAX_TEXT_CHARS,
+    )
 }
 
-/// Both spellings of the inner error are in Graph's documentation, and it may nest.
+/// Graph's documentation has both spellings of the inner error, and it may be nested.
 fn inner_text(error: &Json, name: &str) -> Option<String> {
     let mut at = error;
     for _ in 0..8 {

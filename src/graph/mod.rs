@@ -1,7 +1,8 @@
-//! Microsoft Graph's wire, behind a trait: one request, one typed answer, whether it goes alone or in a batch.
+//! Requests to Microsoft Graph, behind a trait: one request, one typed answer, whether it is sent alone or in
+//! a batch.
 //!
-//! Nothing here decides what an answer means for a user; that is [`crate::dispatch::verdict`]. Here the bytes
-//! become facts: which status, whose answer it was, what it asked for.
+//! Nothing here decides what an answer means for a user: that is [`crate::dispatch::verdict`]. This module
+//! turns bytes into facts: the status, the request that was answered, and what the answer asks for.
 
 mod batch;
 mod body;
@@ -22,21 +23,21 @@ use crate::event::AnswerEvidence;
 use crate::identity::{SignInError, TokenState};
 use crate::user_id::UserId;
 
-/// What carries requests to Graph. The dispatcher knows nothing else of the network, so that its timing is tested
-/// against a fake under a paused clock.
+/// Sends requests to Graph. The dispatcher knows nothing else of the network, so its timing can be tested
+/// with a fake under a paused clock.
 pub trait Graph: Send + Sync + 'static {
     /// `POST /users/{id}/revokeSignInSessions`, once, without any retry.
     fn revoke(&self, request: BatchRequest) -> impl Future<Output = BatchAnswer> + Send;
 
-    /// The same for up to 20 users in one `$batch`, once, without any retry: an answer for each request, in their
-    /// order, whatever became of the batch around them.
+    /// The same for up to 20 users in one `$batch`, once, without any retry. Returns an answer for each
+    /// request, in the order of the requests, whatever happened to the batch.
     fn revoke_batch(&self, requests: Vec<BatchRequest>) -> impl Future<Output = Vec<BatchAnswer>> + Send;
 
-    /// How the access token stands; cheap enough to be asked before each request.
+    /// The state of the access token. Cheap enough to call before each request.
     fn token(&self) -> TokenState;
 
-    /// Gets a new access token in place of the one with this serial, with the claims of a challenge if there was
-    /// one. Where it is no longer the current one, nothing is done.
+    /// Replaces the access token with this serial by a new one, with the claims of a challenge if there was
+    /// one. Does nothing if it is no longer the current token.
     fn renew(
         &self,
         stale: u64,
@@ -47,42 +48,42 @@ pub trait Graph: Send + Sync + 'static {
 /// One request.
 #[derive(Clone, Debug)]
 pub struct BatchRequest {
-    /// Whose sessions.
+    /// The user whose sessions are revoked.
     pub user: UserId,
     /// Sent as `client-request-id`.
     pub client_request_id: Uuid,
-    /// Whether it must not reuse a connection: Microsoft asks for that after a 503
+    /// Whether the request must use a new connection, as Microsoft recommends after a 503
     /// (learn.microsoft.com/graph/best-practices-concept).
     pub new_connection: bool,
 }
 
-/// What became of one request.
+/// The result of one request.
 #[derive(Clone, Debug)]
 pub struct BatchAnswer {
     /// The answer itself.
     pub reply: UserReply,
-    /// Serial of the token that was sent.
+    /// The serial of the token that was sent.
     pub token: u64,
 }
 
 /// An answer, or why there is none.
 #[derive(Clone, Debug)]
 pub enum UserReply {
-    /// A response came.
+    /// A response.
     Response(Box<HttpResponse>),
-    /// None came, or not in time.
+    /// There was no response, or not in time.
     Lost(ConnectionLoss),
-    /// The batch around it was refused as a whole, or this request failed because another in it did: nothing was
-    /// carried out of it. It goes again by itself, and this says nothing about its user.
+    /// The batch was refused as a whole, or this part failed because another one did. The part was not
+    /// carried out. It is sent again alone, and the answer says nothing about its user.
     Unbatched(Box<HttpResponse>),
 }
 
-/// Why no answer is known.
+/// Why there is no answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConnectionLoss {
-    /// How it was lost.
+    /// How the answer was lost.
     pub how: LossKind,
-    /// In words.
+    /// The reason, in words.
     pub detail: String,
 }
 
@@ -91,7 +92,7 @@ pub struct ConnectionLoss {
 pub enum LossKind {
     /// No connection: the request never left.
     NotSent,
-    /// The request left and the time-out came: it may have been carried out.
+    /// The request was sent, but there was no answer within the timeout: it may have been carried out.
     TimedOut,
     /// The connection broke: it may have been carried out.
     Broken,
@@ -104,7 +105,7 @@ pub struct HttpResponse {
     pub status: u16,
     /// What the body is.
     pub body: ErrorBody,
-    /// The `request-id` header: Graph sets it on every answer of its own.
+    /// The `request-id` header, which Graph sets on every answer of its own.
     pub request_id: Option<String>,
     /// The `Date` header.
     pub date: Option<String>,
@@ -112,7 +113,7 @@ pub struct HttpResponse {
     pub diagnostic: Option<String>,
     /// The `Retry-After` header, as a time from now, rounded up.
     pub retry_after: Option<Duration>,
-    /// The `x-ms-throttle-limit-percentage` header: 1.0 is where throttling starts.
+    /// The `x-ms-throttle-limit-percentage` header. Throttling starts at 1.0.
     pub throttle_percentage: Option<f64>,
     /// The `x-ms-throttle-scope` header.
     pub throttle_scope: Option<String>,
@@ -123,8 +124,8 @@ pub struct HttpResponse {
 }
 
 impl HttpResponse {
-    /// Whether it is a 403 that means what a 429 does. The body alone does not say so: Graph names the limit, or how long
-    /// to wait, on throttled answers only. What speaks of authorization is about that.
+    /// Whether this is a 403 that means the same as a 429. The body alone does not say so, but Graph names
+    /// the limit, or the time to wait, only if it throttles. A code about authorization means what it says.
     pub fn throttles(&self) -> bool {
         let ErrorBody::Error { code, .. } = &self.body else { return false };
         let (waits, names_limit) = (self.retry_after.is_some(), self.throttle_scope.is_some());
@@ -136,10 +137,12 @@ impl HttpResponse {
             }
     }
 
-    /// Whether this answer, if its status is a success, is Graph's word that it was carried out.
+    /// Whether this answer, if its status is a success, is Graph's confirmation that the request was carried
+    /// out.
     ///
-    /// It is a JSON object without an error whose `value` is `true`; or one without a `value`, or no body, with a mark
-    /// that it was Graph: its `request-id`, or OData's control information. A proxy's or portal's answer has neither.
+    /// A confirmation is a JSON object without an error whose `value` is `true`. An object without a `value`,
+    /// or an empty body, also counts if it is marked as Graph's, by its `request-id` or by OData's control
+    /// information. The answer of a proxy or a portal has neither.
     pub fn confirms(&self) -> bool {
         match &self.body {
             ErrorBody::Truth(true) | ErrorBody::OData => true,
@@ -150,7 +153,7 @@ impl HttpResponse {
 }
 
 impl UserReply {
-    /// What the report and the journal keep of it.
+    /// The parts of the answer that the report and the journal keep.
     pub fn evidence(&self) -> AnswerEvidence {
         match self {
             UserReply::Lost(lost) => AnswerEvidence {
@@ -178,7 +181,7 @@ impl UserReply {
 }
 
 impl LossKind {
-    /// The word that stands in the report's `error_code` where no answer came.
+    /// The word in the report's `error_code` if there was no answer.
     pub fn word(self) -> &'static str {
         match self {
             LossKind::NotSent => "no_connection",

@@ -1,4 +1,4 @@
-//! How much a request matters to Graph's throttling.
+//! The priority of requests in Graph's throttling.
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,24 +6,26 @@ use std::str::FromStr;
 use reqwest::header::HeaderValue;
 use serde::{Deserialize, Serialize};
 
-/// Name of the header (learn.microsoft.com/graph/throttling-limits, "Identity and access", request headers).
+/// The name of the header (learn.microsoft.com/graph/throttling-limits, "Identity and access", request
+/// headers).
 pub(super) const NAME: &str = "x-ms-throttle-priority";
 
-/// `--throttle-priority`: where Graph must throttle, it throttles what matters least first. It changes no limit.
+/// `--throttle-priority`: if Graph has to throttle, it throttles requests of lower priority first. The limits
+/// stay the same.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Priority {
-    /// Before all else: somebody is in the tenant who should not be.
+    /// Before all other requests, because an intruder may be in the tenant.
     #[default]
     High,
-    /// As Graph takes requests that say nothing.
+    /// As if the header were not sent.
     Normal,
-    /// After all else.
+    /// After all other requests.
     Low,
 }
 
 impl Priority {
-    /// The word of the flag.
+    /// The flag's value.
     pub fn word(self) -> &'static str {
         match self {
             Priority::High => "high",
@@ -43,9 +45,9 @@ impl fmt::Display for Priority {
     }
 }
 
-/// A word that is no priority.
+/// The text is not a valid priority.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("'{0}' is no priority; the words are: high, normal, low")]
+#[error("invalid priority '{0}' (possible values: high, normal, low)")]
 pub struct UnknownPriority(String);
 
 impl FromStr for Priority {

@@ -1,4 +1,5 @@
-//! The one configuration of all HTTP: reqwest over rustls, no redirects, the environment's proxies, further roots.
+//! The one configuration of all HTTP clients: reqwest over rustls, no redirects, the environment's proxies,
+//! additional roots.
 
 use std::error::Error as _;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -14,69 +15,70 @@ use super::connect_to::LOCALHOST;
 use super::proxy::Proxy;
 use super::{ConnectTo, roots, tls};
 
-/// How long a connection may take.
+/// The time limit for a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The longest wait that a server may ask for, where nothing else is said (`--max-wait`).
+/// The longest wait that a server may ask for, unless `--max-wait` sets another.
 pub const MAX_WAIT: Duration = Duration::from_secs(3_600);
 
-/// What all connections of the program share.
+/// The settings that all connections of the program share.
 #[derive(Clone, Debug)]
 pub struct HttpOptions {
-    /// Time-out of a whole request, its body included.
+    /// The timeout of a whole request, including its body.
     pub timeout: Duration,
-    /// A PEM file with further roots to trust, beside the platform's.
+    /// A PEM file with roots to trust in addition to the platform's.
     pub ca_cert: Option<PathBuf>,
-    /// Addresses of hosts that DNS is not asked for. A proxy resolves names itself: see [`super::overruled`].
+    /// Fixed addresses of hosts, used instead of DNS. A proxy that resolves names itself ignores them: see
+    /// [`super::ignored_connect_to`].
     pub connect_to: Vec<ConnectTo>,
-    /// Whether one of the services is spoken to in plain HTTP, which is allowed on loopback only. Such requests
-    /// never go through a proxy: that would carry the token in the clear to another machine.
+    /// Whether one of the services uses plain HTTP, which is allowed on loopback only. Such requests never
+    /// use a proxy, because that would carry the token in the clear to another machine.
     pub plain_http: bool,
 }
 
-/// No HTTP client can be built.
+/// An HTTP client can't be built.
 #[derive(Debug, thiserror::Error)]
-pub enum ConnectError {
+pub enum ClientBuildError {
     /// A file of roots can't be used.
     #[error("{given_by} {path}: {reason}", path = path.display())]
     Roots {
-        /// The flag or variable that names it.
+        /// The flag or variable that names the file.
         given_by: &'static str,
-        /// Which file.
+        /// The file.
         path: PathBuf,
         /// Why.
         reason: String,
     },
-    /// The proxy of the environment can't be understood. Its value may hold a password, so it is not repeated.
-    #[error("{name} names no proxy that can be used: {reason}")]
+    /// The environment's proxy is invalid. Its value may contain a password, so it is not repeated.
+    #[error("{name} does not name a usable proxy: {reason}")]
     Proxy {
         /// The variable.
         name: &'static str,
         /// Why.
         reason: String,
     },
-    /// TLS can't be used.
+    /// TLS can't be set up.
     #[error("can't set up HTTPS: {0}")]
     Client(String),
 }
 
-impl ConnectError {
-    /// Whether what was given is wrong, and not this machine.
+impl ClientBuildError {
+    /// Whether a flag or a variable is wrong, as opposed to a fault of this machine.
     pub fn is_usage(&self) -> bool {
-        !matches!(self, ConnectError::Client(_))
+        !matches!(self, ClientBuildError::Client(_))
     }
 }
 
-/// How long a connection to a service of this machine may take.
+/// The time limit for a connection to a service on this machine.
 const LOCAL_CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// The clients, with one configuration: one keeps its connections, another makes a new one for each request, and a
-/// third never uses a proxy.
+/// HTTP clients with one configuration. One keeps its connections, another makes a new connection for each
+/// request, and a third never uses a proxy.
 #[derive(Clone, Debug)]
 pub struct HttpClients {
     pooled: reqwest::Client,
     single: reqwest::Client,
-    /// Made when it is asked for: most runs need none.
+    /// Built on first use, because most runs do not need it.
     direct: Arc<OnceLock<reqwest::Client>>,
     tls: rustls::ClientConfig,
     options: HttpOptions,
@@ -84,12 +86,12 @@ pub struct HttpClients {
 }
 
 impl HttpClients {
-    /// Builds the clients. `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY` are taken from the environment.
-    pub fn new(options: &HttpOptions) -> Result<HttpClients, ConnectError> {
+    /// Builds the clients. Reads `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY` from the environment.
+    pub fn new(options: &HttpOptions) -> Result<HttpClients, ClientBuildError> {
         if !options.plain_http {
             tls::gather_entropy();
         }
-        let tls = tls::shared(roots::further(options.ca_cert.as_deref())?)?;
+        let tls = tls::client_config(roots::additional_roots(options.ca_cert.as_deref())?)?;
         let build =
             |idle: usize| with_tls(options, tls.clone(), |builder| builder.pool_max_idle_per_host(idle));
         Ok(HttpClients {
@@ -102,9 +104,9 @@ impl HttpClients {
         })
     }
 
-    /// The same, where a server may ask for no longer a wait than this.
+    /// The same clients, with another limit for the wait that a server may ask for.
     #[must_use]
-    pub fn waiting(self, max_wait: Duration) -> HttpClients {
+    pub fn with_max_wait(self, max_wait: Duration) -> HttpClients {
         HttpClients { max_wait, ..self }
     }
 
@@ -123,14 +125,14 @@ impl HttpClients {
         &self.single
     }
 
-    /// How long a request may take, as it was set (`--timeout`).
+    /// The timeout of a request (`--timeout`).
     pub fn timeout(&self) -> Duration {
         self.options.timeout
     }
 
-    /// The client for services of this machine itself, such as the one that gives managed identities their tokens:
-    /// it never uses a proxy, whatever the environment says.
-    pub fn direct(&self) -> Result<reqwest::Client, ConnectError> {
+    /// The client for services on this machine, such as the one that issues tokens for managed identities. It
+    /// never uses a proxy, whatever the environment says.
+    pub fn direct(&self) -> Result<reqwest::Client, ClientBuildError> {
         if let Some(client) = self.direct.get() {
             return Ok(client.clone());
         }
@@ -141,8 +143,8 @@ impl HttpClients {
     }
 }
 
-/// The one configuration.
-fn configured(options: &HttpOptions) -> Result<reqwest::ClientBuilder, ConnectError> {
+/// Starts a client with the one configuration.
+fn client_builder(options: &HttpOptions) -> Result<reqwest::ClientBuilder, ClientBuildError> {
     let proxy = Proxy::from_environment()?;
     let mut builder = reqwest::Client::builder()
         .user_agent(concat!("entra-revoke/", env!("CARGO_PKG_VERSION")))
@@ -152,7 +154,7 @@ fn configured(options: &HttpOptions) -> Result<reqwest::ClientBuilder, ConnectEr
         .connect_timeout(connect_timeout(options.timeout))
         .timeout(options.timeout)
         .tcp_nodelay(true);
-    // Where the environment names none, the system may (Windows, macOS).
+    // If the environment does not name a proxy, the system may (Windows, macOS).
     if options.plain_http || proxy.is_some() {
         builder = builder.no_proxy();
     }
@@ -165,37 +167,39 @@ fn configured(options: &HttpOptions) -> Result<reqwest::ClientBuilder, ConnectEr
     Ok(builder)
 }
 
-/// A connection ends its time before the request does: of one that stalls in the TLS handshake it is then known that
-/// nothing was sent.
+/// The time limit for a connection is below the request's timeout. So if a connection stalls in the TLS
+/// handshake, it is known that nothing was sent.
 fn connect_timeout(timeout: Duration) -> Duration {
     CONNECT_TIMEOUT.min(timeout.mul_f64(0.9))
 }
 
-/// The addresses of each host that DNS is not asked for: one that was named several times has several, tried in turn.
+/// The addresses of each host for which DNS is not asked. A host that was named several times has several
+/// addresses, which are tried in turn.
 fn addresses(connect_to: &[ConnectTo]) -> std::collections::BTreeMap<&str, Vec<SocketAddr>> {
     let mut addresses = std::collections::BTreeMap::<&str, Vec<SocketAddr>>::new();
     for one in connect_to {
         addresses.entry(one.host()).or_default().push(one.socket());
     }
-    // Plain HTTP goes there because it is this machine: no DNS may say that it is another.
+    // Plain HTTP is allowed to `localhost` because it is this machine, so DNS must not redirect it to another
+    // one.
     addresses.entry(LOCALHOST).or_insert_with(|| {
         vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), SocketAddr::from((Ipv6Addr::LOCALHOST, 0))]
     });
     addresses
 }
 
-/// A client of the one configuration with this TLS, and with what `more` adds.
+/// Builds a client of the one configuration with this TLS, and with what `more` adds.
 pub(super) fn with_tls(
     options: &HttpOptions,
     tls: rustls::ClientConfig,
     more: impl FnOnce(reqwest::ClientBuilder) -> reqwest::ClientBuilder,
-) -> Result<reqwest::Client, ConnectError> {
-    let builder = more(configured(options)?.tls_backend_preconfigured(tls));
-    builder.build().map_err(|error| ConnectError::Client(chain(&error)))
+) -> Result<reqwest::Client, ClientBuildError> {
+    let builder = more(client_builder(options)?.tls_backend_preconfigured(tls));
+    builder.build().map_err(|error| ClientBuildError::Client(error_causes(&error)))
 }
 
-/// An error with its causes, without the URL: that holds the user's name.
-pub(super) fn chain(error: &reqwest::Error) -> String {
+/// The causes of an error, joined. The URL is left out, because it contains the user's name.
+pub(super) fn error_causes(error: &reqwest::Error) -> String {
     let mut text = String::new();
     let mut cause: Option<&dyn std::error::Error> = error.source();
     while let Some(error) = cause {

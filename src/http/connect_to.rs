@@ -1,14 +1,14 @@
-//! `--connect-to`: an address for a host name, in place of what DNS says.
+//! `--connect-to`: an address for a host name, instead of the one that DNS gives.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::str::FromStr;
 
-/// The one name that stands for this machine, and may be spoken to in plain HTTP.
+/// The one host name that means this machine, and to which plain HTTP is allowed.
 pub(super) const LOCALHOST: &str = "localhost";
 
-/// A host name, and where to connect to for it. TLS still asks for a certificate of the host name, so that a wrong
-/// address gets nothing but a handshake.
+/// A host name and the address to connect to for it. TLS still requires a certificate for the host name, so a
+/// wrong address receives no more than a handshake.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConnectTo {
     host: String,
@@ -16,33 +16,33 @@ pub struct ConnectTo {
     port: Option<u16>,
 }
 
-/// What was given is no `HOST=ADDRESS[:PORT]`.
+/// The text is not a valid `HOST=ADDRESS[:PORT]`.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ConnectToError {
     /// There is no `=`.
     #[error("write HOST=ADDRESS or HOST=ADDRESS:PORT, such as graph.microsoft.com=203.0.113.7")]
     Shape,
-    /// The host is none.
-    #[error("'{0}' is no host name; write it without scheme and port, such as graph.microsoft.com")]
+    /// The host name is invalid.
+    #[error("invalid host name '{0}'; write it without scheme and port, such as graph.microsoft.com")]
     Host(String),
-    /// The address is none.
+    /// The address is invalid.
     #[error(
-        "'{0}' is no IP address; write 203.0.113.7, or an IPv6 address in brackets, such as [2001:db8::7]"
+        "invalid IP address '{0}'; write 203.0.113.7, or an IPv6 address in brackets, such as [2001:db8::7]"
     )]
     Address(String),
-    /// The host is this machine, and the address is not.
+    /// The host is `localhost`, but the address is not loopback.
     #[error(
-        "{host} is this machine, and what is for it may go in plain HTTP: it can't be sent to {address}. Give the service \
-         a name of its own, with HTTPS, or a tunnel to 127.0.0.1"
+        "{host} must be a loopback address, not {address}, because plain HTTP is allowed to it; use another host \
+         name with HTTPS, or a tunnel to 127.0.0.1"
     )]
-    Elsewhere {
+    NotLoopback {
         /// The host.
         host: String,
-        /// Where it was to lead.
+        /// The address.
         address: IpAddr,
     },
-    /// The port is none.
-    #[error("'{0}' is no port; write a number from 1 to 65535")]
+    /// The port is invalid.
+    #[error("invalid port '{0}'; write a number from 1 to 65535")]
     Port(String),
 }
 
@@ -52,12 +52,12 @@ impl ConnectTo {
         &self.host
     }
 
-    /// The port, where one was given; that of the URL holds otherwise.
+    /// The port, if there is one. Otherwise, the port of the URL applies.
     pub fn port(&self) -> Option<u16> {
         self.port
     }
 
-    /// Where to connect to; port 0 stands for the scheme's own.
+    /// The socket address to connect to. Port 0 means the scheme's default.
     pub(super) fn socket(&self) -> SocketAddr {
         SocketAddr::new(self.address, self.port.unwrap_or(0))
     }
@@ -98,7 +98,7 @@ impl FromStr for ConnectTo {
             Some(digits) => Some(port_number(digits)?),
         };
         if host == LOCALHOST && !address.to_canonical().is_loopback() {
-            return Err(ConnectToError::Elsewhere { host, address });
+            return Err(ConnectToError::NotLoopback { host, address });
         }
         Ok(ConnectTo { host, address, port })
     }
@@ -143,7 +143,7 @@ mod tests {
     }
 
     fn elsewhere(address: &str) -> ConnectToError {
-        ConnectToError::Elsewhere { host: LOCALHOST.to_owned(), address: address.parse().unwrap() }
+        ConnectToError::NotLoopback { host: LOCALHOST.to_owned(), address: address.parse().unwrap() }
     }
 
     #[test]

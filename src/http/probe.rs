@@ -1,4 +1,5 @@
-//! What can be told of the way to a server: which proxy it leads through, and whose certificate is shown at its end.
+//! What can be found out about the route to a server: its proxy, and the certificate that the server
+//! presents.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -13,15 +14,15 @@ use super::HttpOptions;
 use super::client::with_tls;
 use super::proxy::Proxy;
 
-/// The proxy that requests to this address go through, without user and password; none where they go directly, as
-/// plain HTTP always does.
+/// The proxy for requests to this address, without user and password, or `None` if they go directly. Plain
+/// HTTP always goes directly.
 pub fn proxy_for(url: &str) -> Option<String> {
     let url: hyper::Uri = url.parse().ok()?;
     if url.scheme_str() != Some("https") {
         return None;
     }
     if let Ok(Some(proxy)) = Proxy::from_environment() {
-        return proxy.takes(&url.to_string()).then(|| proxy.describe());
+        return proxy.applies_to(&url.to_string()).then(|| proxy.describe());
     }
     let proxy = Matcher::from_system().intercept(&url)?;
     let (scheme, place) = (proxy.uri().scheme_str().unwrap_or("http"), proxy.uri().authority()?);
@@ -29,8 +30,8 @@ pub fn proxy_for(url: &str) -> Option<String> {
     Some(format!("{scheme}://{place}"))
 }
 
-/// The certificate that a server shows, in DER, whether it is trusted or not. The handshake is broken off as soon as it
-/// is there, so nothing is ever sent: not even a request.
+/// The certificate that a server presents, in DER, whether it is trusted or not. The handshake is aborted as
+/// soon as the certificate is there, so no request is sent.
 pub async fn certificate_of(options: &HttpOptions, url: &str) -> Option<Vec<u8>> {
     let provider = Arc::new(aws_lc_rs::default_provider());
     let looker = Arc::new(CertCapturingVerifier { provider: Arc::clone(&provider), seen: Mutex::default() });
@@ -40,12 +41,12 @@ pub async fn certificate_of(options: &HttpOptions, url: &str) -> Option<Vec<u8>>
         .dangerous()
         .with_custom_certificate_verifier(Arc::clone(&looker) as Arc<dyn ServerCertVerifier>)
         .with_no_client_auth();
-    // It always fails: that is the point.
+    // This always fails, because the verifier rejects every certificate.
     let _ = with_tls(options, tls, |builder| builder.pool_max_idle_per_host(0)).ok()?.get(url).send().await;
     looker.seen.lock().unwrap_or_else(PoisonError::into_inner).take()
 }
 
-/// Looks at the certificate and trusts none.
+/// Keeps the certificate that it is shown, and rejects it.
 #[derive(Debug)]
 struct CertCapturingVerifier {
     provider: Arc<CryptoProvider>,
@@ -89,5 +90,5 @@ impl ServerCertVerifier for CertCapturingVerifier {
 }
 
 fn only_looked() -> rustls::Error {
-    rustls::Error::General("the certificate was only looked at".to_owned())
+    rustls::Error::General("the certificate was only inspected".to_owned())
 }

@@ -1,18 +1,18 @@
 //! The proxy that the environment names: `HTTPS_PROXY`, `ALL_PROXY`, `NO_PROXY`.
 //!
-//! Its URL may hold a password: no error and no warning here repeats it.
+//! The URL may contain a password, so no error and no warning here repeats it.
 
 use hyper_util::client::proxy::matcher::Matcher;
 use reqwest::Url;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::ConnectTo;
-use super::client::{ConnectError, chain};
+use super::client::{ClientBuildError, error_causes};
 
-/// Where a proxy is looked for, first come, first taken; an empty value counts as none.
+/// The variables that may name a proxy, by precedence. An empty value counts as not set.
 const NAMES: [&str; 4] = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
 
-/// What kinds of proxies there are.
+/// The schemes of supported proxies.
 const SCHEMES: [&str; 4] = ["http", "https", "socks5", "socks5h"];
 
 /// A proxy for HTTPS.
@@ -22,15 +22,15 @@ pub(super) struct Proxy {
     /// Its URL, with its password.
     url: SecretString,
     scheme: String,
-    /// Host and port alone.
+    /// Host and port, without scheme and credentials.
     place: String,
-    /// Hosts that are not reached through it.
+    /// `NO_PROXY`: the hosts that are reached directly.
     except: String,
 }
 
 impl Proxy {
-    /// The proxy of the environment, if it names one.
-    pub(super) fn from_environment() -> Result<Option<Proxy>, ConnectError> {
+    /// Reads the proxy from the environment, if one is set.
+    pub(super) fn from_environment() -> Result<Option<Proxy>, ClientBuildError> {
         let set = |name: &str| std::env::var(name).ok().filter(|value| !value.trim().is_empty());
         let Some((name, value)) = NAMES.into_iter().find_map(|name| Some((name, set(name)?))) else {
             return Ok(None);
@@ -39,14 +39,15 @@ impl Proxy {
         Proxy::read(name, value.trim(), except).map(Some)
     }
 
-    /// A proxy that can't be understood must not be passed over: requests would take another way than was meant.
-    fn read(name: &'static str, value: &str, except: String) -> Result<Proxy, ConnectError> {
-        let fail = |reason: String| ConnectError::Proxy { name, reason };
+    /// Parses a proxy. An invalid value is an error and is never ignored, because requests would then take
+    /// another route than intended.
+    fn read(name: &'static str, value: &str, except: String) -> Result<Proxy, ClientBuildError> {
+        let fail = |reason: String| ClientBuildError::Proxy { name, reason };
         let whole = if value.contains("://") { value.to_owned() } else { format!("http://{value}") };
         let no_address = || {
             fail(
-                "it is no address such as http://user:password@host:port; in a password write # / ? % as %23 %2F %3F \
-                 %25"
+                "it is not an address such as http://user:password@host:port; in a password, \
+                 write # / ? % as %23 %2F %3F %25"
                     .to_owned(),
             )
         };
@@ -68,48 +69,50 @@ impl Proxy {
         })
     }
 
-    /// For the HTTP client. It never takes plain HTTP: that would carry a token in the clear to another machine.
-    pub(super) fn for_https(&self) -> Result<reqwest::Proxy, ConnectError> {
+    /// The proxy for the HTTP client. Plain HTTP never uses it, because that would carry a token in the clear
+    /// to another machine.
+    pub(super) fn for_https(&self) -> Result<reqwest::Proxy, ClientBuildError> {
         let proxy = reqwest::Proxy::https(self.url.expose_secret())
-            .map_err(|error| ConnectError::Proxy { name: self.name, reason: chain(&error) })?;
+            .map_err(|error| ClientBuildError::Proxy { name: self.name, reason: error_causes(&error) })?;
         Ok(proxy.no_proxy(reqwest::NoProxy::from_string(&self.except)))
     }
 
-    /// Whether requests to this address go through it.
-    pub(super) fn takes(&self, url: &str) -> bool {
+    /// Whether requests to this URL use the proxy.
+    pub(super) fn applies_to(&self, url: &str) -> bool {
         let matcher = Matcher::builder().https(self.url.expose_secret()).no(self.except.as_str()).build();
         url.parse().is_ok_and(|uri| matcher.intercept(&uri).is_some())
     }
 
-    /// What kind of proxy it is and where, without user and password, and which variable says so.
+    /// Scheme, host and port, without user and password, and the variable that names the proxy.
     pub(super) fn describe(&self) -> String {
         format!("{}://{} ({})", self.scheme, self.place, self.name)
     }
 
-    /// What is lost of this setting on the way through the proxy, in a sentence.
+    /// A warning if the proxy ignores this setting or a part of it.
     fn overrules(&self, connect_to: &ConnectTo) -> Option<String> {
         let host = connect_to.host();
-        // The proxy's own name is this machine's to resolve.
-        if !self.takes(&format!("https://{host}")) || self.place.split(':').next() == Some(host) {
+        // This machine always resolves the proxy's own name.
+        if !self.applies_to(&format!("https://{host}")) || self.place.split(':').next() == Some(host) {
             return None;
         }
         let itself = self.scheme != "socks5";
         let shown = self.describe();
         match connect_to.port() {
             _ if itself => Some(format!(
-                "--connect-to {connect_to} has no effect: the proxy {shown} resolves names itself; NO_PROXY={host} leaves it \
-                 out"
+                "--connect-to {connect_to} has no effect: the proxy {shown} resolves names itself; \
+                 NO_PROXY={host} bypasses it"
             )),
             Some(port) => Some(format!(
-                "--connect-to {connect_to}: the proxy {shown} is asked for that address, but not for port {port}"
+                "--connect-to {connect_to}: the proxy {shown} is asked for that address, but not for port \
+                 {port}"
             )),
             None => None,
         }
     }
 }
 
-/// What of `--connect-to` is lost on the way through the environment's proxy: a sentence each.
-pub fn overruled(connect_to: &[ConnectTo]) -> Vec<String> {
+/// A warning for each `--connect-to` that the environment's proxy ignores, entirely or in part.
+pub fn ignored_connect_to(connect_to: &[ConnectTo]) -> Vec<String> {
     let proxy = Proxy::from_environment().ok().flatten();
     proxy
         .iter()
@@ -121,7 +124,7 @@ pub fn overruled(connect_to: &[ConnectTo]) -> Vec<String> {
 mod tests {
     use super::*;
 
-    fn read(value: &str) -> Result<Proxy, ConnectError> {
+    fn read(value: &str) -> Result<Proxy, ClientBuildError> {
         Proxy::read("HTTPS_PROXY", value, "intern.example, 10.0.0.0/8".to_owned())
     }
 
@@ -138,9 +141,9 @@ mod tests {
             let proxy = read(value).unwrap();
             assert_eq!(proxy.describe(), shown);
             proxy.for_https().unwrap();
-            assert!(proxy.takes("https://graph.microsoft.com/v1.0"), "{value}");
-            assert!(!proxy.takes("http://graph.microsoft.com/v1.0"), "{value}");
-            assert!(!proxy.takes("https://a.intern.example") && !proxy.takes("https://10.1.2.3:1"));
+            assert!(proxy.applies_to("https://graph.microsoft.com/v1.0"), "{value}");
+            assert!(!proxy.applies_to("http://graph.microsoft.com/v1.0"), "{value}");
+            assert!(!proxy.applies_to("https://a.intern.example") && !proxy.applies_to("https://10.1.2.3:1"));
         }
     }
 

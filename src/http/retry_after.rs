@@ -7,8 +7,8 @@ use reqwest::header::{DATE, HeaderMap, RETRY_AFTER};
 
 use crate::number;
 
-/// How long an answer with these headers asks to wait. Where it says so several times, in one line or in several, the
-/// longest counts: a proxy has added its own.
+/// How long an answer with these headers asks to wait. If there are several values, in one line or in
+/// several, the longest counts, because a proxy may have added its own.
 pub fn parse_headers(headers: &HeaderMap) -> Option<Duration> {
     let date = headers.get(DATE).and_then(|date| date.to_str().ok());
     let values = headers.get_all(RETRY_AFTER).iter().filter_map(|value| value.to_str().ok());
@@ -17,54 +17,54 @@ pub fn parse_headers(headers: &HeaderMap) -> Option<Duration> {
 
 /// Reads a `Retry-After` value as a time from now, rounded up to the millisecond.
 ///
-/// A date counts from the response's own `Date` header, so that a wrong clock on this machine does no harm, and
-/// from `now` where there is none. A date in the past is no wait. Of several values, joined by commas as HTTP joins
-/// lines of one name, the longest counts, and what is none is passed over. Unreadable: none, as if the header were
-/// missing.
+/// A date is relative to the response's own `Date` header, so that a wrong clock on this machine does no
+/// harm, or to `now` if there is none. A date in the past means no wait. Of several values, joined by commas
+/// as HTTP joins lines of one name, the longest counts, and invalid ones are skipped. If none is valid, the
+/// result is `None`, as if the header were missing.
 ///
-/// Graph sends whole seconds (learn.microsoft.com/graph/throttling); decimals such as `0.249` were seen in the
-/// answers of batches, and the HTTP specification (RFC 9110 §10.2.3) allows dates in three forms (§5.6.7), of which two
-/// hold a comma themselves.
+/// Graph sends whole seconds (learn.microsoft.com/graph/throttling). Decimals such as `0.249` have been
+/// observed in the answers of batches. The HTTP specification (RFC 9110 §10.2.3) allows dates in three forms
+/// (§5.6.7), two of which contain a comma themselves.
 pub fn parse(value: &str, date: Option<&str>, now: SystemTime) -> Option<Duration> {
     let now = || Timestamp::try_from(now).unwrap_or_default();
-    let from = date.and_then(instant).unwrap_or_else(now);
+    let from = date.and_then(parse_date).unwrap_or_else(now);
     let pieces: Vec<&str> = value.split(',').map(str::trim).collect();
     let single = pieces.iter().filter_map(|piece| wait(piece, from));
     let dates = pieces.windows(2).filter_map(|pair| wait(&pair.join(", "), from));
     single.chain(dates).max()
 }
 
-/// Reads one value.
+/// Parses one value.
 fn wait(value: &str, from: Timestamp) -> Option<Duration> {
-    let wait = match seconds(value) {
+    let wait = match parse_seconds(value) {
         Some(wait) => wait,
-        None => round_up(number::between(from, instant(value)?).unwrap_or_default()),
+        None => round_up(number::duration_between(from, parse_date(value)?).unwrap_or_default()),
     };
-    Some(wait.min(number::LONGEST))
+    Some(wait.min(number::MAX_DURATION))
 }
 
-/// Reads a date: as HTTP writes it, or else as mail does (with an offset, or without the day of the week) or as ISO 8601
-/// says.
-fn instant(date: &str) -> Option<Timestamp> {
+/// Parses a date in the form of HTTP, of mail (with an offset, or without the day of the week) or of ISO
+/// 8601.
+fn parse_date(date: &str) -> Option<Timestamp> {
     let date = date.trim();
     let other = || {
         let mail = jiff::fmt::rfc2822::parse(date).ok().map(|date| date.timestamp());
         mail.or_else(|| date.parse().ok())
     };
-    // HTTP's dates begin in 1970, and may go a day beyond the last that can be told.
+    // HTTP's dates begin in 1970 and may be a day later than the latest timestamp that `jiff` can represent.
     let http = httpdate::parse_http_date(date).ok();
     let http = http.map(|date| Timestamp::try_from(date).unwrap_or(Timestamp::MAX));
     http.or_else(other)
 }
 
-fn seconds(value: &str) -> Option<Duration> {
+fn parse_seconds(value: &str) -> Option<Duration> {
     let (whole, fraction) = value.split_once('.').unwrap_or((value, ""));
     let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
     if (whole.is_empty() && fraction.is_empty()) || !digits(whole) || !digits(fraction) {
         return None;
     }
-    let most = number::LONGEST.as_secs();
-    // Digits alone: what can't be read is too large.
+    let most = number::MAX_DURATION.as_secs();
+    // There are only digits here, so a number that can't be parsed is too large.
     let whole = if whole.is_empty() { 0 } else { whole.parse().unwrap_or(most).min(most) };
     let thousandths: u64 = format!("{fraction:0<3}")[..3].parse().ok()?;
     let more = fraction.bytes().skip(3).any(|digit| digit != b'0');
@@ -104,9 +104,9 @@ mod tests {
             "31622400.9999",
             "Fri, 31 Dec 9999 23:59:59 GMT",
         ] {
-            assert_eq!(millis(longest), Some(number::LONGEST.as_millis() as u64), "{longest}");
+            assert_eq!(millis(longest), Some(number::MAX_DURATION.as_millis() as u64), "{longest}");
         }
-        assert_eq!(millis("99999999999999999999999"), Some(number::LONGEST.as_millis() as u64));
+        assert_eq!(millis("99999999999999999999999"), Some(number::MAX_DURATION.as_millis() as u64));
     }
 
     #[test]
@@ -130,7 +130,7 @@ mod tests {
             "2026-11-22T03:00:30Z",
         ] {
             assert_eq!(millis(date), Some(30_000), "{date}");
-            // The server's own clock comes in the same forms.
+            // The `Date` header may have the same forms.
             let skewed = parse("Sun, 22 Nov 2026 03:00:35 GMT", Some(date), now());
             assert_eq!(skewed, Some(Duration::from_secs(5)), "{date}");
         }
@@ -184,7 +184,7 @@ mod tests {
         #[test]
         fn no_number_makes_it_panic(whole in any::<u64>(), decimals in "[0-9]{0,9}", sign in "[-+ ]?") {
             let wait = parse(&format!("{sign}{whole}.{decimals}"), None, now());
-            prop_assert!(wait.is_none_or(|wait| wait <= number::LONGEST));
+            prop_assert!(wait.is_none_or(|wait| wait <= number::MAX_DURATION));
         }
 
         #[test]

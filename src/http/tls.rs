@@ -1,5 +1,6 @@
-//! TLS as all connections share it. Whom the platform trusts is read once: on Linux that is a file of some hundred
-//! certificates, and reading it takes longer than all else before the first request.
+//! The TLS configuration that all connections share. The platform's trusted roots are read once, because on
+//! Linux they are a file of some hundred certificates, and reading it takes longer than everything else
+//! before the first request.
 
 use std::sync::Arc;
 
@@ -8,20 +9,21 @@ use tokio_rustls::rustls::crypto::aws_lc_rs::default_provider;
 use tokio_rustls::rustls::pki_types::CertificateDer;
 use tokio_rustls::rustls::{ClientConfig, Error};
 
-use super::client::ConnectError;
+use super::client::ClientBuildError;
 
-/// What is offered in the handshake, best first.
+/// The protocols to offer in the handshake, best first.
 const PROTOCOLS: [&[u8]; 2] = [b"h2", b"http/1.1"];
 
-/// The configuration that trusts the platform's roots and `further` ones. Clones of it share the roots and the sessions
-/// that can be taken up again.
-pub(super) fn shared(further: Vec<CertificateDer<'static>>) -> Result<ClientConfig, ConnectError> {
-    with_roots(further).map_err(|error| ConnectError::Client(error.to_string()))
+/// Builds the configuration that trusts the platform's roots and `further` ones. Clones share the roots and
+/// the resumable sessions.
+pub(super) fn client_config(further: Vec<CertificateDer<'static>>) -> Result<ClientConfig, ClientBuildError> {
+    with_roots(further).map_err(|error| ClientBuildError::Client(error.to_string()))
 }
 
-/// Has the library gather its entropy now, beside what else there is to do before the first handshake. Built elsewhere
-/// than in this repository, whose `.cargo/config.toml` switches that off, it measures the processor's jitter for it,
-/// once in a process, and takes tens of milliseconds. Where no thread can be had, the first handshake does it.
+/// Starts gathering entropy in the background, while other work is done before the first handshake.
+/// `.cargo/config.toml` of this repository turns the slow entropy source off; a build from elsewhere measures
+/// the processor's jitter once per process, which takes tens of milliseconds. If no thread can be started,
+/// the first handshake does it.
 pub(super) fn gather_entropy() {
     let gather = || aws_lc_rs::rand::fill(&mut [0]).unwrap_or(());
     drop(std::thread::Builder::new().name("entropy".to_owned()).spawn(gather));

@@ -1,33 +1,33 @@
-//! Why no answer came, in words: what failed, for whom, and what to do about it.
+//! Why there was no answer, in words: what failed, for which host, and what to do about it.
 
 use std::error::Error;
 use std::io;
 
 use tokio_rustls::rustls::{self, CertificateError};
 
-use super::client::chain;
+use super::client::error_causes;
 use super::proxy::Proxy;
 
 /// A request that got no answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct TransportError {
-    /// What failed and what to do, without the URL: that holds a user's name.
+    /// What failed and what to do, without the URL, because it contains a user's name.
     pub(crate) text: String,
-    /// Whether a repeat can't mend it: a person has to change something first.
+    /// Whether a retry can't help, because a person has to change something first.
     pub(crate) lasting: bool,
 }
 
 impl TransportError {
-    /// Of an error that [`reqwest`] gave.
+    /// Explains an error of [`reqwest`].
     pub(crate) fn from_reqwest(error: &reqwest::Error) -> TransportError {
         let url = error.url();
         let host = url.and_then(|url| url.host_str()).unwrap_or("the server").to_owned();
         let proxy = Proxy::from_environment().ok().flatten();
-        let proxy = proxy.filter(|proxy| url.is_some_and(|url| proxy.takes(url.as_str())));
+        let proxy = proxy.filter(|proxy| url.is_some_and(|url| proxy.applies_to(url.as_str())));
         let facts = ErrorFacts::collect(error, error.is_connect(), error.is_timeout(), error.is_dns());
         facts
             .explain(&host, proxy.map(|proxy| proxy.describe()).as_deref())
-            .unwrap_or_else(|| TransportError::passing(chain(error)))
+            .unwrap_or_else(|| TransportError::passing(error_causes(error)))
     }
 
     fn passing(text: String) -> TransportError {
@@ -39,7 +39,7 @@ impl TransportError {
     }
 }
 
-/// Says in words why no answer came.
+/// Explains in words why there was no answer.
 pub(crate) fn describe(error: &reqwest::Error) -> String {
     TransportError::from_reqwest(error).text
 }
@@ -50,14 +50,14 @@ pub fn is_untrusted(error: &reqwest::Error) -> bool {
     matches!(facts.tls, Some(rustls::Error::InvalidCertificate(_)))
 }
 
-/// What an error's causes tell.
+/// What the causes of an error reveal.
 #[derive(Debug, Default)]
 struct ErrorFacts {
     connecting: bool,
     timed_out: bool,
     dns: bool,
     tls: Option<rustls::Error>,
-    /// What each cause says of itself, from the outside in.
+    /// The text of each cause, from the outermost to the innermost.
     causes: Vec<String>,
 }
 
@@ -68,7 +68,7 @@ impl ErrorFacts {
         while let Some(cause) = next {
             facts.tls = facts.tls.or_else(|| cause.downcast_ref::<rustls::Error>().cloned());
             facts.causes.push(cause.to_string());
-            // What an I/O error was made of is not what it names as its source: that is one further.
+            // The error inside an I/O error is not its `source()`, which is one step further.
             let inner = cause.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
             next = inner.map(|inner| inner as &(dyn Error + 'static)).or_else(|| cause.source());
         }
@@ -83,42 +83,45 @@ impl ErrorFacts {
         self.causes.last().map_or("no reason given", String::as_str)
     }
 
-    /// The sentence; none where nothing better is known than what the causes say.
+    /// The explanation, or `None` if it would say no more than the causes do.
     fn explain(&self, host: &str, proxy: Option<&str>) -> Option<TransportError> {
         if let Some(tls) = &self.tls {
             return Some(match proxy {
-                // Spoken to in TLS itself, it did not come to asking it for the host.
+                // TLS with the proxy itself failed, before it was asked to connect to the host.
                 Some(proxy) if self.says("failed to create underlying connection") => {
-                    untrusted(tls, &format!("the proxy {proxy}"), None)
+                    explain_tls(tls, &format!("the proxy {proxy}"), None)
                 }
-                proxy => untrusted(tls, host, proxy),
+                proxy => explain_tls(tls, host, proxy),
             });
         }
         if self.dns {
-            return Some(TransportError::passing(self.nameless(host, proxy)));
+            return Some(TransportError::passing(self.explain_dns(host, proxy)));
         }
         if self.timed_out {
             let through = through(proxy);
             return Some(TransportError::passing(match self.connecting {
-                true => format!("no connection to {host}{through} within the time-out, TLS included"),
-                false => "no answer within the time-out".to_owned(),
+                true => format!(
+                    "no connection to {host}{through} within the timeout, including the TLS \
+                     handshake"
+                ),
+                false => "no answer within the timeout".to_owned(),
             }));
         }
         if self.says("tls handshake eof") {
             let through = through(proxy);
             return Some(TransportError::passing(format!(
-                "TLS with {host}{through} broke off: does something else answer in its place?"
+                "TLS with {host}{through} was interrupted: is something else answering there?"
             )));
         }
         if let Some(proxy) = proxy.filter(|_| self.connecting) {
-            return Some(self.by_proxy(host, proxy));
+            return Some(self.explain_proxy(host, proxy));
         }
         self.connecting.then(|| TransportError::passing(format!("can't connect to {host} ({})", self.last())))
     }
 
-    fn nameless(&self, host: &str, proxy: Option<&str>) -> String {
+    fn explain_dns(&self, host: &str, proxy: Option<&str>) -> String {
         match proxy {
-            // This one leaves the resolving of the host's name to us.
+            // With this proxy, we resolve the host's name.
             Some(_) if self.says("resolving for socks") => {}
             Some(proxy) => {
                 return format!("the name of the proxy {proxy} can't be resolved ({})", self.last());
@@ -127,31 +130,32 @@ impl ErrorFacts {
         }
         let last = self.last();
         format!(
-            "the name {host} can't be resolved ({last}): check DNS, or give its address with --connect-to {host}=ADDRESS"
+            "the name {host} can't be resolved ({last}): check DNS, or set its address with --connect-to \
+             {host}=ADDRESS"
         )
     }
 
-    fn by_proxy(&self, host: &str, proxy: &str) -> TransportError {
-        let credentials = "give them as http://user:password@host:port (or socks5://…) in HTTPS_PROXY";
+    fn explain_proxy(&self, host: &str, proxy: &str) -> TransportError {
+        let credentials = "set http://user:password@host:port (or socks5://…) in HTTPS_PROXY";
         if self.says("proxy authorization required") {
             return TransportError::lasting(format!(
-                "the proxy {proxy} wants credentials, or others (407): {credentials}"
+                "the proxy {proxy} needs credentials, or rejected yours (407): {credentials}"
             ));
         }
         if self.says("SOCKS error") && (self.says("credentials") || self.says("authentication")) {
             return TransportError::lasting(format!(
-                "the proxy {proxy} wants credentials, or others ({}): {credentials}",
+                "the proxy {proxy} needs credentials, or rejected yours ({}): {credentials}",
                 self.last()
             ));
         }
         let last = self.last();
         TransportError::passing(if self.says("tunnel error: unsuccessful") {
             format!(
-                "the proxy {proxy} refused to connect to {host}: is that allowed there, and are user and password, if \
-                 it wants any, right?"
+                "the proxy {proxy} refused to connect to {host}: check that it allows this host, and that the \
+                 user name and password are right"
             )
         } else if self.says("tunnel error: unexpected end") {
-            format!("the proxy {proxy} hung up before it connected to {host}")
+            format!("the proxy {proxy} closed the connection before it connected to {host}")
         } else {
             format!("no connection to {host} through the proxy {proxy} ({last})")
         })
@@ -162,28 +166,30 @@ fn through(proxy: Option<&str>) -> String {
     proxy.map(|proxy| format!(" through the proxy {proxy}")).unwrap_or_default()
 }
 
-/// Why TLS failed. A certificate stays what it is; what is no TLS at all may be a passing fault.
-fn untrusted(error: &rustls::Error, host: &str, proxy: Option<&str>) -> TransportError {
+/// Why TLS failed. An untrusted certificate is lasting. Other TLS errors may pass, for example if the answer
+/// is not TLS.
+fn explain_tls(error: &rustls::Error, host: &str, proxy: Option<&str>) -> TransportError {
     let through = through(proxy);
     let rustls::Error::InvalidCertificate(fault) = error else {
         return TransportError::passing(format!(
-            "TLS with {host}{through} failed ({error}): does something else answer in its place?"
+            "TLS with {host}{through} failed ({error}): is something else answering there?"
         ));
     };
     TransportError::lasting(match fault {
         CertificateError::UnknownIssuer => format!(
-            "TLS: nobody whom this machine trusts vouches for the certificate of {host}{through}; if a proxy of your \
-             own looks into TLS, give its CA with --ca-cert or SSL_CERT_FILE"
+            "TLS: this machine does not trust the certificate of {host}{through}; if your proxy inspects TLS, \
+             pass its CA with --ca-cert or SSL_CERT_FILE"
         ),
         CertificateError::Expired
         | CertificateError::ExpiredContext { .. }
         | CertificateError::NotValidYet
         | CertificateError::NotValidYetContext { .. } => format!(
-            "TLS: the certificate of {host}{through} is not valid at this time ({fault}); is this machine's clock right?"
+            "TLS: the certificate of {host}{through} is not valid at this time ({fault}); is this machine's \
+             clock right?"
         ),
         CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => format!(
-            "TLS: what answers as {host}{through} has a certificate for another name; a portal, or a wrong address in \
-             DNS or --connect-to?"
+            "TLS: the server that answers as {host}{through} has a certificate for another name; is this a \
+             captive portal, or is the address in DNS or --connect-to wrong?"
         ),
         _ => format!("TLS: the certificate of {host}{through} can't be trusted ({fault})"),
     })
@@ -242,7 +248,7 @@ mod tests {
             &["p.example:3128", "407", "http://user:password@host:port", "HTTPS_PROXY"],
         );
         says(&through(&["tunnel error: unsuccessful"]), false, &["p.example:3128", "graph.example"]);
-        says(&through(&["tunnel error: unexpected end of file"]), false, &["hung up"]);
+        says(&through(&["tunnel error: unexpected end of file"]), false, &["closed the connection"]);
         let socks = ["error connecting to socks proxy", "SOCKS error: credentials not accepted"];
         says(&through(&socks), true, &["p.example:3128", "not accepted", "HTTPS_PROXY"]);
         says(&through(&["SOCKS error: connection not allowed"]), false, &["not allowed"]);
@@ -255,7 +261,7 @@ mod tests {
         let late = ErrorFacts { timed_out: true, ..facts(&[]) };
         says(&from_facts(&late, None), false, &["no connection to graph.example", "TLS"]);
         let unanswered = ErrorFacts { connecting: false, ..late };
-        assert_eq!(from_facts(&unanswered, None).text, "no answer within the time-out");
+        assert_eq!(from_facts(&unanswered, None).text, "no answer within the timeout");
     }
 
     #[test]

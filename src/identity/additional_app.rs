@@ -1,29 +1,29 @@
-//! Further apps: what they sign in with, beside the first app of a tenant.
+//! Further apps that send next to the first app of a tenant, and what they sign in with.
 //!
-//! The environment's secrets are the first app's. A further one has files of its own, or proves itself by what its
-//! surroundings give to whoever they trust: a cluster, a pipeline, a machine.
+//! The secrets in the environment belong to the first app. A further app has its own files, or proves itself with what
+//! its surroundings (a cluster, a pipeline, a machine) give it.
 
 use serde::{Deserialize, Serialize};
 
-use super::{Auth, CredentialSources, process_variables};
+use super::{Auth, CredentialSources, process_variable};
 
-/// An app that sends beside the first one in the same tenant, as a profile names it. It holds no secret.
+/// An app that sends next to the first one in the same tenant, as a profile names it. The struct holds no secret.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct AdditionalApp {
-    /// What it is called: its profile, or its place in one.
+    /// Its name in messages: its profile, or its position in one.
     pub name: String,
-    /// The tenant of its profile; it counts only where the first app names none.
+    /// The tenant of its profile; used only if the first app does not name a tenant.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tenant: Option<String>,
-    /// The app's id.
+    /// The app's ID.
     pub client_id: Option<String>,
     /// What it signs in with.
     #[serde(flatten)]
     pub sources: CredentialSources,
 }
 
-/// Variables that belong to the first app alone.
+/// Variables that only the first app may use.
 const FIRST_APP_VARIABLES: [&str; 6] = [
     "ENTRA_REVOKE_TOKEN",
     "AZURE_TENANT_ID",
@@ -33,13 +33,13 @@ const FIRST_APP_VARIABLES: [&str; 6] = [
     "AZURE_CLIENT_CERTIFICATE_PASSWORD",
 ];
 
-/// The variables of this process, as a further app may use them: without those that are the first app's.
+/// A variable of this process, for a further app; the first app's variables are hidden.
 pub fn additional_app_variables(name: &str) -> Option<String> {
-    if FIRST_APP_VARIABLES.contains(&name) { None } else { process_variables(name) }
+    if FIRST_APP_VARIABLES.contains(&name) { None } else { process_variable(name) }
 }
 
 impl AdditionalApp {
-    /// The app for messages: its id, and what names it.
+    /// The app for messages: its ID and its name.
     pub fn display_name(&self) -> String {
         match &self.client_id {
             Some(id) => format!("{id} ({})", self.name),
@@ -47,30 +47,32 @@ impl AdditionalApp {
         }
     }
 
-    /// Whether it signs in to the tenant by its name; others get the tenant that their surroundings belong to.
+    /// Whether its sign-in needs the tenant's name. Other methods get tokens for the tenant of their surroundings.
     pub fn needs_tenant(&self) -> bool {
         matches!(self.sources.method(), Auth::ClientSecret | Auth::Certificate | Auth::WorkloadIdentity)
     }
 
-    /// Why this can't be a further app, if that shows without asking anybody.
+    /// Why this can't be a further app, as far as the settings alone show it.
     pub fn problem(&self) -> Option<String> {
         let sources = &self.sources;
         let needs = |key: &str| {
-            format!("a further app needs {key}: the environment's secrets are the first app's alone")
+            format!(
+                "a further app needs {key}, because the secrets in the environment belong to the first app"
+            )
         };
         match sources.method() {
             Auth::Auto => Some(
-                "nothing says how it signs in: name client_secret_file, certificate_file, federated_token_file, \
-                 service_connection, identity or token_file, or write auth = \"workload-identity\" or \
+                "it has no sign-in method: set client_secret_file, certificate_file, federated_token_file, \
+                 service_connection, identity or token_file, or auth = \"workload-identity\" or \
                  \"managed-identity\""
                     .to_owned(),
             ),
             way @ (Auth::DeviceCode | Auth::AzureCli | Auth::AzureDeveloperCli) => Some(format!(
-                "{way} signs a person in, and a further app acts as itself: give it a certificate, a secret's file, \
-                 federation or a managed identity"
+                "{way} signs in a user, but a further app must sign in as an app: use a certificate, a secret \
+                 file, federation or a managed identity"
             )),
             _ if sources.reads_stdin() => {
-                Some("standard input (-) is the first app's alone: name a file".to_owned())
+                Some("standard input (-) is only for the first app: name a file".to_owned())
             }
             Auth::ClientSecret if sources.client_secret_file.is_none() => Some(needs("client_secret_file")),
             Auth::Certificate if sources.certificate_file.is_none() => Some(needs("certificate_file")),
@@ -108,7 +110,7 @@ mod tests {
     }
 
     proptest! {
-        /// What passes never asks a person, never reads the first app's secrets, and says how it signs in.
+        /// An accepted app never asks a person, never reads the first app's secrets, and has a sign-in method.
         #[test]
         fn what_passes_is_an_app_with_means_of_its_own(
             auth in prop::option::of(prop::sample::select(Auth::ALL.to_vec())),
@@ -129,7 +131,7 @@ mod tests {
             }
         }
 
-        /// `run.json` gives back what was written there.
+        /// `run.json` returns the app that was written to it.
         #[test]
         fn app_survives_a_serde_round_trip(
             auth in prop::option::of(prop::sample::select(Auth::ALL.to_vec())),
@@ -148,9 +150,9 @@ mod tests {
             let problem = app(auth, files, true).problem().unwrap();
             assert!(problem.contains(words), "{problem}");
         };
-        says(None, 0, "nothing says how");
-        says(Some(Auth::DeviceCode), 0, "signs a person in");
-        says(Some(Auth::AzureCli), 0, "signs a person in");
+        says(None, 0, "no sign-in method");
+        says(Some(Auth::DeviceCode), 0, "signs in a user");
+        says(Some(Auth::AzureCli), 0, "signs in a user");
         says(Some(Auth::ClientSecret), 0, "client_secret_file");
         let mut stdin = app(None, 0, true);
         stdin.sources.client_secret_file = Some("-".into());

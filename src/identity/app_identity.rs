@@ -6,43 +6,43 @@ use std::sync::Arc;
 use secrecy::SecretString;
 
 use super::token_endpoint::{self, Authority, TokenForm};
-use super::{Certificate, Federation, NewToken, SignInError};
+use super::{Certificate, Federation, IssuedToken, SignInError};
 use crate::http::HttpClients;
 
-/// What a client assertion is (RFC 7523).
+/// The type of a client assertion (RFC 7523).
 pub(super) const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
-/// An app, and how it proves that it is the one.
+/// An app, and how it proves its identity.
 #[derive(Debug)]
 pub struct AppIdentity {
     /// Where it signs in.
     pub authority: Authority,
-    /// Its id.
+    /// Its ID.
     pub client_id: String,
-    /// What the token is for, such as `https://graph.microsoft.com/.default`.
+    /// The scope of the token, such as `https://graph.microsoft.com/.default`.
     pub scope: String,
-    /// How it proves that it is the one.
+    /// How it proves its identity.
     pub proof: ClientProof,
 }
 
-/// How an app proves that it is the one it says.
+/// How an app proves its identity.
 #[derive(Debug)]
 pub enum ClientProof {
-    /// It knows a secret.
+    /// With a secret.
     Secret(SecretString),
-    /// It holds the private key of a certificate.
+    /// With the private key of a certificate.
     Certificate(Arc<Certificate>),
-    /// It shows a token of its surroundings, which it trusts.
+    /// With a token of its surroundings, whose issuer the app trusts.
     Federated(Federation),
 }
 
 impl AppIdentity {
-    /// Asks for a token, with the claims of a challenge where there was one.
+    /// Asks for a token, with the claims of a challenge if there was one.
     pub(super) async fn request(
         &self,
         http: &HttpClients,
         claims: Option<&str>,
-    ) -> Result<NewToken, SignInError> {
+    ) -> Result<IssuedToken, SignInError> {
         let mut form = TokenForm::new("grant_type", "client_credentials");
         form.add("client_id", &self.client_id);
         form.add("scope", &self.scope);
@@ -60,7 +60,7 @@ impl AppIdentity {
         }
     }
 
-    /// Lets the form carry an assertion, a new one each time it is sent.
+    /// Adds an assertion to the form, a new one for each attempt.
     fn add_assertion(&self, form: &mut TokenForm, certificate: Arc<Certificate>) {
         form.add("client_assertion_type", ASSERTION_TYPE);
         let (client_id, audience) = (self.client_id.clone(), self.authority.audience());

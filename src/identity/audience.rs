@@ -1,12 +1,12 @@
-//! Whom a token is for. A token of another cloud or another service is refused before anything is sent with it.
+//! The audience of a token. A token for another cloud or another service is refused before it is used.
 
 use super::{Cloud, SignInError};
 
-/// Graph's own app id, which stands for it in every cloud
+/// Graph's app ID, which is the same in every cloud
 /// (learn.microsoft.com/troubleshoot/entra/entra-id/governance/verify-first-party-apps-sign-in).
 const GRAPH_APP: &str = "00000003-0000-0000-c000-000000000000";
 
-/// A token's `aud` in one form for all spellings; none where it does not tell which cloud or service it is for.
+/// A token's `aud` in one form for all spellings; `None` for Graph's app ID, which does not say which cloud it is for.
 pub(super) fn normalize_audience(audience: &str) -> Option<String> {
     let plain = audience.trim().trim_end_matches('/').to_ascii_lowercase();
     (plain != GRAPH_APP).then_some(plain)
@@ -15,16 +15,20 @@ pub(super) fn normalize_audience(audience: &str) -> Option<String> {
 /// Checks a token's `aud` against the cloud and the Graph root that requests go to.
 ///
 /// # Errors
-/// When it names another cloud's Graph, or something that is no Graph at all.
+/// If it names the Graph of another cloud, or something other than Graph.
 pub fn check_audience(audience: &str, cloud: Cloud, root: &str) -> Result<(), SignInError> {
     let plain = audience.trim().trim_end_matches('/');
-    // The app id does not tell the cloud; Graph itself refuses such a token where it is of no use.
+    // The app ID does not say which cloud the token is for. Graph itself refuses a token of another cloud.
     if plain.eq_ignore_ascii_case(GRAPH_APP) || plain.eq_ignore_ascii_case(cloud.graph_root()) {
         return Ok(());
     }
     let audience = crate::text::sanitize::sanitize_truncated(audience, 100);
     if let Some(meant) = Cloud::ALL.into_iter().find(|cloud| plain.eq_ignore_ascii_case(cloud.graph_root())) {
-        return Err(SignInError::OtherCloud { audience, meant, root: cloud.graph_root().to_owned() });
+        return Err(SignInError::OtherCloud {
+            audience,
+            token_cloud: meant,
+            root: cloud.graph_root().to_owned(),
+        });
     }
     if plain.eq_ignore_ascii_case(root) {
         return Ok(());
@@ -50,9 +54,8 @@ mod tests {
             for other in Cloud::ALL.into_iter().filter(|other| *other != cloud) {
                 for audience in [root.to_owned(), format!("{root}/")] {
                     let refused = check(&audience, other);
-                    let is_told =
-                        matches!(&refused, Err(SignInError::OtherCloud { meant, .. }) if *meant == cloud);
-                    assert!(is_told, "{audience} in {other}: {refused:?}");
+                    let names_the_cloud = matches!(&refused, Err(SignInError::OtherCloud { token_cloud, .. }) if *token_cloud == cloud);
+                    assert!(names_the_cloud, "{audience} in {other}: {refused:?}");
                 }
             }
         }
@@ -81,7 +84,7 @@ mod tests {
         let root = "https://graph.example.com";
         assert_eq!(check_audience("https://Graph.example.com/", Cloud::Global, root), Ok(()));
         assert_eq!(check_audience("https://graph.microsoft.com", Cloud::Global, root), Ok(()));
-        // Not even where requests would go there: the cloud is what a run's folder and report name.
+        // Refused even if requests go there, because a run's folder and report name the cloud.
         let other = Cloud::China.graph_root();
         assert!(check_audience(other, Cloud::Global, other).is_err());
     }

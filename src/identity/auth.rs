@@ -1,11 +1,11 @@
-//! The ways to sign in, by the words of `--auth`.
+//! The sign-in methods, by the words of `--auth`.
 
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// A way to sign in (`--auth`).
+/// A sign-in method (`--auth`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Auth {
@@ -22,9 +22,9 @@ pub enum Auth {
     WorkloadIdentity,
     /// The identity of the machine or service that the program runs on.
     ManagedIdentity,
-    /// Whoever is signed in to the Azure CLI.
+    /// The account that is signed in to the Azure CLI.
     AzureCli,
-    /// Whoever is signed in to the Azure Developer CLI.
+    /// The account that is signed in to the Azure Developer CLI.
     AzureDeveloperCli,
     /// A person, with a browser anywhere.
     DeviceCode,
@@ -44,9 +44,9 @@ impl Auth {
         Auth::DeviceCode,
     ];
 
-    /// What [`Auth::Auto`] tries, in this order: what was given for this program, then Azure Identity's environment
+    /// What [`Auth::Auto`] tries, in this order: first what was set for this program, then Azure Identity's environment
     /// and default chains (learn.microsoft.com/azure/developer/python/sdk/authentication/credential-chains). A
-    /// device code is never tried: it needs a person.
+    /// device code is never tried, because it needs a person.
     pub const CHAIN: [Auth; 7] = [
         Auth::Token,
         Auth::ClientSecret,
@@ -57,12 +57,12 @@ impl Auth {
         Auth::AzureDeveloperCli,
     ];
 
-    /// Whether only trying tells if it is there.
+    /// Whether only an attempt shows if this machine has it.
     pub(super) fn depends_on_machine(self) -> bool {
         matches!(self, Auth::ManagedIdentity | Auth::AzureCli | Auth::AzureDeveloperCli)
     }
 
-    /// Whether it asks the cloud's authority itself; the others get their tokens elsewhere.
+    /// Whether it gets its tokens from the cloud's authority directly. The others get them elsewhere.
     pub fn uses_authority(self) -> bool {
         matches!(self, Auth::ClientSecret | Auth::Certificate | Auth::WorkloadIdentity | Auth::DeviceCode)
     }
@@ -89,9 +89,9 @@ impl fmt::Display for Auth {
     }
 }
 
-/// A word that is no way to sign in.
+/// A word that is not a sign-in method.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("'{0}' is no way to sign in; the words are: {words}", words = Auth::ALL.map(Auth::word).join(", "))]
+#[error("invalid sign-in method '{0}' (possible values: {words})", words = Auth::ALL.map(Auth::word).join(", "))]
 pub struct UnknownAuth(String);
 
 impl FromStr for Auth {

@@ -1,4 +1,4 @@
-//! The order in which `--auth auto` goes, by what is set up: a table of environments.
+//! The order of `--auth auto`, as a table of environments.
 
 use super::{Auth, CredentialConfig, CredentialSources, SignInError};
 
@@ -19,7 +19,7 @@ const APP_SERVICE: [(&str, &str); 2] =
     [("IDENTITY_ENDPOINT", "http://127.0.0.1:1/"), ("IDENTITY_HEADER", "fake")];
 const SHELL: [(&str, &str); 1] = [("MSI_ENDPOINT", "http://127.0.0.1:1/")];
 
-/// The first way that is there, in this environment.
+/// The first method that is set up in this environment.
 fn first_found(
     environment: &[&[(&str, &str)]],
     sources: CredentialSources,
@@ -50,7 +50,7 @@ fn first_configured_credential_wins() {
         (&[&APP, &GITHUB, &PIPELINES, &APP_SERVICE], WorkloadIdentity, "azure-pipelines"),
         (&[&PIPELINES], WorkloadIdentity, "azure-pipelines"),
         (&[&APP, &GITHUB, &APP_SERVICE], WorkloadIdentity, "github-actions"),
-        // A job that names no app, no connection, or has no token of its own, was not set up for this program.
+        // A job without an app, a connection or its own token was not set up for this program.
         (&[&GITHUB, &APP_SERVICE], ManagedIdentity, "managed-identity"),
         (&[&APP, &PIPELINES[..1]], ManagedIdentity, "managed-identity"),
         (&[&APP, &PIPELINES[..1], &PIPELINES[2..]], ManagedIdentity, "managed-identity"),
@@ -103,7 +103,7 @@ fn incomplete_setup_is_an_error_not_a_fallback() {
         let taken = first_found(environment, CredentialSources::default());
         assert!(matches!(taken, Err(SignInError::Incomplete { .. })), "{taken:?}");
     }
-    // What is not supported is no hindrance for what comes behind it, and said where it was asked for.
+    // An unsupported method does not block the ones after it, and is an error if it was chosen.
     let sources = CredentialSources { auth: Some(Auth::ManagedIdentity), ..CredentialSources::default() };
     assert!(matches!(first_found(&[&SHELL], sources), Err(SignInError::NotSetUp { .. })));
 }

@@ -1,4 +1,4 @@
-//! The claims challenge of continuous access evaluation: a 401 that says what a new token must answer
+//! The claims challenge of continuous access evaluation: a 401 with the claims that a new token must have
 //! (learn.microsoft.com/entra/identity-platform/claims-challenge).
 
 use std::borrow::Cow;
@@ -9,7 +9,7 @@ use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use reqwest::header::{HeaderMap, WWW_AUTHENTICATE};
 
-/// Base64 with or without padding. Encoders that leave stray bits at the end are met, too.
+/// Base64 with or without padding, because some encoders omit it. Some also leave stray bits at the end.
 const LENIENT: GeneralPurpose = GeneralPurpose::new(
     &alphabet::STANDARD,
     GeneralPurposeConfig::new()
@@ -17,7 +17,7 @@ const LENIENT: GeneralPurpose = GeneralPurpose::new(
         .with_decode_allow_trailing_bits(true),
 );
 
-/// The claims of a challenge, decoded to JSON, where one of the `WWW-Authenticate` headers carries them.
+/// The claims of a challenge, decoded to JSON, if one of the `WWW-Authenticate` headers has them.
 pub fn claims_from_headers(headers: &HeaderMap) -> Option<String> {
     headers
         .get_all(WWW_AUTHENTICATE)
@@ -25,7 +25,7 @@ pub fn claims_from_headers(headers: &HeaderMap) -> Option<String> {
         .find_map(|value| parse_header(&String::from_utf8_lossy(value.as_bytes())))
 }
 
-/// The first claims in a header that can be read; a header may hold several challenges.
+/// The first readable claims in a header, which may have several challenges.
 fn parse_header(header: &str) -> Option<String> {
     parameters(header)
         .filter(|(name, _)| name.eq_ignore_ascii_case("claims"))
@@ -33,7 +33,7 @@ fn parse_header(header: &str) -> Option<String> {
 }
 
 /// All parameters of all challenges in a header (RFC 9110, 11.6.1). They come in any order, quoted or not, and values
-/// hold `=`, `,` and escaped quotes. Schemes are passed over: nothing else has a parameter of this name.
+/// may contain `=`, `,` and escaped quotes. Schemes are skipped, because no other scheme has a `claims` parameter.
 fn parameters(header: &str) -> impl Iterator<Item = (&str, Cow<'_, str>)> {
     let mut rest = header;
     from_fn(move || {
@@ -57,7 +57,7 @@ fn parameters(header: &str) -> impl Iterator<Item = (&str, Cow<'_, str>)> {
     })
 }
 
-/// The value that a text begins with, and what comes behind it.
+/// The value at the start of a text, and the rest of the text.
 fn parse_value(text: &str) -> (Cow<'_, str>, &str) {
     let Some(quoted) = text.strip_prefix('"') else {
         let end = text.find(|c: char| c == ',' || c.is_whitespace()).unwrap_or(text.len());
@@ -75,7 +75,7 @@ fn parse_value(text: &str) -> (Cow<'_, str>, &str) {
     (Cow::Owned(value), "")
 }
 
-/// Claims from base64, of either alphabet, or from JSON as it is. Anything but an object is none.
+/// Claims from base64 with either alphabet, or from plain JSON. `None` if they are not a JSON object.
 fn decode(value: &str) -> Option<String> {
     let value = value.trim();
     let json = if value.starts_with('{') {
@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn other_headers_hold_none() {
+    fn other_headers_have_no_claims() {
         for value in [
             "",
             "Bearer",
@@ -165,7 +165,7 @@ mod tests {
         }
 
         #[test]
-        fn claims_are_found_wherever_they_stand(
+        fn claims_are_found_at_any_position(
             value in "[ -~\u{fc}\u{4e2d}]{0,20}",
             others in prop::collection::vec(
                 prop_oneof![

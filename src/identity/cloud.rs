@@ -1,4 +1,4 @@
-//! The national clouds: each has its own Graph root, authority and scope, and a token of one is no good in another.
+//! The national clouds. Each has its own Graph root, authority and scope, and a token of one is not valid in another.
 
 use std::fmt;
 use std::str::FromStr;
@@ -25,17 +25,17 @@ pub enum Cloud {
     GovSg,
 }
 
-/// What is known of a cloud.
+/// A cloud's names and addresses.
 struct CloudEndpoints {
     cloud: Cloud,
-    /// As `--cloud` takes it and as reports write it.
+    /// The name for `--cloud` and in reports.
     name: &'static str,
-    /// Other names, in lower case and without `-`, `_` and spaces: those of the CLI for Microsoft 365, of az, of the
-    /// Azure SDKs and of Microsoft's PowerShell SDK among them.
+    /// Other names, in lower case and without `-`, `_` and spaces, such as those of the CLI for Microsoft 365, az, the
+    /// Azure SDKs and Microsoft's PowerShell SDK.
     aliases: &'static [&'static str],
     graph: &'static str,
     authority: &'static str,
-    /// Hosts beside the authority's own that stand for the same authority, as Microsoft's sign-in libraries know them.
+    /// Other host names of the same authority, as Microsoft's sign-in libraries list them.
     authority_aliases: &'static [&'static str],
 }
 
@@ -58,8 +58,8 @@ const CLOUDS: [CloudEndpoints; 7] = [
     },
     CloudEndpoints {
         cloud: Cloud::UsGov,
-        // The CLI for Microsoft 365 says `USGov` for GCC, which lives in the global cloud; Microsoft's PowerShell SDK
-        // says it for L4. A secret must rather be refused by the stricter cloud than be shown to the other one.
+        // The CLI for Microsoft 365 uses `USGov` for GCC, which is in the global cloud; Microsoft's PowerShell SDK
+        // uses it for L4. It is better if the stricter cloud refuses a secret than if the other one sees it.
         name: "usgov",
         aliases: &[
             "usgovhigh",
@@ -117,7 +117,7 @@ const CLOUDS: [CloudEndpoints; 7] = [
 ];
 
 impl Cloud {
-    /// Every cloud there is.
+    /// All clouds.
     pub const ALL: [Cloud; 7] =
         [Cloud::Global, Cloud::UsGov, Cloud::UsGovDod, Cloud::China, Cloud::Bleu, Cloud::Delos, Cloud::GovSg];
 
@@ -125,7 +125,7 @@ impl Cloud {
         CLOUDS.iter().find(|endpoints| endpoints.cloud == self).unwrap_or(&CLOUDS[0])
     }
 
-    /// The name, as `--cloud` takes it.
+    /// The name for `--cloud`.
     pub fn name(self) -> &'static str {
         self.endpoints().name
     }
@@ -135,12 +135,12 @@ impl Cloud {
         self.endpoints().graph
     }
 
-    /// The authority.
+    /// The authority, which issues the cloud's tokens.
     pub fn authority(self) -> Endpoint {
         Endpoint::from_known(self.endpoints().authority)
     }
 
-    /// Whether this is the cloud's authority, under the name that is used here or under another that is known.
+    /// Whether this is the cloud's authority, by its main name or an alias.
     pub fn has_authority(self, authority: &Endpoint) -> bool {
         let endpoints = self.endpoints();
         authority.as_str() == endpoints.authority
@@ -150,12 +150,12 @@ impl Cloud {
                 .is_some_and(|host| endpoints.authority_aliases.contains(&host))
     }
 
-    /// The clouds whose authority this is; two share theirs.
+    /// The clouds with this authority; two clouds share one.
     pub fn by_authority(authority: &Endpoint) -> impl Iterator<Item = Cloud> {
         Cloud::ALL.into_iter().filter(|cloud| cloud.has_authority(authority))
     }
 
-    /// The scope that an app asks for.
+    /// The scope that an app requests.
     pub fn scope(self) -> String {
         format!("{}/.default", self.graph_root())
     }
@@ -167,9 +167,9 @@ impl fmt::Display for Cloud {
     }
 }
 
-/// A name that is no cloud's.
+/// A name that is not the name of a cloud.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("'{0}' is no cloud; the names are: {names}", names = Cloud::ALL.map(Cloud::name).join(", "))]
+#[error("invalid cloud '{0}' (possible values: {names})", names = Cloud::ALL.map(Cloud::name).join(", "))]
 pub struct UnknownCloud(String);
 
 impl FromStr for Cloud {
@@ -212,7 +212,7 @@ mod tests {
         }
         let names = "mars".parse::<Cloud>().unwrap_err().to_string();
         assert!(Cloud::ALL.iter().all(|cloud| names.contains(cloud.name())), "{names}");
-        assert!("AzureGermanCloud".parse::<Cloud>().is_err(), "that one is no more");
+        assert!("AzureGermanCloud".parse::<Cloud>().is_err(), "this cloud was shut down");
     }
 
     #[test]
@@ -228,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn roots_and_authorities_are_such_as_can_be_used() {
+    fn roots_and_authorities_are_valid_endpoints() {
         for cloud in Cloud::ALL {
             assert_eq!(cloud.graph_root().parse::<Endpoint>().unwrap().as_str(), cloud.graph_root());
             let authority = cloud.authority();
@@ -239,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn an_authority_tells_its_clouds() {
+    fn clouds_are_found_by_their_authority() {
         let clouds = |authority: &str| {
             let authority = authority.parse().unwrap();
             Cloud::by_authority(&authority).collect::<Vec<_>>()

@@ -1,4 +1,4 @@
-//! A credential: what gives access tokens.
+//! Credentials, the sources of access tokens.
 
 use std::time::Duration;
 
@@ -9,27 +9,27 @@ use super::{
 };
 use crate::http::HttpClients;
 
-/// Where access tokens come from.
+/// A source of access tokens.
 #[derive(Debug)]
 pub enum Credential {
-    /// A ready token.
+    /// A ready access token.
     Static(StaticToken),
     /// An app that signs in as itself.
     App(AppIdentity),
     /// The identity of the machine or service.
     Managed(ManagedIdentity),
-    /// Whoever is signed in to another program.
+    /// The account that is signed in to another program.
     Cli(CliTool),
     /// A person, with a browser anywhere.
     Device(Box<DeviceCode>),
 }
 
-/// A token as it was given.
+/// A token as it was issued.
 #[derive(Debug)]
-pub struct NewToken {
+pub struct IssuedToken {
     /// The token.
     pub token: SecretString,
-    /// How long it lives; none where only Graph knows.
+    /// Its lifetime; `None` if only Graph knows it.
     pub lifetime: Option<Duration>,
 }
 
@@ -50,7 +50,7 @@ impl Credential {
         }
     }
 
-    /// The certificate that it signs in with, if it does.
+    /// The certificate, if it signs in with one.
     pub fn certificate(&self) -> Option<&Certificate> {
         match self {
             Credential::App(AppIdentity { proof: ClientProof::Certificate(certificate), .. }) => {
@@ -60,32 +60,33 @@ impl Credential {
         }
     }
 
-    /// Whether its tokens are an app's own by nature, without a user behind.
+    /// Whether its tokens are always app-only, without a user.
     pub fn is_app_only(&self) -> bool {
         matches!(self, Credential::App(_) | Credential::Managed(_))
     }
 
-    /// Whether whoever gave the token must give the next one, too: the same token once more is then no new one.
+    /// Whether the token was passed in ready-made, so that this program can't renew it. Reading the same token again is
+    /// then not a renewal.
     pub fn is_static(&self) -> bool {
         matches!(self, Credential::Static(_))
     }
 
-    /// Whether a new ready token may come by itself: in its file.
+    /// Whether it is a ready token in a file, which another program may replace.
     pub fn is_token_file(&self) -> bool {
         matches!(self, Credential::Static(StaticToken::File(_)))
     }
 
-    /// Whether it can be asked for a token that answers a claims challenge.
+    /// Whether it can request a token that answers a claims challenge.
     pub(super) fn can_answer_challenges(&self) -> bool {
         matches!(self, Credential::App(_) | Credential::Device(_))
     }
 
-    /// Gets a token, with the claims of a challenge where there was one.
+    /// Gets a token, with the claims of a challenge if there was one.
     pub(super) async fn request(
         &self,
         http: &HttpClients,
         claims: Option<&str>,
-    ) -> Result<NewToken, SignInError> {
+    ) -> Result<IssuedToken, SignInError> {
         match self {
             Credential::Static(token) => token.read(http).await,
             Credential::App(app) => app.request(http, claims).await,
@@ -100,7 +101,7 @@ impl Credential {
 mod tests {
     use super::super::{Auth, CredentialConfig, CredentialSources};
 
-    /// A panic or a log line prints what `Debug` gives.
+    /// Panics and log lines print the `Debug` output.
     #[test]
     fn no_credential_shows_its_secret_to_a_debugger() {
         let vars = |name: &str| match name {

@@ -1,8 +1,8 @@
-//! A person signs in with a browser anywhere, and the program goes on with what it was given to renew the sign-in
+//! Sign-in of a person with a browser on any device. Later tokens come from the refresh token
 //! (learn.microsoft.com/entra/identity-platform/v2-oauth2-device-code; RFC 8628).
 //!
-//! The program has no app of its own to sign in with: a code that looks like any other app's is what phishers use,
-//! and tenants do well to allow the flow to apps that they know.
+//! The program has no app registration of its own. Phishing uses codes of well-known apps, so tenants do well to
+//! allow this flow only for apps that they know.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -11,30 +11,30 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep_until, timeout_at};
 
-use super::chain::{EnvVariables, FoundCredential};
+use super::chain::{CredentialSetup, EnvLookup};
 use super::device_code_response::{DEFAULT_INTERVAL, DeviceCodeResponse};
 use super::token_endpoint::{self, Authority, TokenForm, TokenGrant, TokenRefusal};
-use super::{Auth, Credential, CredentialConfig, NewToken, SignInError, TokenClaims};
+use super::{Auth, Credential, CredentialConfig, IssuedToken, SignInError, TokenClaims};
 use crate::http::HttpClients;
-use crate::number::after;
+use crate::number::add_clamped;
 use crate::text::sanitize::sanitize_truncated;
 
 /// The grant type of a poll.
 const DEVICE_CODE_GRANT: &str = "urn:ietf:params:oauth:grant-type:device_code";
 
-/// Longest time between two polls: beyond, a person would wait for nothing.
+/// Longest time between two polls, so that a person who has entered the code does not wait for long.
 const MAX_INTERVAL: Duration = Duration::from_secs(60);
 
 /// What a person must do to sign in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Prompt {
-    /// Where to go with a browser: HTTPS, or plain HTTP to loopback.
+    /// The address to open in a browser: HTTPS, or plain HTTP to loopback.
     pub address: String,
-    /// What to enter there.
+    /// The code to enter there.
     pub code: String,
-    /// How long the code is good.
+    /// How long the code is valid.
     pub expires_in: Duration,
-    /// Why another sign-in is needed, where there was one before.
+    /// Why another sign-in is needed, if there was one before.
     pub reason: Option<String>,
 }
 
@@ -43,7 +43,7 @@ pub struct Prompt {
 pub struct Prompter(Arc<dyn Fn(&Prompt) + Send + Sync>);
 
 impl Prompter {
-    /// One that shows prompts like this.
+    /// A prompter that shows prompts with this function.
     pub fn new(show: impl Fn(&Prompt) + Send + Sync + 'static) -> Prompter {
         Prompter(Arc::new(show))
     }
@@ -55,29 +55,29 @@ impl std::fmt::Debug for Prompter {
     }
 }
 
-/// A person, by a public client of the tenant's own.
+/// The sign-in of a person through a public client of the tenant.
 #[derive(Debug)]
 pub struct DeviceCode {
     authority: Authority,
     client_id: String,
-    /// The resource's scope and OpenID's own: `offline_access` is what renews.
+    /// The scopes of the resource and of OpenID: `offline_access` requests a refresh token.
     scope: String,
     prompter: Option<Prompter>,
     session: Mutex<DeviceSession>,
 }
 
-/// What an earlier sign-in left.
+/// The result of an earlier sign-in.
 #[derive(Debug, Default)]
 struct DeviceSession {
-    /// What the next token is gotten with; the newest one only.
+    /// The newest refresh token.
     refresh_token: Option<SecretString>,
-    /// Why there is none any more.
+    /// Why there is no longer a refresh token.
     refresh_failure: Option<String>,
-    /// Who signed in first. Nobody else may go on with the run.
+    /// The user who signed in first. No other user may continue the run.
     user: Option<DeviceUser>,
 }
 
-/// Who signed in.
+/// The signed-in user.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct DeviceUser {
     tenant: String,
@@ -85,19 +85,16 @@ struct DeviceUser {
     name: String,
 }
 
-/// The device code's way, where a person can be asked.
-pub(super) fn find(
-    config: &CredentialConfig,
-    _vars: EnvVariables<'_>,
-) -> Result<FoundCredential, SignInError> {
-    let given = "--auth device-code is given";
+/// The device code sign-in; it needs a tenant and an app.
+pub(super) fn find(config: &CredentialConfig, _vars: EnvLookup<'_>) -> Result<CredentialSetup, SignInError> {
+    let given = "--auth device-code is set";
     let missing = |missing| SignInError::Incomplete { given, missing };
     let tenant = config.tenant.clone().ok_or(missing("the tenant (--tenant or AZURE_TENANT_ID)"))?;
     let client_id = config.client_id.clone().ok_or(missing(
-        "the app, a public client of your own (--client-id or AZURE_CLIENT_ID; `doctor --setup --auth device-code` \
-         prints how to register one)",
+        "the app, a public client of your own (--client-id or AZURE_CLIENT_ID; `doctor --setup --auth \
+         device-code` prints how to register one)",
     ))?;
-    Ok(FoundCredential::Ready(Credential::Device(Box::new(DeviceCode {
+    Ok(CredentialSetup::Ready(Credential::Device(Box::new(DeviceCode {
         authority: Authority { root: config.authority.clone(), tenant },
         client_id,
         scope: format!("{} offline_access openid profile", config.scope),
@@ -107,17 +104,17 @@ pub(super) fn find(
 }
 
 impl DeviceCode {
-    /// From here on the person is asked like this.
+    /// Sets the function that asks the person.
     pub(super) fn set_prompter(&mut self, prompter: Prompter) {
         self.prompter = Some(prompter);
     }
 
-    /// Gets a token: by what an earlier sign-in left, otherwise by a person.
+    /// Gets a token with the refresh token, otherwise from a person.
     pub(super) async fn request(
         &self,
         http: &HttpClients,
         challenge: Option<&str>,
-    ) -> Result<NewToken, SignInError> {
+    ) -> Result<IssuedToken, SignInError> {
         let claims = claims_with_capability(challenge);
         let grant = match self.try_refresh(http, &claims).await? {
             Some(grant) => grant,
@@ -140,8 +137,8 @@ impl DeviceCode {
         form
     }
 
-    /// By the refresh token. None where there is none, or where Entra wants to see the person again: the operator's
-    /// own sessions may have been revoked by this very run.
+    /// Asks for a token with the refresh token. `None` if there is no refresh token, or if Entra requires a new
+    /// sign-in: this run may have revoked the operator's own sessions.
     async fn try_refresh(&self, http: &HttpClients, claims: &str) -> Result<Option<TokenGrant>, SignInError> {
         let Some(refresh) = self.session().refresh_token.clone() else { return Ok(None) };
         let mut form = self.form(Some("refresh_token"), claims);
@@ -151,9 +148,9 @@ impl DeviceCode {
             Err(refusal) => refusal,
         };
         let person_can_help = ["invalid_grant", "interaction_required", "login_required", "consent_required"];
-        let mendable = person_can_help.contains(&refusal.error.as_str());
+        let needs_person = person_can_help.contains(&refusal.error.as_str());
         let why = refusal.into_error();
-        if !mendable {
+        if !needs_person {
             return Err(why);
         }
         let mut session = self.session();
@@ -162,10 +159,10 @@ impl DeviceCode {
         Ok(None)
     }
 
-    /// By a person: shows a code and waits until it was entered.
+    /// Shows a code to the person and waits until it is entered.
     async fn request_code(&self, http: &HttpClients, claims: &str) -> Result<TokenGrant, SignInError> {
         let Some(prompter) = &self.prompter else {
-            let why = "there is nobody who could be shown a code".to_owned();
+            let why = "there is no terminal to show a code on".to_owned();
             return Err(SignInError::Unavailable { auth: Auth::DeviceCode, why });
         };
         let began = Instant::now();
@@ -179,18 +176,18 @@ impl DeviceCode {
         let code = DeviceCodeResponse::parse(&body)
             .map_err(|reason| SignInError::Unreachable { host: root.to_string(), reason })?;
         (prompter.0)(&Prompt { reason: self.prompt_reason(), ..code.prompt.clone() });
-        self.poll_until_granted(http, claims, &code, after(began, code.prompt.expires_in)).await
+        self.poll_until_granted(http, claims, &code, add_clamped(began, code.prompt.expires_in)).await
     }
 
-    /// Why a person is asked again; none at the first time.
+    /// Why the person is asked again; `None` the first time.
     fn prompt_reason(&self) -> Option<String> {
         let session = self.session();
         session.user.as_ref()?;
-        let without = || "Entra gave nothing to renew the sign-in with".to_owned();
+        let without = || "Entra did not return a refresh token".to_owned();
         Some(session.refresh_failure.clone().unwrap_or_else(without))
     }
 
-    /// Polls until the code was entered, or can no longer be.
+    /// Polls until the code is entered or expires.
     async fn poll_until_granted(
         &self,
         http: &HttpClients,
@@ -203,7 +200,7 @@ impl DeviceCode {
         let late = || SignInError::CodeExpired { minutes: code.prompt.expires_in.as_secs().div_ceil(60) };
         let mut interval = code.interval;
         loop {
-            let next = after(Instant::now(), interval);
+            let next = add_clamped(Instant::now(), interval);
             sleep_until(next.min(until)).await;
             if next >= until {
                 return Err(late());
@@ -219,8 +216,8 @@ impl DeviceCode {
         }
     }
 
-    /// Takes what was granted, unless it was granted to somebody else than before.
-    fn accept(&self, grant: TokenGrant) -> Result<NewToken, SignInError> {
+    /// Takes the granted token, unless another user signed in than before.
+    fn accept(&self, grant: TokenGrant) -> Result<IssuedToken, SignInError> {
         let user = DeviceUser::from_claims(&TokenClaims::from_jwt(grant.token.token.expose_secret()));
         let mut session = self.session();
         match (&session.user, &user) {
@@ -239,28 +236,28 @@ impl DeviceCode {
 }
 
 impl DeviceUser {
-    /// None where the token does not tell.
+    /// `None` if the token does not name its user.
     fn from_claims(claims: &TokenClaims) -> Option<DeviceUser> {
         let id = claims.oid.clone().or_else(|| claims.upn.clone())?;
         let name = claims.upn.clone().unwrap_or_else(|| id.clone());
         Some(DeviceUser { tenant: claims.tid.clone().unwrap_or_default(), id, name })
     }
 
-    /// Whether both are the same, as far as is known.
+    /// Whether both are the same user, as far as is known.
     fn may_be_same_user(&self, other: &DeviceUser) -> bool {
         self.id.is_empty() || (&self.tenant, &self.id) == (&other.tenant, &other.id)
     }
 
-    /// The token did not tell.
+    /// A user that the token did not name.
     fn unknown() -> DeviceUser {
         DeviceUser { tenant: String::new(), id: String::new(), name: String::new() }
     }
 }
 
-/// What a poll came to.
+/// The result of a poll.
 enum PollResult {
     Granted(Box<TokenGrant>),
-    /// Nobody entered the code yet.
+    /// The code has not been entered yet.
     Pending(PollInterval),
     /// It can no longer be entered.
     Expired,
@@ -271,9 +268,9 @@ enum PollResult {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum PollInterval {
     Same,
-    /// The server asked for it.
+    /// The server asked for fewer polls.
     Slower,
-    /// The server could not be asked.
+    /// The server could not be reached.
     Doubled,
 }
 
@@ -281,7 +278,7 @@ impl PollInterval {
     fn next_interval(self, interval: Duration) -> Duration {
         match self {
             PollInterval::Same => interval,
-            // The server's wish is never cut short.
+            // The interval that the server asks for is never shortened.
             PollInterval::Slower => interval.saturating_add(DEFAULT_INTERVAL),
             PollInterval::Doubled => interval.saturating_mul(2).min(MAX_INTERVAL.max(interval)),
         }
@@ -292,9 +289,9 @@ fn classify_poll(answer: Result<Result<TokenGrant, TokenRefusal>, SignInError>) 
     let refusal = match answer {
         Ok(Ok(grant)) => return PollResult::Granted(Box::new(grant)),
         Ok(Err(refusal)) => refusal,
-        // While a person is at it the network may fail and heal: it is asked again until the code ends.
+        // The network may fail for a while as the person signs in, so polling continues until the code expires.
         Err(SignInError::Unreachable { reason, .. }) => {
-            tracing::warn!(reason, "could not ask whether the code was entered; asking again");
+            tracing::warn!(reason, "can't check whether the code was entered; retrying");
             return PollResult::Pending(PollInterval::Doubled);
         }
         Err(error) => return PollResult::Failed(error),
@@ -303,15 +300,15 @@ fn classify_poll(answer: Result<Result<TokenGrant, TokenRefusal>, SignInError>) 
         "authorization_pending" => PollResult::Pending(PollInterval::Same),
         "slow_down" => PollResult::Pending(PollInterval::Slower),
         "expired_token" => PollResult::Expired,
-        // Entra's word, and that of RFC 8628.
+        // The words of Entra and of RFC 8628.
         "authorization_declined" | "access_denied" => PollResult::Failed(SignInError::CodeDeclined),
         "bad_verification_code" => PollResult::Failed(SignInError::CodeUnknown),
         _ => PollResult::Failed(refusal.into_error()),
     }
 }
 
-/// The claims of a request: those of a challenge, and that this program can be challenged. Only to clients that say
-/// so (`cp1`) Graph sends challenges; others it goes on serving until their token ends
+/// The claims of a request: those of a challenge, and the client capability `cp1`. Graph sends challenges only to
+/// clients with this capability and serves the others until their token expires
 /// (learn.microsoft.com/entra/identity-platform/claims-challenge#client-capabilities).
 fn claims_with_capability(challenge: Option<&str>) -> String {
     let claims = challenge.and_then(|text| serde_json::from_str::<Value>(text).ok());
@@ -331,7 +328,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn polls_slow_down_as_they_are_told() {
+    fn polls_slow_down_on_request() {
         let five = Duration::from_secs(5);
         assert_eq!(PollInterval::Same.next_interval(five), five);
         assert_eq!(

@@ -1,4 +1,4 @@
-//! The authority's answer to a wish for a device code, read and checked before a person is asked to act on it.
+//! The authority's answer to a request for a device code, checked before a person is asked to act on it.
 
 use std::time::Duration;
 
@@ -11,13 +11,13 @@ use super::{Endpoint, Prompt};
 use crate::number::Number;
 use crate::text::sanitize::sanitize_truncated;
 
-/// Time between two polls where the server names none, and what `slow_down` adds to it (RFC 8628, 3.2 and 3.5).
+/// Time between two polls if the server does not name one, and what `slow_down` adds (RFC 8628, 3.2 and 3.5).
 pub(super) const DEFAULT_INTERVAL: Duration = Duration::from_secs(5);
 
-/// Shortest time between two polls, whatever the server says.
+/// Shortest time between two polls, even if the server allows less.
 const MIN_INTERVAL: Duration = Duration::from_millis(100);
 
-/// The server's answer to a wish for a code.
+/// The authority's answer to a request for a device code.
 pub(super) struct DeviceCodeResponse {
     pub(super) device_code: SecretString,
     pub(super) prompt: Prompt,
@@ -36,9 +36,12 @@ struct DeviceCodeBody {
 }
 
 impl DeviceCodeResponse {
-    /// Reads it, or says why it can't be used.
+    /// Reads an answer.
+    ///
+    /// # Errors
+    /// Why it can't be used.
     pub(super) fn parse(body: &[u8]) -> Result<DeviceCodeResponse, String> {
-        let useless = || "its answer holds no device code; is a proxy or a portal between?".to_owned();
+        let useless = || "its answer has no device code; is there a proxy or a portal in between?".to_owned();
         let body: DeviceCodeBody = serde_json::from_slice(body).map_err(|_| useless())?;
         let expires_in = usable_lifetime(&body.expires_in).ok_or_else(useless)?;
         if body.user_code.trim().is_empty() || body.device_code.expose_secret().is_empty() {
@@ -55,20 +58,20 @@ impl DeviceCodeResponse {
     }
 }
 
-/// The time between two polls, in seconds as a number or a text.
-fn poll_interval(said: &Number) -> Duration {
-    match said.seconds().filter(|seconds| !seconds.is_zero()) {
+/// The time between two polls, from seconds as a number or a text.
+fn poll_interval(interval: &Number) -> Duration {
+    match interval.seconds().filter(|seconds| !seconds.is_zero()) {
         Some(seconds) => seconds.max(MIN_INTERVAL),
         None => DEFAULT_INTERVAL,
     }
 }
 
-/// An address that a person may be sent to, with its host in ASCII: a look-alike is then seen. People enter their
-/// password there, so it is never one without TLS.
+/// An address that a person may be asked to open, with its host in ASCII so that a look-alike is visible. People enter
+/// their password there, so it must use TLS, except on loopback.
 fn parse_trusted_url(address: &str) -> Result<String, String> {
     let refused = || {
         format!(
-            "it sends people to {} to sign in, which is no address to trust",
+            "it asks you to sign in at {}, which is not a trusted address",
             sanitize_truncated(address, 120)
         )
     };
@@ -85,7 +88,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::number::LONGEST;
+    use crate::number::MAX_DURATION;
 
     fn body(change: impl FnOnce(&mut Value)) -> Vec<u8> {
         let mut body = json!({
@@ -142,7 +145,7 @@ mod tests {
             "microsoft.com/devicelogin",
             "",
         ] {
-            assert!(parse_trusted_url(bad).is_err_and(|why| why.contains("no address to trust")), "{bad}");
+            assert!(parse_trusted_url(bad).is_err_and(|why| why.contains("not a trusted address")), "{bad}");
         }
         assert_eq!(
             parse_trusted_url("https://m\u{456}crosoft.com/").as_deref(),
@@ -165,9 +168,9 @@ mod tests {
             assert_eq!(poll_interval(&none.clone().into()), DEFAULT_INTERVAL, "{none}");
         }
         for endless in [json!(1.8e19), json!(1e300), json!(u64::MAX), json!("18446744073709551615")] {
-            assert_eq!(poll_interval(&endless.clone().into()), LONGEST, "{endless}");
+            assert_eq!(poll_interval(&endless.clone().into()), MAX_DURATION, "{endless}");
             let code = DeviceCodeResponse::parse(&body(|body| body["expires_in"] = endless.clone()));
-            assert!(code.is_ok_and(|code| code.prompt.expires_in == LONGEST), "{endless}");
+            assert!(code.is_ok_and(|code| code.prompt.expires_in == MAX_DURATION), "{endless}");
         }
     }
 }

@@ -13,24 +13,24 @@ pub struct Endpoint(String);
 /// An address that must not be used as a service's root.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum EndpointError {
-    /// No URL.
-    #[error("'{0}' is no URL")]
+    /// Not a URL.
+    #[error("invalid URL '{0}'")]
     InvalidUrl(String),
-    /// Plain HTTP to another machine would carry the token in the clear.
-    #[error("{0}: plain HTTP is allowed to loopback only")]
+    /// Plain HTTP to another machine, which would send the token unencrypted.
+    #[error("{0}: plain HTTP is only allowed to loopback")]
     PlainHttp(String),
-    /// Anything but a scheme, a host and a port.
-    #[error("{0}: give scheme, host and port only, such as https://graph.microsoft.com")]
+    /// A URL with more than a scheme, a host and a port.
+    #[error("{0}: use only scheme, host and port, such as https://graph.microsoft.com")]
     NotAnOrigin(String),
 }
 
 impl Endpoint {
-    /// Of an address that is known to be one, without a trailing slash.
+    /// An endpoint from an address that is known to be valid and has no trailing slash.
     pub(super) fn from_known(known: &str) -> Endpoint {
         Endpoint(known.to_owned())
     }
 
-    /// Whether it is spoken to without TLS: only loopback ever is.
+    /// Whether requests to it use no TLS, which only loopback allows.
     pub fn is_plain_http(&self) -> bool {
         self.0.starts_with("http://")
     }
@@ -66,7 +66,7 @@ impl FromStr for Endpoint {
         }
         let path = url.path().trim_end_matches('/');
         let bare = url.query().is_none() && url.fragment().is_none() && url.username().is_empty();
-        // The version root is a natural thing to paste; the program adds it itself.
+        // People often paste the version root, which the program adds itself.
         if !bare || url.password().is_some() || !matches!(path, "" | "/v1.0") {
             return Err(EndpointError::NotAnOrigin(text.to_owned()));
         }
@@ -74,7 +74,7 @@ impl FromStr for Endpoint {
     }
 }
 
-/// Whether a host, as it stands in a URL, is this machine.
+/// Whether a host, as written in a URL, is this machine.
 pub(super) fn is_loopback(host: &str) -> bool {
     let bare = host.trim_start_matches('[').trim_end_matches(']');
     host == "localhost" || bare.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())

@@ -1,14 +1,14 @@
-//! Signing in: clouds, credentials, and the access token that all workers share.
+//! Sign-in: clouds, credentials, and the access token that all workers share.
 //!
-//! A token is a secret: it is held in [`secrecy`] types, goes into the `Authorization` header of the chosen Graph
-//! root and nowhere else, and no error or log line of this room holds it.
+//! A token is a secret. It is held in [`secrecy`] types and sent only in the `Authorization` header to the chosen Graph
+//! root. No error or log line of this module contains it.
 //!
 //! ```text
-//!  flags, profile,   ┌ choice ┐ candidates  ┌ credential ┐ a token  ┌ tokens ┐
+//!  flags, profile,   ┌ chain ─┐ candidates  ┌ credential ┐ a token  ┌ tokens ┐
 //!  environment ─────▶│        │────────────▶│ app, ready │─────────▶│        │──▶ all workers
 //!                    └────────┘             └────────────┘          └────────┘
-//!                                             token_endpoint ─▶ aadsts: a refusal in words
-//!                                             federated: proofs of clusters and pipelines
+//!                                             token_endpoint ─▶ aadsts: advice for refusals
+//!                                             federated: tokens of clusters and pipelines
 //!                                             managed_identity, cli_tool: tokens of the machine, of az and azd
 //! ```
 
@@ -46,11 +46,11 @@ pub use audience::check_audience;
 pub use auth::{Auth, UnknownAuth};
 pub use certificate::{Certificate, CertificateProblem};
 pub use chain::{
-    CredentialChain, CredentialConfig, CredentialSources, EnvVariables, SkippedCredential, process_variables,
+    CredentialChain, CredentialConfig, CredentialSources, EnvLookup, SkippedCredential, process_variable,
 };
 pub use cli_tool::CliTool;
 pub use cloud::{Cloud, UnknownCloud};
-pub use credential::{Credential, NewToken};
+pub use credential::{Credential, IssuedToken};
 pub use device_code::{DeviceCode, Prompt, Prompter};
 pub use endpoint::{Endpoint, EndpointError};
 pub use federated::Federation;
@@ -67,247 +67,251 @@ use std::path::{Path, PathBuf};
 /// There is no usable token. Ends a run with exit code 4.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SignInError {
-    /// Nothing is set up here.
+    /// No sign-in method is set up here.
     #[error(
-        "no way to sign in is set up here:{}\nset one of them up: `entra-revoke doctor --setup` prints how, docs/sign-in.md has all of them",
+        "no sign-in method is set up on this machine:{}\nto set one up, run `entra-revoke doctor --setup`, or \
+         see \
+         docs/sign-in.md",
         list_skipped(.0)
     )]
     NoCredential(Vec<SkippedCredential>),
-    /// The way that was asked for is not set up here.
+    /// The chosen method is not set up here.
     #[error("--auth {auth}: {missing}")]
     NotSetUp {
-        /// Which.
+        /// The method.
         auth: Auth,
         /// What is missing.
         missing: String,
     },
-    /// The way is set up, but what it relies on is not there on this machine; `--auth auto` then tries the next.
+    /// The method is set up, but this machine lacks what it needs; `--auth auto` then tries the next one.
     #[error("{auth}: {why}")]
     Unavailable {
-        /// Which.
+        /// The method.
         auth: Auth,
-        /// What is not there.
+        /// What is missing.
         why: String,
     },
-    /// A flag belongs to another way than the one that was asked for.
-    #[error("--auth {auth} makes no use of {flag}: leave one of them out")]
+    /// A flag belongs to another method than the chosen one.
+    #[error("--auth {auth} does not use {flag}: remove one of them")]
     ConflictingFlag {
-        /// The way that was asked for.
+        /// The chosen method.
         auth: Auth,
         /// The flag.
         flag: &'static str,
     },
-    /// Two flags name two ways.
-    #[error("{one} and {other} name two ways to sign in: give one of them")]
+    /// Two flags choose two methods.
+    #[error("{one} and {other} are two sign-in methods: use only one")]
     Ambiguous {
         /// A flag.
         one: &'static str,
         /// Another.
         other: &'static str,
     },
-    /// A credential is there, and something that belongs to it is not.
+    /// A credential is set, but something that it needs is not.
     #[error("{given}, but {missing} is missing")]
     Incomplete {
-        /// What is there.
+        /// What is set.
         given: &'static str,
-        /// What is not.
+        /// What is missing.
         missing: &'static str,
     },
     /// A file with a secret can't be used.
     #[error("{flag} {path}: {reason}", path = display_secret_path(path))]
     SecretFile {
-        /// What named it.
+        /// The flag or variable that names it.
         flag: &'static str,
-        /// Which file.
+        /// Its path.
         path: PathBuf,
-        /// Why.
+        /// Why it can't be used.
         reason: String,
     },
-    /// Others may change a file with a secret. Nothing was sent.
-    #[error("{by}: {why}")]
+    /// Other accounts may change a file with a secret. Nothing was revoked.
+    #[error("{named_by}: {why}")]
     Insecure {
-        /// What named it.
-        by: &'static str,
-        /// Whose it is, and what to do.
+        /// The flag or variable that names it.
+        named_by: &'static str,
+        /// Which account may change it, and what to do.
         why: String,
     },
     /// A certificate can't be used.
     #[error("{by} {path}: {problem}", path = path.display())]
     Certificate {
-        /// What named it.
+        /// The flag or variable that names it.
         by: &'static str,
         /// Its file.
         path: PathBuf,
-        /// Why, and what to do.
+        /// What is wrong, and what to do.
         problem: CertificateProblem,
     },
-    /// What was given is no token.
-    #[error("the given access token is not one: {0}")]
+    /// The access token is malformed.
+    #[error("the access token is not valid: {0}")]
     InvalidToken(&'static str),
-    /// A ready token was over before anything was sent.
+    /// A ready token had expired before the first request.
     #[error(
-        "the access token ended at {ended}: nothing was sent. Get a new one from where this came from, and start again"
+        "the access token expired at {ended}: nothing was revoked. Get a new one from the same source, and \
+         start again"
     )]
     AlreadyExpired {
-        /// When, in UTC.
+        /// When it expired, in UTC.
         ended: String,
     },
-    /// A ready token was refused, and only its giver can make a new one.
+    /// A ready token was refused, and only its source can issue a new one.
     #[error(
-        "Graph no longer accepts the access token{when}; get a new one from where this came from, then `resume` the run"
+        "Graph no longer accepts the access token{when}; get a new one from the same source, then `resume` \
+         the run"
     )]
     TokenRejected {
-        /// When it ended, with a separator before it, or nothing where it does not tell or that is no reason.
+        /// When it expired, with a separator before it; empty if that is unknown or not the reason.
         when: String,
     },
-    /// Graph wants a sign-in with further claims, and what gives the tokens can't be asked for them.
+    /// Graph requires further claims, and the source of the tokens can't request them.
     #[error(
-        "Graph wants a new sign-in (a claims challenge: sessions were revoked, or a policy changed), which {auth} can't \
-         give: sign in again where the token comes from, then `resume` the run"
+        "Graph requires a new sign-in (a claims challenge: sessions were revoked, or a policy changed), which \
+         {auth} can't do: sign in again at the token's source, then `resume` the run"
     )]
     ChallengeUnanswerable {
-        /// What gives the tokens.
+        /// The source of the tokens.
         auth: &'static str,
     },
-    /// The task that renews the token came to grief.
-    #[error(
-        "renewing the token broke down, by a fault of this program: please report it. `resume` goes on with the run"
-    )]
+    /// The task that renews the token panicked.
+    #[error("internal error while renewing the token; please report it. `resume` continues the run")]
     RenewalFault,
-    /// Graph refused a token that had just been made.
+    /// Graph refused a token that was just issued.
     #[error(
-        "Graph refused a fresh access token (401{detail}): check the tenant, the cloud and the app, and that this \
+        "Graph refused a new access token (401{detail}): check the tenant, the cloud and the app, and that \
+         this \
          machine's clock is right, then `resume` the run"
     )]
     Refused {
-        /// What Graph said, with a separator before it, or nothing.
+        /// Graph's answer, with a separator before it, or empty.
         detail: String,
     },
-    /// Graph challenged a token that had been made to answer its challenge.
+    /// Graph challenged a token that was issued to answer its challenge.
     #[error(
-        "Graph challenged a token that had just answered its challenge{detail}: Conditional Access or a risk stands in \
-         the way of this sign-in. Its entry in Entra's sign-in log says which policy; once that is mended, `resume` the run"
+        "Graph challenged a token that had just answered its challenge{detail}: Conditional Access or a risk \
+         blocks this sign-in. Entra's sign-in log shows the policy; fix that, then `resume` the run"
     )]
     ChallengedAgain {
-        /// What Graph said, with a separator before it, or nothing.
+        /// Graph's answer, with a separator before it, or empty.
         detail: String,
     },
-    /// Nobody entered the device code in time.
+    /// The device code was not entered in time.
     #[error(
-        "nobody signed in with the code within {minutes} {unit}: start again for a new code; a run that had begun goes on \
-         with `resume`", unit = if *.minutes == 1 { "minute" } else { "minutes" }
+        "the code was not used within {minutes} {unit}: start again for a new code; use `resume` for a run \
+         that had begun", unit = if *.minutes == 1 { "minute" } else { "minutes" }
     )]
     CodeExpired {
-        /// How long the code was good, in minutes.
+        /// How long the code was valid, in minutes.
         minutes: u64,
     },
-    /// The person said no.
+    /// The person declined the sign-in.
     #[error(
-        "the sign-in was declined in the browser. If that was not meant: start again for a new code; a run that had begun \
-         goes on with `resume`"
+        "the sign-in was declined in the browser. If that was a mistake, start again for a new code; use \
+         `resume` for a run that had begun"
     )]
     CodeDeclined,
-    /// The server has forgotten the device code.
+    /// The authority no longer knows the device code.
     #[error(
-        "Entra does not know the code any more: start again for a new one; a run that had begun goes on with `resume`"
+        "Entra no longer knows the code: start again for a new one; use `resume` for a run that had begun"
     )]
     CodeUnknown,
-    /// Another person than at the beginning entered the code.
+    /// Another person than at the start of the run entered the code.
     #[error(
-        "{now} signed in, but the run was begun by {begun}: nothing is sent in another's name. Let {begun} sign in, or \
-         start a run of your own with `remaining.csv`"
+        "{now} signed in, but {begun} started the run, so nothing is revoked. Sign in as {begun}, or start a \
+         new run with `remaining.csv`"
     )]
     OtherUser {
-        /// Who began.
+        /// The user who started the run.
         begun: String,
-        /// Who came.
+        /// The user who signed in now.
         now: String,
     },
     /// The token endpoint refused the credential.
     #[error("{code}: {message}{advice}")]
     Endpoint {
-        /// `AADSTS…`, or OAuth's word where there is none.
+        /// `AADSTS…`, or OAuth's error word if there is no such code.
         code: String,
-        /// The first line of what it said.
+        /// The first line of its description.
         message: String,
-        /// What to do, with a separator before it, or nothing.
+        /// What to do, with a separator before it, or empty.
         advice: String,
     },
-    /// The token endpoint can't be reached, or gives no sense.
-    #[error("the token endpoint {host} can't be used: {reason} (check the network, the proxy and --cloud)")]
+    /// The token endpoint can't be reached, or its answer can't be used.
+    #[error("can't use the token endpoint {host}: {reason} (check the network, the proxy and --cloud)")]
     Unreachable {
         /// Its host.
         host: String,
-        /// Why.
+        /// Why it can't be used.
         reason: String,
     },
-    /// A service or program that gives tokens or proofs refuses, or gives no sense.
+    /// A service or program that issues tokens or assertions refuses, or its answer can't be used.
     #[error("{service}: {reason}{advice}")]
     Service {
-        /// Which, as people know it.
+        /// Its name for people.
         service: String,
-        /// What it said or did.
+        /// What it answered or did.
         reason: String,
-        /// What to do, with a separator before it, or nothing.
+        /// What to do, with a separator before it, or empty.
         advice: String,
     },
-    /// Something was given that can't be.
+    /// A flag or variable has an invalid value.
     #[error("{name}: {reason}")]
     Setting {
         /// The flag or variable.
         name: &'static str,
-        /// Why.
+        /// Why it is invalid.
         reason: String,
     },
-    /// The token belongs to another tenant than the one that was named.
+    /// The token is for another tenant than the named one.
     #[error(
-        "the token is for tenant {found}, but tenant {expected} is named: nothing was sent. Sign in to that tenant, or correct \
-         the name (--tenant, AZURE_TENANT_ID, or the profile's `tenant`)"
+        "the token is for tenant {found}, but you named tenant {expected}: nothing was revoked. Sign in to \
+         that tenant, or correct the name (--tenant, AZURE_TENANT_ID, or the profile's `tenant`)"
     )]
     OtherTenant {
-        /// As named.
+        /// The named tenant.
         expected: String,
-        /// As the token says.
+        /// The token's tenant.
         found: String,
     },
-    /// The authority knows no such tenant.
+    /// The authority does not know the tenant.
     #[error(
-        "there is no tenant {tenant} in this cloud ({detail}): nothing was sent. Check the name (--tenant, AZURE_TENANT_ID, or \
-         the profile's `tenant`) and --cloud, or name the tenant by its id"
+        "there is no tenant {tenant} in this cloud ({detail}): nothing was revoked. Check the name (--tenant, \
+         AZURE_TENANT_ID, or the profile's `tenant`) and --cloud, or name the tenant by its ID"
     )]
     NoSuchTenant {
-        /// As named.
+        /// The named tenant.
         tenant: String,
-        /// What the authority said.
+        /// The authority's answer.
         detail: String,
     },
-    /// Nothing tells whether a domain is the token's tenant.
+    /// It is not known whether a domain belongs to the token's tenant.
     #[error(
-        "nothing tells whether {tenant} is the token's tenant ({why}): nothing was sent. Name the tenant by its id \
-         (--tenant GUID)"
+        "it is not known whether {tenant} is the token's tenant ({why}): nothing was revoked. Name the tenant \
+         by its ID (--tenant GUID)"
     )]
     TenantUnverified {
-        /// As named.
+        /// The named tenant.
         tenant: String,
-        /// Why it could not be found out.
+        /// Why it is not known.
         why: String,
     },
-    /// Nobody can tell whether a token is good in the tenant that rows name.
+    /// It is not known whether a token is valid in the tenant that rows name.
     #[error(
-        "rows name tenant {tenant}, and the token {found}: nothing is sent there. Name the tenant by its id, and sign in with \
-         an app that is known in it (docs/tenants.md)"
+        "rows name tenant {tenant}, but the token {found}: nothing is revoked there. Name the tenant by its \
+         ID, and sign in with an app that exists there (docs/tenants.md)"
     )]
     UnknownTenant {
-        /// As the rows name it.
+        /// The tenant's name in the rows.
         tenant: String,
-        /// What the token says, as "is for tenant 0785…".
+        /// The token's tenant as the end of a sentence, such as "is for tenant 0785…".
         found: String,
     },
-    /// The tenant is named by a column of the input, and the sign-in there failed.
+    /// A column of the input names the tenant, and the sign-in there failed.
     #[error(
-        "column `{column}` of the input names tenant {tenant}: {why}. If that column does not name tenants: --tenant-column none"
+        "column `{column}` of the input names tenant {tenant}: {why}. If that column does not have tenants, \
+         use --tenant-column none"
     )]
-    TenantOfRows {
+    RowTenantFailed {
         /// The column.
         column: String,
         /// The tenant.
@@ -316,41 +320,44 @@ pub enum SignInError {
         why: String,
     },
     /// A sign-in to one of several tenants took too long.
-    #[error("no token came within {} s; others are not kept waiting. Try again, or give --timeout", within.as_secs())]
+    #[error("no token within {} s; the other tenants do not wait for it. Try again, or use a longer --timeout",
+        limit.as_secs())]
     TimedOut {
-        /// How long it was waited for.
-        within: std::time::Duration,
+        /// The time limit.
+        limit: std::time::Duration,
     },
-    /// A further app's token belongs to another tenant than the first app's.
-    #[error("its token is for tenant {found}, and the run is in tenant {expected}")]
+    /// A further app's token is for another tenant than the first app's.
+    #[error("its token is for tenant {found}, but the run is in tenant {expected}")]
     AdditionalAppTenant {
-        /// That of the run.
+        /// The run's tenant.
         expected: String,
-        /// As the token says.
+        /// The token's tenant.
         found: String,
     },
-    /// The first app could not sign in, and a further one's tenant can't be compared with the one that was named.
+    /// The first app could not sign in, and a further app's tenant can't be compared with the named one.
     #[error(
-        "it can't stand in for the first app: nothing says that its tenant is the one that is meant (name the tenant by \
-         its id)"
+        "it can't replace the first app, because it is not known whether its tenant is the right one (name the \
+         tenant by its ID)"
     )]
     FallbackTenantUnverified,
     /// The token is meant for another cloud's Graph.
     #[error(
-        "the token is meant for {audience}, which is not {root}: choose the cloud it belongs to (--cloud {meant}), or \
-         get one for this cloud; nothing was sent"
+        "the token is meant for {audience}, which is not {root}: choose its cloud (--cloud {token_cloud}), or \
+         get a \
+         token for this cloud; nothing was revoked"
     )]
     OtherCloud {
         /// The token's `aud`.
         audience: String,
         /// The cloud it belongs to.
-        meant: Cloud,
+        token_cloud: Cloud,
         /// The chosen Graph root.
         root: String,
     },
     /// The token is meant for another service than Graph.
     #[error(
-        "the token is meant for '{audience}', which is not Microsoft Graph: get one for {root}; nothing was sent"
+        "the token is meant for '{audience}', which is not Microsoft Graph: get a token for {root}; nothing \
+         was revoked"
     )]
     NotForGraph {
         /// The token's `aud`.
@@ -358,23 +365,26 @@ pub enum SignInError {
         /// The Graph root it should be for.
         root: String,
     },
-    /// A new token is for somebody or something else than the one that the run began with.
+    /// A new token has another identity than the one that the run started with.
     #[error(
-        "the new access token is for the {what} {now}, and the run was begun with {begun}: nothing more was sent; sign \
-         in as before, then `resume` the run"
+        "the new access token is for {what} {now}, but the run was started with {begun}: no more requests were \
+         sent; sign in as before, then `resume` the run"
     )]
-    OtherIdentity {
-        /// What differs.
+    IdentityMismatch {
+        /// What differs, such as "tenant".
         what: &'static str,
-        /// As the run began.
+        /// Its value at the start of the run.
         begun: String,
-        /// As the new token says.
+        /// Its value in the new token.
         now: String,
     },
-    /// The token lists permissions, and none of them allows to revoke sessions.
-    #[error("the token does not allow to revoke sessions, so nothing was sent: it has {listed}; {advice}")]
+    /// The token lists permissions, and none of them allows revoking sessions.
+    #[error(
+        "the token does not have permission to revoke sessions, so nothing was revoked: it has {listed}; \
+         {advice}"
+    )]
     NoPermission {
-        /// What it lists.
+        /// The permissions in the token.
         listed: String,
         /// What to do.
         advice: String,
@@ -382,7 +392,7 @@ pub enum SignInError {
 }
 
 impl SignInError {
-    /// Whether the flags contradict each other, so that nothing was even tried.
+    /// Whether this is a usage error, so that no sign-in was tried.
     pub fn is_usage(&self) -> bool {
         matches!(
             self,
@@ -392,38 +402,41 @@ impl SignInError {
         )
     }
 
-    /// The same where a column of the input named the tenant: the message names that, and not a flag that nobody gave.
+    /// The same error for a tenant that a column of the input names. The message names the column instead of a flag
+    /// that was not used.
     pub fn with_tenant_column(self, column: &str, tenant: &str) -> SignInError {
         let why = match &self {
             SignInError::OtherTenant { found, .. } => {
-                format!("the token is for tenant {found}, and nothing was sent")
+                format!("the token is for tenant {found}; nothing was revoked")
             }
             SignInError::Endpoint { .. } => self.to_string().replace("--tenant", "that column"),
             _ => return self,
         };
-        SignInError::TenantOfRows { column: column.to_owned(), tenant: tenant.to_owned(), why }
+        SignInError::RowTenantFailed { column: column.to_owned(), tenant: tenant.to_owned(), why }
     }
 }
 
-/// A file's name, unless it may be the secret itself, given in the place of the file that holds it.
+/// A file's name, unless it may be the secret itself, passed by mistake instead of a file name.
 fn display_secret_path(path: &Path) -> String {
     let text = path.to_string_lossy();
-    // No token or secret is shorter, and none has a separator of paths in it.
+    // Tokens and secrets are at least this long and contain no path separator.
     let may_be_secret = text.chars().count() >= 32 && !text.contains(['/', '\\']);
     match may_be_secret && !path.exists() {
-        true => "(hidden: it may be the secret itself, and this flag wants a file that holds it)".to_owned(),
+        true => {
+            "(hidden because it may be the secret itself; this flag takes the name of a file with the secret)"
+                .to_owned()
+        }
         false => text.into_owned(),
     }
 }
 
-/// Ways that were passed over, a line each.
-fn list_skipped(ways: &[SkippedCredential]) -> String {
+/// Methods that were skipped, one per line.
+fn list_skipped(skipped: &[SkippedCredential]) -> String {
     let line = |auth: Auth, why: &str| format!("\n  {auth:<20} {why}");
-    let mut text: String = ways.iter().map(|way| line(way.auth, &way.reason)).collect();
+    let mut text: String = skipped.iter().map(|skipped| line(skipped.auth, &skipped.reason)).collect();
     text.push_str(&line(
         Auth::DeviceCode,
-        "is not tried by itself: --auth device-code lets a person sign in",
+        "is not tried automatically: use --auth device-code to sign in as a user",
     ));
-    text.push_str("\n`entra-revoke doctor --setup` prints the commands that set one up");
     text
 }

@@ -1,4 +1,4 @@
-//! Asking a service that may be busy: the token endpoint, and whatever else gives tokens and proofs.
+//! Requests to services that may be busy: the token endpoint, and others that issue tokens and assertions.
 
 use std::time::Duration;
 
@@ -9,42 +9,42 @@ use secrecy::zeroize::Zeroizing;
 use super::SignInError;
 use crate::http::{TransportError, retry_after_of};
 
-/// How often a service is asked before it is given up, where it is busy or can't be reached.
+/// Number of attempts if a service is busy or can't be reached.
 const MAX_ATTEMPTS: u32 = 5;
 
-/// Longest wait between two tries that is worth it; a longer `Retry-After` is told instead.
-const MAX_WAIT: Duration = Duration::from_secs(120);
+/// Longest wait between two attempts. A longer `Retry-After` ends the attempts and is reported.
+const MAX_WAIT_BETWEEN_ATTEMPTS: Duration = Duration::from_secs(120);
 
-/// Longest answer that is read, in bytes. Those with tokens have a few thousand.
+/// Longest answer that is read, in bytes. Answers with tokens have a few thousand.
 const MAX_BODY: usize = 256 << 10;
 
-/// How much patience was spent.
+/// The attempts and waits so far.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct RetryProgress {
-    /// Requests that were made.
+    /// Number of requests.
     pub(super) attempts: u32,
-    /// Time that was waited between them.
+    /// Total wait between them.
     pub(super) total_wait: Duration,
 }
 
 impl RetryProgress {
-    /// Whether another try is left where nothing else is known.
+    /// Whether the usual limit allows another attempt.
     pub(super) fn has_attempts_left(self) -> bool {
         self.attempts < MAX_ATTEMPTS
     }
 }
 
-/// Most services are busy when they say so (429) or fail (5xx).
+/// Whether to retry after this answer, by the rule for most services: 429, 408 and 5xx.
 pub(super) fn is_retryable(answer: &EndpointAnswer, waited: RetryProgress) -> bool {
     is_transient(answer.status) && waited.has_attempts_left()
 }
 
-/// Whether a status says that the service is busy, and not that it refuses.
+/// Whether a status says that the service is busy rather than that it refuses.
 pub(super) fn is_transient(status: StatusCode) -> bool {
     matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT) || status.is_server_error()
 }
 
-/// What a service answered. The body may hold a token.
+/// A service's answer. The body may contain a token.
 pub(super) struct EndpointAnswer {
     pub(super) status: StatusCode,
     pub(super) headers: HeaderMap,
@@ -52,7 +52,7 @@ pub(super) struct EndpointAnswer {
 }
 
 impl EndpointAnswer {
-    /// A header's value, where it is text.
+    /// A header's value, if it is text.
     pub(super) fn header(&self, name: reqwest::header::HeaderName) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
     }
@@ -62,18 +62,18 @@ impl EndpointAnswer {
     }
 }
 
-/// Sends a request, and again as long as the service is busy or can't be reached. `what` names it in logs; `busy` says
-/// of an answer whether it is worth asking again; `max_wait` is the longest wait that it may ask for; `request` is made anew for each try; `given_up` makes the error of a
-/// reason, which holds no secret.
+/// Sends a request, and retries while the service is busy or can't be reached. `what` names the service in logs; `busy`
+/// decides whether an answer is worth a retry; `max_wait` is the longest wait that the service may ask for; `request`
+/// builds a new request for each attempt; `given_up` makes the error from a reason, which contains no secret.
 ///
 /// # Errors
-/// When it could not be reached, or said to the end that it was busy.
+/// If the service can't be reached, or is still busy at the last attempt.
 pub(super) async fn send_with_retries(
     what: &str,
     max_wait: Duration,
     busy: impl Fn(&EndpointAnswer, RetryProgress) -> bool,
     mut request: impl FnMut() -> Result<reqwest::RequestBuilder, SignInError>,
-    given_up: impl Fn(String) -> SignInError,
+    make_error: impl Fn(String) -> SignInError,
 ) -> Result<EndpointAnswer, SignInError> {
     let mut waited = RetryProgress::default();
     let mut backoff = Duration::from_secs(1);
@@ -91,19 +91,17 @@ pub(super) async fn send_with_retries(
             Ok(answer) => return Ok(answer),
             Err(error) => {
                 let trouble = TransportError::from_reqwest(&error);
-                // A certificate or a proxy's password is not mended by asking again.
+                // A retry does not fix a certificate or a proxy's password.
                 (trouble.text, None, waited.has_attempts_left() && !trouble.lasting)
             }
         };
         let wait = wait.unwrap_or_default().max(backoff);
-        if again && wait > MAX_WAIT.min(max_wait.max(backoff)) {
+        if again && wait > MAX_WAIT_BETWEEN_ATTEMPTS.min(max_wait.max(backoff)) {
             let wait = wait.as_secs();
-            return Err(given_up(format!(
-                "{reason}, and asks to be left alone for {wait} s: try again then"
-            )));
+            return Err(make_error(format!("{reason}; retry after {wait} s")));
         }
         if !again {
-            return Err(given_up(reason));
+            return Err(make_error(reason));
         }
         tracing::warn!(attempt = waited.attempts, wait_s = wait.as_secs_f64(), reason, "{what} {state}");
         tokio::time::sleep(wait).await;

@@ -1,5 +1,5 @@
-//! Files with secrets that are read anew while a run goes on. A file may be on a mount that hangs: whoever waits for
-//! it must neither keep the others from working nor wait for ever.
+//! Files with secrets that are read again during a run. A file may be on a mount that hangs, so reading it must not
+//! block other work and has a time limit.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,10 +11,10 @@ use super::SignInError;
 use super::static_token::read_secret;
 use crate::http::HttpClients;
 
-/// How long a file may take that was read before, or that a service of this machine has just written.
+/// Time limit for a file that was read before, or that a service of this machine has just written.
 const READ_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A file with a secret, which whoever runs the program may replace.
+/// A file with a secret, which may be replaced during the run.
 #[derive(Debug)]
 pub struct SecretFile {
     named_by: &'static str,
@@ -22,23 +22,23 @@ pub struct SecretFile {
     was_read: AtomicBool,
 }
 
-/// A file was not read in time, or the thread that read it came to grief.
+/// A file was not read in time, or the thread that read it panicked.
 #[derive(Debug)]
 pub(super) struct SecretFileError(pub(super) String);
 
 impl SecretFile {
-    /// The file that a flag or variable names.
+    /// The file that the flag or variable `named_by` names.
     pub fn new(named_by: &'static str, path: PathBuf) -> SecretFile {
         SecretFile { named_by, path, was_read: AtomicBool::new(false) }
     }
 
-    /// Which file.
+    /// The file's path.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// The secret that it holds now. At the first time somebody may still be about to write it, as where a shell puts
-    /// the output of `az` in the place of a file; from then on it has [`limit`] to be read.
+    /// The secret that is in the file now. The first read has no time limit, because the secret may not be written yet,
+    /// as when a shell passes the output of `az` as a file. Later reads have the limit of [`read_timeout`].
     pub(super) async fn read(&self, http: &HttpClients) -> Result<SecretString, SignInError> {
         let (named_by, path) = (self.named_by, self.path.clone());
         let limit = self.was_read.load(Ordering::Relaxed).then(|| read_timeout(http));
@@ -48,18 +48,18 @@ impl SecretFile {
         Ok(secret)
     }
 
-    /// Why it can't be used.
+    /// The error for this file.
     pub(super) fn error(&self, reason: String) -> SignInError {
         SignInError::SecretFile { flag: self.named_by, path: self.path.clone(), reason }
     }
 }
 
-/// How long a file may take: ten seconds, or less where requests have less (`--timeout`).
+/// Time limit for reading a file: ten seconds, or less if `--timeout` is less.
 pub(super) fn read_timeout(http: &HttpClients) -> Duration {
     READ_TIMEOUT.min(http.timeout())
 }
 
-/// Reads in a thread of its own. One that hangs can't be ended; it is left behind.
+/// Reads in a separate thread. A thread that hangs can't be stopped, so it is left running.
 pub(super) async fn read_with_timeout<T: Send + 'static>(
     limit: Option<Duration>,
     read: impl FnOnce() -> T + Send + 'static,
@@ -71,15 +71,13 @@ pub(super) async fn read_with_timeout<T: Send + 'static>(
             tokio::time::timeout(limit, reading).await.map_err(|_| SecretFileError(timeout_message(limit)))?
         }
     };
-    read.map_err(|_| {
-        SecretFileError("reading it broke down, by a fault of this program: please report it".to_owned())
-    })
+    read.map_err(|_| SecretFileError("internal error while reading it; please report it".to_owned()))
 }
 
 fn timeout_message(limit: Duration) -> String {
     format!(
-        "it could not be read within {}s: does what it is mounted from still answer? Once it does, `resume` a run that \
-         had begun",
+        "it could not be read within {}s: check that its mount still responds, then `resume` a run that had \
+         begun",
         limit.as_secs_f64()
     )
 }

@@ -1,20 +1,20 @@
-//! The text of a secret, as files and variables have it: PowerShell's `>` writes UTF-16, editors write a byte order mark,
-//! and many a pipeline leaves a line end behind.
+//! The text of a secret in a file or variable. PowerShell's `>` writes UTF-16, some editors write a byte order mark,
+//! and many pipelines leave a line end.
 
 use secrecy::SecretString;
 use secrecy::zeroize::Zeroizing;
 
-use super::chain::EnvVariables;
+use super::chain::EnvLookup;
 
 /// UTF-8's byte order mark, and those of UTF-16 in both orders.
 const UTF8_BOM: &[u8] = b"\xef\xbb\xbf";
 const UTF16_LE_BOM: &[u8] = b"\xff\xfe";
 const UTF16_BE_BOM: &[u8] = b"\xfe\xff";
 
-/// Reads a file's bytes as text: UTF-8, or UTF-16 with a byte order mark or, where it is plain ASCII, without one.
+/// Reads a file's bytes as text: UTF-8, or UTF-16 with a byte order mark. Plain ASCII in UTF-16 needs no mark.
 ///
 /// # Errors
-/// What is wrong with it, without anything of its content.
+/// What is wrong with the text, without any of its content.
 pub(super) fn decode(bytes: &[u8]) -> Result<Zeroizing<String>, String> {
     if let Some(text) = decode_utf16(bytes) {
         return text;
@@ -24,7 +24,7 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Zeroizing<String>, String> {
     if text.contains('\0') { Err(not_text_message()) } else { Ok(Zeroizing::new(text.to_owned())) }
 }
 
-/// The same where it is UTF-16; none where it is anything else.
+/// Reads a file's bytes as UTF-16; `None` if they are in another encoding.
 pub(super) fn decode_utf16(bytes: &[u8]) -> Option<Result<Zeroizing<String>, String>> {
     let unit: fn([u8; 2]) -> u16;
     let content = if let Some(content) = bytes.strip_prefix(UTF16_LE_BOM) {
@@ -43,7 +43,7 @@ pub(super) fn decode_utf16(bytes: &[u8]) -> Option<Result<Zeroizing<String>, Str
         return None;
     };
     let (pairs, odd) = content.as_chunks::<2>();
-    // Room for all of it from the start: a text that grows leaves copies behind.
+    // Allocated in full at the start, because a growing string leaves copies of the secret in memory.
     let mut text = Zeroizing::new(String::with_capacity(content.len() * 3 / 2));
     for read in char::decode_utf16(pairs.iter().map(|pair| unit(*pair))) {
         match read {
@@ -54,7 +54,7 @@ pub(super) fn decode_utf16(bytes: &[u8]) -> Option<Result<Zeroizing<String>, Str
     Some(if odd.is_empty() { Ok(text) } else { Err(not_text_message()) })
 }
 
-/// Whether these are pairs of an ASCII character, which stands there in each, and a zero.
+/// Whether these are pairs of an ASCII character, at the index `character`, and a zero.
 fn is_ascii_in_pairs(bytes: &[u8], character: usize) -> bool {
     let (pairs, odd) = bytes.as_chunks::<2>();
     let ascii =
@@ -63,16 +63,17 @@ fn is_ascii_in_pairs(bytes: &[u8], character: usize) -> bool {
 }
 
 fn not_text_message() -> String {
-    "it is no text in UTF-8 or UTF-16: save it as UTF-8".to_owned()
+    "it is not UTF-8 or UTF-16 text: save it as UTF-8".to_owned()
 }
 
-/// A secret that a variable holds, without the line end that `$(cat file)` would have taken and others leave.
-pub(super) fn from_variable(vars: EnvVariables<'_>, name: &str) -> Option<SecretString> {
+/// The secret in a variable, without a line end. `$(cat file)` removes the line end, but other ways to set a variable
+/// keep it.
+pub(super) fn from_variable(vars: EnvLookup<'_>, name: &str) -> Option<SecretString> {
     let value = Zeroizing::new(vars(name)?);
     Some(SecretString::from(trim_line_end(&value)))
 }
 
-/// A text without the line ends behind it; blanks may belong to it.
+/// A text without trailing line ends. Blanks stay, because they may belong to the secret.
 pub(super) fn trim_line_end(text: &str) -> &str {
     text.trim_end_matches(['\r', '\n'])
 }

@@ -1,4 +1,4 @@
-//! A tenant's id by one of its domains, as the authority publishes it: no credential is needed for that
+//! The ID of a tenant from one of its domains. The authority publishes it, so no credential is needed
 //! (learn.microsoft.com/entra/identity-platform/v2-protocols-oidc).
 
 use std::time::Duration;
@@ -12,29 +12,29 @@ use super::retry_policy::{is_transient, send_once};
 use crate::http::{HttpClients, TransportError};
 use crate::text::sanitize::sanitize_truncated;
 
-/// How long the authority may take for it, with all tries.
+/// Time limit for the authority's answer, with all attempts.
 const TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Tries, and the first wait between them.
+/// Number of attempts, and the first wait between them.
 const MAX_ATTEMPTS: u32 = 3;
 const FIRST_WAIT: Duration = Duration::from_millis(500);
 
 /// Why a domain's tenant is not known.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TenantIdError {
-    /// The authority knows no such tenant; what it said.
+    /// The authority does not know the tenant; its answer.
     Unknown(String),
-    /// The authority can't be asked, or gives no sense; why.
+    /// The authority can't be reached, or its answer can't be used; why.
     Unavailable(String),
 }
 
 impl Authority {
-    /// The id of the tenant.
+    /// The ID of the tenant.
     ///
     /// # Errors
-    /// When there is none of that name, or the authority does not tell.
+    /// If there is no tenant of that name, or the authority can't be asked.
     pub async fn tenant_id(&self, http: &HttpClients) -> Result<Uuid, TenantIdError> {
-        let none = || TenantIdError::Unavailable(format!("{} gave no answer in time", self.root));
+        let none = || TenantIdError::Unavailable(format!("{} did not answer in time", self.root));
         tokio::time::timeout(TIMEOUT, self.fetch_tenant_id(http)).await.unwrap_or_else(|_| Err(none()))
     }
 
@@ -58,14 +58,14 @@ impl Authority {
             if last {
                 return Err(self.with_host(TenantIdError::Unavailable(reason)));
             }
-            tracing::warn!(reason, "asking the authority for a tenant's id: again after a while");
+            tracing::warn!(reason, "can't get the tenant's ID from the authority; retrying");
             tokio::time::sleep(wait).await;
             wait *= 2;
         }
         Err(self.with_host(TenantIdError::Unavailable("it does not answer".to_owned())))
     }
 
-    /// With the authority's host before the reason.
+    /// The same error with the authority's host before the reason.
     fn with_host(&self, why: TenantIdError) -> TenantIdError {
         match why {
             TenantIdError::Unavailable(reason) => {
@@ -79,7 +79,9 @@ impl Authority {
 fn parse_answer(status: StatusCode, body: &[u8]) -> Result<Uuid, TenantIdError> {
     if status == StatusCode::OK {
         return tenant_from_configuration(body).ok_or_else(|| {
-            TenantIdError::Unavailable("its answer names no tenant; is a proxy between?".to_owned())
+            TenantIdError::Unavailable(
+                "its answer does not name a tenant; is there a proxy in between?".to_owned(),
+            )
         });
     }
     let answer = serde_json::from_slice::<Value>(body).unwrap_or_default();
@@ -89,12 +91,13 @@ fn parse_answer(status: StatusCode, body: &[u8]) -> Result<Uuid, TenantIdError> 
             let text = answer.get("error_description").and_then(Value::as_str).unwrap_or_default();
             Err(TenantIdError::Unknown(sanitize_truncated(text.lines().next().unwrap_or_default(), 200)))
         }
-        _ => Err(TenantIdError::Unavailable(format!("it answered {status}, and not as Entra does"))),
+        _ => Err(TenantIdError::Unavailable(format!("it answered {status}, which is not how Entra answers"))),
     }
 }
 
-/// The tenant's id, out of the authority's OpenID configuration: its issuer has it, and its token endpoint must not have
-/// another. None where the document is no such thing, or is that of no one tenant (`common`, `organizations`).
+/// The tenant's ID from the authority's OpenID configuration. The issuer contains it, and the token endpoint must not
+/// contain another one. `None` if this is not such a document, or not that of a single tenant (`common`,
+/// `organizations`).
 pub fn tenant_from_configuration(configuration: &[u8]) -> Option<Uuid> {
     let document: Value = serde_json::from_slice(configuration).ok()?;
     let id_in = |name: &str| {

@@ -1,5 +1,5 @@
-//! What an access token says of itself. It is read to refuse mistakes before the first request and to name the
-//! operator in the report; Graph alone decides what the token is worth.
+//! The claims of an access token. They are read to refuse mistakes before the first request and to name the operator in
+//! the report. Only Graph decides whether the token is valid.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -8,17 +8,17 @@ use serde::{Deserialize, Deserializer};
 
 use crate::number;
 
-/// The claims that matter here. All are absent from an opaque token.
+/// The claims that this program uses. An opaque token has none of them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
 pub struct TokenClaims {
-    /// The tenant's id.
+    /// The tenant's ID.
     pub tid: Option<String>,
-    /// Whom the token is for.
+    /// The audience.
     pub aud: Option<String>,
-    /// The app's id.
+    /// The app's ID.
     pub appid: Option<String>,
-    /// The app's id in version 2 tokens.
+    /// The app's ID in version 2 tokens.
     pub azp: Option<String>,
     /// `app` or `user`.
     pub idtyp: Option<String>,
@@ -28,31 +28,31 @@ pub struct TokenClaims {
     pub scp: Option<String>,
     /// The signed-in user's name.
     pub upn: Option<String>,
-    /// The object id of the user, or of the app's service principal.
+    /// The object ID of the user, or of the app's service principal.
     pub oid: Option<String>,
-    /// Template ids of the directory roles that the signed-in user holds in the whole tenant.
+    /// Template IDs of the directory roles that the signed-in user has in the whole tenant.
     pub wids: Option<Vec<String>>,
-    /// When the token ends, in seconds since 1970; none where that is no number.
+    /// When the token expires, in seconds since 1970; `None` if the claim is not a number.
     #[serde(deserialize_with = "whole_seconds")]
     pub exp: Option<i64>,
 }
 
-/// A claim that is of another form than it should be must not hide the others.
+/// Reads seconds leniently, so that a claim of the wrong type does not hide the other claims.
 fn whole_seconds<'de, D: Deserializer<'de>>(from: D) -> Result<Option<i64>, D::Error> {
     let value = serde_json::Value::deserialize(from)?;
     let seconds = value.as_f64().filter(|_| value.is_number());
-    Ok(seconds.and_then(number::instant).map(Timestamp::as_second))
+    Ok(seconds.and_then(number::timestamp_from_secs).map(Timestamp::as_second))
 }
 
 impl TokenClaims {
-    /// Reads a token's middle part; an opaque token has no claims.
+    /// Reads the middle part of a token; an opaque token has no claims.
     pub fn from_jwt(token: &str) -> TokenClaims {
         let middle = token.split('.').nth(1).unwrap_or_default();
         let decoded = URL_SAFE_NO_PAD.decode(middle.trim_end_matches('=')).unwrap_or_default();
         serde_json::from_slice(&decoded).unwrap_or_default()
     }
 
-    /// Whether an app signed in without a user behind it; none where the token does not tell.
+    /// Whether an app signed in without a user; `None` if the token does not say.
     pub fn is_app_only(&self) -> Option<bool> {
         match (self.idtyp.as_deref(), &self.scp, &self.roles) {
             (Some("app"), _, _) => Some(true),
@@ -62,24 +62,24 @@ impl TokenClaims {
         }
     }
 
-    /// When the token ends, as it says itself.
+    /// When the token expires, by its own claims.
     pub fn expires_at(&self) -> Option<Timestamp> {
         Timestamp::from_second(self.exp?).ok()
     }
 
-    /// The signed-in user: their name, or their object id where the token has no name. None for an app.
+    /// The signed-in user: their name, or their object ID if the token has no name. `None` for an app.
     pub fn user_name_or_id(&self) -> Option<&str> {
         let oid = self.oid.as_deref().filter(|_| self.is_app_only() == Some(false));
         self.upn.as_deref().or(oid)
     }
 
-    /// The permissions that the token lists; none where it lists none, as an opaque one does.
+    /// The permissions that the token lists; an opaque token lists none.
     pub fn permissions(&self) -> Vec<&str> {
         let scopes = self.scp.iter().flat_map(|scopes| scopes.split_whitespace());
         self.roles.iter().flatten().map(String::as_str).chain(scopes).collect()
     }
 
-    /// The app's id.
+    /// The app's ID.
     pub fn app_id(&self) -> Option<&str> {
         self.appid.as_deref().or(self.azp.as_deref())
     }
@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn an_app_is_told_from_a_user() {
+    fn apps_and_users_are_distinguished() {
         let app_only = |claims: &str| TokenClaims::from_jwt(&token(claims)).is_app_only();
         assert_eq!(app_only(r#"{"idtyp":"app","roles":["User.RevokeSessions.All"]}"#), Some(true));
         assert_eq!(app_only(r#"{"roles":["x"],"azp":"1"}"#), Some(true));

@@ -1,5 +1,5 @@
-//! The token endpoint: one form out, a token or a refusal back
-//! (learn.microsoft.com/entra/identity-platform/v2-oauth2-client-creds-grant-flow). Every grant comes by here.
+//! Requests to the token endpoint: a form is sent, and a token or a refusal comes back
+//! (learn.microsoft.com/entra/identity-platform/v2-oauth2-client-creds-grant-flow). All grant types use it.
 
 use std::time::Duration;
 
@@ -12,21 +12,21 @@ use serde_json::Value;
 
 use super::aadsts;
 use super::retry_policy::{self, EndpointAnswer, RetryProgress};
-use super::{Endpoint, NewToken, SignInError, TokenClaims};
+use super::{Endpoint, IssuedToken, SignInError, TokenClaims};
 use crate::http::HttpClients;
 use crate::number::{self, Number};
 use crate::redact::redact_str;
 use crate::text::sanitize::sanitize_truncated;
 
-/// Shortest life of a token that is taken for one. With less, a run would do nothing but renew it.
+/// Shortest accepted lifetime of a token. With less, a run would do nothing but renew it.
 const MIN_LIFETIME: Duration = Duration::from_secs(1);
 
-/// Where a tenant's tokens are given.
+/// The authority that issues a tenant's tokens.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Authority {
     /// The cloud's authority.
     pub root: Endpoint,
-    /// The tenant's id or one of its domains.
+    /// The tenant's ID or one of its domains.
     pub tenant: String,
 }
 
@@ -36,13 +36,13 @@ impl Authority {
         format!("{}/{}/oauth2/v2.0/{name}", self.root, self.tenant_segment())
     }
 
-    /// Where the authority tells of itself and of the tenant, in public
+    /// The address of the public OpenID configuration of the authority and the tenant
     /// (learn.microsoft.com/entra/identity-platform/v2-protocols-oidc).
     pub fn openid_configuration(&self) -> String {
         format!("{}/{}/v2.0/.well-known/openid-configuration", self.root, self.tenant_segment())
     }
 
-    /// Whom a client assertion is for: the address of the token endpoint.
+    /// The audience of a client assertion: the address of the token endpoint.
     pub(super) fn audience(&self) -> String {
         self.url("token")
     }
@@ -53,19 +53,19 @@ impl Authority {
     }
 }
 
-/// Makes a secret that is good for one request.
+/// Makes a secret that is valid for one request.
 type AssertionFn = Box<dyn Fn() -> Result<SecretString, SignInError> + Send + Sync>;
 
-/// A form, each value encoded. It may hold secrets: it is made for one request (and its repeats) and never kept.
+/// A form with encoded values. It may contain secrets, so it is made for one request (and its retries) and not kept.
 pub(super) struct TokenForm {
     text: Zeroizing<String>,
     secrets: Vec<SecretString>,
-    /// What is made anew each time it is sent.
+    /// Values that are made again for each attempt.
     per_attempt: Vec<(&'static str, AssertionFn)>,
 }
 
 impl TokenForm {
-    /// A form that begins with this field.
+    /// A form with this first field.
     pub(super) fn new(name: &str, value: &str) -> TokenForm {
         let mut form = TokenForm { text: Zeroizing::default(), secrets: Vec::new(), per_attempt: Vec::new() };
         form.add(name, value);
@@ -81,13 +81,13 @@ impl TokenForm {
         self.text.extend(utf8_percent_encode(value, NON_ALPHANUMERIC));
     }
 
-    /// Adds a value that nobody may see, also where the endpoint says it back.
+    /// Adds a value that is redacted, even if the endpoint echoes it.
     pub(super) fn add_secret(&mut self, name: &str, value: &SecretString) {
         self.add(name, value.expose_secret());
         self.secrets.push(value.clone());
     }
 
-    /// Adds a secret that is made anew each time the form is sent: an assertion is good for one request.
+    /// Adds a secret that is made again for each attempt, because an assertion is valid for one request only.
     pub(super) fn add_per_attempt(
         &mut self,
         name: &'static str,
@@ -96,7 +96,7 @@ impl TokenForm {
         self.per_attempt.push((name, Box::new(make)));
     }
 
-    /// The form as it is sent this time.
+    /// The form for one attempt.
     fn build(&self) -> Result<TokenForm, SignInError> {
         let mut form =
             TokenForm { text: self.text.clone(), secrets: self.secrets.clone(), per_attempt: Vec::new() };
@@ -111,30 +111,30 @@ impl TokenForm {
     }
 }
 
-/// A text with a secret taken out.
+/// A text with a secret redacted.
 pub(super) fn redact_secret(text: String, secret: &str) -> String {
     redact_str(text, secret, "[secret]")
 }
 
-/// What the endpoint gave.
+/// The endpoint's successful answer.
 pub(super) struct TokenGrant {
-    pub(super) token: NewToken,
-    /// What the next token can be gotten with, where a user signed in.
+    pub(super) token: IssuedToken,
+    /// Gets the next token, if a user signed in.
     pub(super) refresh_token: Option<SecretString>,
 }
 
-/// What the endpoint refused, and why.
+/// A refusal of the endpoint, and its reason.
 #[derive(Debug)]
 pub(super) struct TokenRefusal {
-    /// OAuth's word, such as `invalid_client`.
+    /// OAuth's error word, such as `invalid_client`.
     pub(super) error: String,
-    /// `AADSTS…`, or OAuth's word where there is none.
+    /// `AADSTS…`, or OAuth's error word if there is no such code.
     code: String,
     message: String,
 }
 
 impl TokenRefusal {
-    /// As the error that ends a sign-in.
+    /// The refusal as the error that ends a sign-in.
     pub(super) fn into_error(self) -> SignInError {
         SignInError::Endpoint {
             advice: aadsts::advice(&self.code).map(|advice| format!(" — {advice}")).unwrap_or_default(),
@@ -144,7 +144,7 @@ impl TokenRefusal {
     }
 }
 
-/// Asks for a token; a busy or unreachable endpoint is asked again.
+/// Requests a token, with retries if the endpoint is busy or can't be reached.
 pub(super) async fn request_token(
     http: &HttpClients,
     authority: &Authority,
@@ -158,12 +158,12 @@ pub(super) async fn request_token(
         Some(grant) => Ok(Ok(grant)),
         None => Err(unreachable(
             &authority.root,
-            "its answer holds no token that can be used; is a proxy or a portal between?".to_owned(),
+            "its answer has no usable token; is there a proxy or a portal in between?".to_owned(),
         )),
     }
 }
 
-/// Posts a form to one of the authority's endpoints and gives the body of a success, or the refusal.
+/// Posts a form to one of the authority's endpoints and returns the body of a success, or the refusal.
 pub(super) async fn post_form(
     http: &HttpClients,
     root: &Endpoint,
@@ -191,11 +191,13 @@ pub(super) async fn post_form(
     }
     match parse_refusal(&answer.body, made.as_ref().unwrap_or(form)) {
         Some(refusal) => Ok(Err(refusal)),
-        None => Err(unreachable(root, format!("it answered {}, and not as Entra does", answer.status))),
+        None => {
+            Err(unreachable(root, format!("it answered {}, which is not how Entra answers", answer.status)))
+        }
     }
 }
 
-/// Whether a body refuses for a reason that passes by itself.
+/// Whether a body is a refusal for a temporary reason.
 fn is_transient_refusal(body: &[u8]) -> bool {
     let nothing = TokenForm { text: Zeroizing::default(), secrets: Vec::new(), per_attempt: Vec::new() };
     parse_refusal(body, &nothing).is_some_and(|refusal| aadsts::is_transient(&refusal.code))
@@ -212,7 +214,7 @@ struct GrantBody {
     refresh_token: Option<SecretString>,
 }
 
-/// How long a token lives that has so many seconds; none where that is no time, or too short to be of use.
+/// A token's lifetime from its seconds; `None` if that is not a time, or too short to be useful.
 pub(super) fn usable_lifetime(seconds: &Number) -> Option<Duration> {
     seconds.seconds().filter(|life| *life >= MIN_LIFETIME)
 }
@@ -221,18 +223,18 @@ fn parse_grant(body: &[u8]) -> Option<TokenGrant> {
     let grant: GrantBody = serde_json::from_slice(body).ok()?;
     let lifetime = match &grant.expires_in {
         Some(life) => usable_lifetime(life)?,
-        // OAuth only recommends it (RFC 6749 §5.1); the token itself may tell.
+        // OAuth only recommends it (RFC 6749 §5.1). The token's claims may have the end.
         None => lifetime(&grant.access_token)?,
     };
     super::tokens::clean_token(grant.access_token.expose_secret()).ok()?;
-    let issued = NewToken { token: grant.access_token, lifetime: Some(lifetime) };
+    let issued = IssuedToken { token: grant.access_token, lifetime: Some(lifetime) };
     Some(TokenGrant { token: issued, refresh_token: grant.refresh_token })
 }
 
-/// How long a token lives from now on, as it says itself.
+/// The rest of a token's lifetime, by its own claims.
 fn lifetime(token: &SecretString) -> Option<Duration> {
     let end = TokenClaims::from_jwt(token.expose_secret()).expires_at()?;
-    number::between(jiff::Timestamp::now(), end).filter(|life| *life >= MIN_LIFETIME)
+    number::duration_between(jiff::Timestamp::now(), end).filter(|life| *life >= MIN_LIFETIME)
 }
 
 #[derive(Default, Deserialize)]
@@ -240,11 +242,11 @@ fn lifetime(token: &SecretString) -> Option<Duration> {
 struct RefusalBody {
     error: String,
     error_description: String,
-    /// Whatever else it may be, the words beside it count.
+    /// Of any type, so that an unexpected one does not hide the other fields.
     error_codes: Value,
 }
 
-/// A refusal in OAuth's form, with the form's secrets taken out: the endpoint may say back what it got.
+/// A refusal in OAuth's form, with the form's secrets redacted, because the endpoint may echo what it received.
 fn parse_refusal(body: &[u8], form: &TokenForm) -> Option<TokenRefusal> {
     let body: RefusalBody = serde_json::from_slice(body).ok()?;
     let error = form.redact_secrets(body.error);

@@ -1,5 +1,5 @@
-//! What services near the program have in common, be they the machine's or the job's: where they may be, and how
-//! their refusals are told.
+//! Common code for the token services of the machine and of CI jobs: their allowed addresses, and how their refusals
+//! are reported.
 
 use std::net::IpAddr;
 
@@ -10,21 +10,21 @@ use super::SignInError;
 use super::endpoint::is_loopback;
 use super::retry_policy::EndpointAnswer;
 use super::token_endpoint::redact_secret;
-use crate::http::{ConnectError, HttpClients};
+use crate::http::{ClientBuildError, HttpClients};
 use crate::text::sanitize::{sanitize_line, sanitize_truncated};
 
-/// How near a service must be to be spoken to in plain HTTP.
+/// How near a service must be for plain HTTP.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum PlainHttpScope {
     /// On this machine.
     Loopback,
-    /// On this machine or its own link (169.254.0.0/16, fe80::/10), which no router passes on.
+    /// On this machine or on its own link (169.254.0.0/16, fe80::/10), which routers do not forward.
     LinkLocal,
-    /// Also in a private network, where App Service puts its own.
+    /// Also in a private network, because App Service has its service there.
     Private,
 }
 
-/// A service: its name for people, its address, and what must not be said back of what it gets.
+/// A token service: its name for people, its address, and the secret that must be redacted from its answers.
 #[derive(Debug)]
 pub(super) struct TokenService {
     pub(super) name: &'static str,
@@ -32,22 +32,21 @@ pub(super) struct TokenService {
     pub(super) secret: Option<SecretString>,
 }
 
-/// Reads an address that a variable gives: HTTPS, or plain HTTP to somewhere near.
+/// Reads an address from the variable `name`: HTTPS, or plain HTTP within the scope.
 pub(super) fn parse_service_url(
     name: &'static str,
     text: &str,
     scope: PlainHttpScope,
 ) -> Result<Url, SignInError> {
     let fail = |reason: String| SignInError::Setting { name, reason };
-    let url = Url::parse(text).map_err(|_| fail(format!("'{}' is no URL", sanitize_truncated(text, 100))))?;
+    let url =
+        Url::parse(text).map_err(|_| fail(format!("invalid URL '{}'", sanitize_truncated(text, 100))))?;
     let host = url.host_str().unwrap_or_default();
     match url.scheme() {
         "https" if !host.is_empty() => Ok(url),
         "http" if allows_plain_http(host, scope) => Ok(url),
-        "http" => {
-            Err(fail(format!("plain HTTP to {} would carry a token in the clear", sanitize_line(host))))
-        }
-        _ => Err(fail(format!("'{}' is no address of a service", sanitize_truncated(text, 100)))),
+        "http" => Err(fail(format!("plain HTTP to {} would send a token unencrypted", sanitize_line(host)))),
+        _ => Err(fail(format!("invalid service address '{}'", sanitize_truncated(text, 100)))),
     }
 }
 
@@ -72,7 +71,7 @@ fn allows_plain_http(host: &str, scope: PlainHttpScope) -> bool {
 }
 
 impl TokenService {
-    /// The client to reach it with: what is spoken to in plain HTTP never goes through a proxy.
+    /// The client for its requests. Plain HTTP never goes through a proxy.
     pub(super) fn client(&self, http: &HttpClients) -> Result<reqwest::Client, SignInError> {
         match self.url.scheme() {
             "http" => self.direct(http),
@@ -82,7 +81,7 @@ impl TokenService {
 
     /// The client that never uses a proxy.
     pub(super) fn direct(&self, http: &HttpClients) -> Result<reqwest::Client, SignInError> {
-        http.direct().map_err(|error: ConnectError| self.error(error.to_string(), ""))
+        http.direct().map_err(|error: ClientBuildError| self.error(error.to_string(), ""))
     }
 
     /// The address with further parameters.
@@ -92,7 +91,7 @@ impl TokenService {
         url
     }
 
-    /// Its host, with the port where one is named.
+    /// Its host, with the port if one is named.
     pub(super) fn host(&self) -> String {
         let host = self.url.host_str().unwrap_or_default();
         self.url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
@@ -104,13 +103,13 @@ impl TokenService {
         SignInError::Service { service: format!("{} ({})", self.name, self.host()), reason, advice }
     }
 
-    /// The same for an answer that is a refusal, with an excerpt of what it said.
+    /// The same for a refusal, with an excerpt of the answer.
     pub(super) fn refusal_error(&self, answer: &EndpointAnswer, advice: &str) -> SignInError {
         self.error(self.describe_answer(answer), advice)
     }
 
-    /// What it answered, in words: its status, and of a refusal an excerpt, without the secret that it was sent and
-    /// without anything that looks like a token.
+    /// The answer in words: its status and, for a refusal, an excerpt without the secret that was sent to the service
+    /// and without anything that looks like a token.
     pub(super) fn describe_answer(&self, answer: &EndpointAnswer) -> String {
         if answer.status.is_success() || holds_token(&answer.body) {
             return format!("it answered {}", status_text(answer.status));
@@ -127,15 +126,15 @@ impl TokenService {
     }
 }
 
-/// Names under which these services give tokens.
-const TOKENS: [&str; 5] = ["access_token", "refresh_token", "id_token", "value", "oidcToken"];
+/// Fields in which these services return tokens.
+const TOKEN_FIELDS: [&str; 5] = ["access_token", "refresh_token", "id_token", "value", "oidcToken"];
 
 fn holds_token(body: &[u8]) -> bool {
     let body: Option<serde_json::Map<String, serde_json::Value>> = serde_json::from_slice(body).ok();
-    body.is_some_and(|body| TOKENS.iter().any(|name| body.contains_key(*name)))
+    body.is_some_and(|body| TOKEN_FIELDS.iter().any(|name| body.contains_key(*name)))
 }
 
-/// What a program or a service says of its failure, without anything that looks like a token.
+/// The error text of a program or service, without anything that looks like a token.
 pub(super) fn redact_tokens(text: &str) -> String {
     let hide = |word: &str| match word.find("eyJ") {
         Some(at) => format!("{}[token]", &word[..at]),

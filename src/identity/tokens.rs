@@ -1,4 +1,4 @@
-//! The access token that all workers share: gotten once, renewed beside the work, replaced on a 401.
+//! The access token that all workers share. It is requested once, renewed in the background, and replaced after a 401.
 
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
@@ -8,49 +8,49 @@ use secrecy::{ExposeSecret, SecretString};
 use tokio::time::Instant;
 
 use super::{
-    Auth, Credential, CredentialChain, NewToken, SignInError, SkippedCredential, TokenClaims, audience,
+    Auth, Credential, CredentialChain, IssuedToken, SignInError, SkippedCredential, TokenClaims, audience,
 };
 use crate::http::HttpClients;
 use crate::redact::redact;
 use crate::text::sanitize::sanitize_truncated;
 
-/// A token is renewed when this much of its life is left, or a fifth of a shorter life.
+/// A token is renewed when this much of its lifetime is left, or a fifth of a short lifetime.
 const RENEW_AHEAD: Duration = Duration::from_secs(300);
 
-/// A token is not used for the last of its life: an answer may be slow, and clocks differ.
+/// A token is not used for the last part of its lifetime, because answers may be slow and clocks differ.
 const EXPIRY_MARGIN: Duration = Duration::from_secs(30);
 
-/// Longest token, in bytes. Entra's have a few thousand.
+/// Longest token, in bytes. Entra's tokens have a few thousand.
 pub(super) const MAX_TOKEN: usize = 64 << 10;
 
-/// How the access token stands.
+/// The state of the access token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TokenState {
-    /// Which token: each new one has a higher serial.
+    /// Which token it is: each new one has a higher serial.
     pub serial: u64,
-    /// How long it is still good.
+    /// How long it stays valid.
     pub age: TokenAge,
 }
 
-/// How long a token is still good.
+/// How long a token stays valid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TokenAge {
     /// Long enough.
     Fresh,
-    /// Good, and time to get the next one beside the work.
+    /// Valid, but it is time to get the next one in the background.
     Aging,
-    /// Over: nothing may be sent with it.
+    /// Expired, or about to: no request may use it.
     Expired,
 }
 
 /// An access token.
 pub struct AccessToken {
     serial: u64,
-    /// As it goes behind `Bearer`.
+    /// The text after `Bearer`.
     text: SecretString,
     bearer: HeaderValue,
     claims: TokenClaims,
-    /// When it was gotten, and how long it lives; none where only Graph knows.
+    /// When it was received, and its lifetime; `None` if only Graph knows it.
     life: Option<(Instant, Duration)>,
 }
 
@@ -61,25 +61,25 @@ impl std::fmt::Debug for AccessToken {
 }
 
 impl AccessToken {
-    fn new(serial: u64, issued: NewToken) -> Result<AccessToken, SignInError> {
-        let NewToken { token: text, lifetime } = issued;
+    fn new(serial: u64, issued: IssuedToken) -> Result<AccessToken, SignInError> {
+        let IssuedToken { token: text, lifetime } = issued;
         let plain = clean_token(text.expose_secret())?;
         let mut bearer = HeaderValue::from_str(&format!("Bearer {plain}"))
-            .map_err(|_| SignInError::InvalidToken("it holds characters that no token has"))?;
+            .map_err(|_| SignInError::InvalidToken("it has characters that are not allowed in a token"))?;
         bearer.set_sensitive(true);
         let claims = TokenClaims::from_jwt(plain);
         let life = lifetime.map(|life| (Instant::now(), life));
         Ok(AccessToken { serial, bearer, claims, life, text: SecretString::from(plain) })
     }
 
-    /// A token for the tests of other rooms.
+    /// A token for the tests of other modules.
     #[cfg(test)]
     pub(crate) fn fake(text: &str) -> AccessToken {
-        let issued = NewToken { token: SecretString::from(text), lifetime: None };
+        let issued = IssuedToken { token: SecretString::from(text), lifetime: None };
         AccessToken::new(1, issued).expect("a token that can be sent")
     }
 
-    /// Which token: each new one has a higher serial.
+    /// Which token it is: each new one has a higher serial.
     pub fn serial(&self) -> u64 {
         self.serial
     }
@@ -89,20 +89,20 @@ impl AccessToken {
         self.bearer.clone()
     }
 
-    /// What it says of itself.
+    /// Its claims.
     pub fn claims(&self) -> &TokenClaims {
         &self.claims
     }
 
-    /// How far this machine's clock is ahead of the issuer's, in seconds; below zero, behind. The issuer says when the
-    /// token ends and how long it lives; a ready token does not tell.
+    /// How far this machine's clock is ahead of the issuer's, in seconds; negative if it is behind. It follows from the
+    /// token's expiry and its lifetime; the lifetime of a ready token is not known.
     fn skew(&self, now: i64) -> Option<i64> {
         let (_, life) = self.life?;
         let issued = self.claims.exp?.checked_sub(i64::try_from(life.as_secs()).ok()?)?;
         now.checked_sub(issued)
     }
 
-    /// A server's text, with this token taken out of it: servers and what stands before them may echo what they got.
+    /// A server's text with this token redacted, because servers and proxies may echo what they received.
     pub fn redact_in(&self, text: Vec<u8>) -> Vec<u8> {
         redact(text, self.text.expose_secret(), "[token]")
     }
@@ -113,7 +113,7 @@ impl AccessToken {
 }
 
 impl TokenAge {
-    /// How a token that lives so long stands after a time.
+    /// The age of a token with this lifetime after a time.
     pub(crate) fn from_elapsed(time: Duration, life: Duration) -> TokenAge {
         let remaining = life.saturating_sub(time);
         if remaining <= EXPIRY_MARGIN.min(life / 20) {
@@ -126,7 +126,7 @@ impl TokenAge {
     }
 }
 
-/// The text that goes behind `Bearer`: without white space around it, and without a `Bearer` of its own.
+/// The text for the `Bearer` header, without white space around it and without a leading `Bearer`.
 pub(super) fn clean_token(text: &str) -> Result<&str, SignInError> {
     let text = text.trim();
     let text = match text.split_once(' ') {
@@ -137,42 +137,44 @@ pub(super) fn clean_token(text: &str) -> Result<&str, SignInError> {
         return Err(SignInError::InvalidToken("it is empty"));
     }
     if text.len() > MAX_TOKEN {
-        return Err(SignInError::InvalidToken("it is far too long"));
+        return Err(SignInError::InvalidToken("it is too long"));
     }
     if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
-        return Err(SignInError::InvalidToken("it holds white space or characters that no token has"));
+        return Err(SignInError::InvalidToken(
+            "it has white space or characters that are not allowed in a token",
+        ));
     }
     Ok(text)
 }
 
-/// Whoever needs a token asks here.
+/// The source of the current access token, and its renewal.
 #[derive(Debug)]
 pub struct Tokens {
     credential: Credential,
     http: HttpClients,
     current: RwLock<Arc<AccessToken>>,
     renewal_lock: tokio::sync::Mutex<()>,
-    /// The tenant that the first token was found to be good in.
+    /// The tenant in which the first token was found to be valid.
     tenant: OnceLock<String>,
 }
 
-/// The first token, and how it was come by.
+/// The result of a sign-in: the first token, and how it was obtained.
 #[derive(Debug)]
 pub struct SignInSuccess {
-    /// The tokens from now on.
+    /// The access token and its renewal.
     pub tokens: Tokens,
-    /// The way that was taken.
+    /// The sign-in method that was used.
     pub auth: Auth,
-    /// The ways that come before it, and why they were not taken; only where there was a choice.
+    /// The methods before it in the chain, and why they were not used; empty if the method was chosen.
     pub skipped: Vec<SkippedCredential>,
-    /// How far this machine's clock is ahead of the issuer's, in seconds; below zero, behind. None where the token
-    /// does not tell.
+    /// How far this machine's clock is ahead of the issuer's, in seconds; negative if it is behind. `None` if the token
+    /// does not show it.
     pub skew: Option<i64>,
 }
 
 impl Tokens {
-    /// Signs in with the first candidate that is there on this machine. One that is there and is refused ends the
-    /// sign-in: to go on with another identity than the one that was meant would be a surprise.
+    /// Signs in with the first candidate that this machine has. If that one is refused, the sign-in ends, because
+    /// continuing with another identity than the intended one would be a surprise.
     pub async fn sign_in(
         candidates: CredentialChain,
         http: HttpClients,
@@ -189,7 +191,7 @@ impl Tokens {
                         return Ok(SignInSuccess { tokens, auth, skipped, skew });
                     }
                     Err(SignInError::Unavailable { why, .. }) if candidates.chain => {
-                        SkippedCredential { auth, reason: why, notable: true }
+                        SkippedCredential { auth, reason: why, maybe_intended: true }
                     }
                     Err(error) => return Err(error),
                 },
@@ -199,13 +201,13 @@ impl Tokens {
         Err(SignInError::NoCredential(skipped))
     }
 
-    fn new(credential: Credential, http: HttpClients, first: NewToken) -> Result<Tokens, SignInError> {
+    fn new(credential: Credential, http: HttpClients, first: IssuedToken) -> Result<Tokens, SignInError> {
         let current = RwLock::new(Arc::new(AccessToken::new(1, first)?));
         let (renewing, tenant) = (tokio::sync::Mutex::new(()), OnceLock::new());
         Ok(Tokens { credential, http, current, renewal_lock: renewing, tenant })
     }
 
-    /// A ready token may have been lying about for long.
+    /// Checks a ready token, which may be old.
     fn check_not_expired(&self) -> Result<(), SignInError> {
         if self.credential.is_static() {
             super::static_token::check_not_expired(self.current().claims())
@@ -214,29 +216,29 @@ impl Tokens {
         }
     }
 
-    /// From here on, no token of another tenant is taken.
+    /// Sets the tenant; from now on, a token of another tenant is refused.
     pub fn pin_tenant(&self, tenant_id: &str) {
-        // Only the first counts.
+        // Only the first call counts.
         let _ = self.tenant.set(tenant_id.to_owned());
     }
 
-    /// What gives them.
+    /// The credential that gets the tokens.
     pub fn credential(&self) -> &Credential {
         &self.credential
     }
 
-    /// The token of now.
+    /// The current token.
     pub fn current(&self) -> Arc<AccessToken> {
         self.current.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// How it stands.
+    /// The state of the current token.
     pub fn state(&self) -> TokenState {
         let token = self.current();
         TokenState { serial: token.serial, age: token.age() }
     }
 
-    /// Replaces the token `stale`; callers that come together share one renewal.
+    /// Replaces the token with the serial `stale`. Concurrent callers share one renewal.
     pub async fn renew(&self, stale: u64, claims: Option<&str>) -> Result<(), SignInError> {
         let _one_at_a_time = self.renewal_lock.lock().await;
         let current = self.current();
@@ -249,9 +251,9 @@ impl Tokens {
         Ok(())
     }
 
-    /// The same token once more is of no use where it can't have changed its meaning: whoever gave a ready token did
-    /// not give another, and what can't be asked for claims did not answer a challenge. A token endpoint may well
-    /// repeat itself.
+    /// Checks that a new token has the same identity as the current one. The same token again is refused if it can't
+    /// help: a ready token was then not replaced, and a credential that can't request claims did not answer the
+    /// challenge. A token endpoint may return the same token twice.
     fn check_new(
         &self,
         current: &AccessToken,
@@ -276,25 +278,29 @@ impl Tokens {
 }
 
 impl Tokens {
-    /// The first token may not have said its tenant itself.
+    /// Checks the tenant separately, because the first token may not name its tenant.
     fn check_same_tenant(&self, next: &TokenClaims) -> Result<(), SignInError> {
         match (self.tenant.get(), &next.tid) {
             (Some(begun), Some(now)) if !begun.eq_ignore_ascii_case(now) => {
                 let [begun, now] = [begun, now].map(|id| sanitize_truncated(id, 120));
-                Err(SignInError::OtherIdentity { what: "tenant", begun, now })
+                Err(SignInError::IdentityMismatch { what: "tenant", begun, now })
             }
-            // Whoever rewrites a token file may put a token of any tenant there.
+            // A token file may be rewritten with a token of any tenant.
             (Some(begun), None) if self.credential.is_static() && self.current().claims().tid.is_some() => {
-                let now = "that it does not tell".to_owned();
-                Err(SignInError::OtherIdentity { what: "tenant", begun: sanitize_truncated(begun, 120), now })
+                let now = "(not named in the token)".to_owned();
+                Err(SignInError::IdentityMismatch {
+                    what: "tenant",
+                    begun: sanitize_truncated(begun, 120),
+                    now,
+                })
             }
             _ => Ok(()),
         }
     }
 }
 
-/// A run goes on as it was begun: somebody may have signed in to `az` anew, or put a token of another tenant into the
-/// file. What a token does not tell can't be compared.
+/// Checks that a run continues with the identity it started with. Another account may have signed in to `az`, or the
+/// token file may have a token of another tenant. Claims that a token does not have can't be compared.
 fn check_same_identity(begun: &TokenClaims, now: &TokenClaims) -> Result<(), SignInError> {
     let audience = |claims: &TokenClaims| audience::normalize_audience(claims.aud.as_deref()?);
     for (what, begun, now) in [
@@ -306,7 +312,7 @@ fn check_same_identity(begun: &TokenClaims, now: &TokenClaims) -> Result<(), Sig
         let (Some(begun), Some(now)) = (begun, now) else { continue };
         if !begun.eq_ignore_ascii_case(&now) {
             let [begun, now] = [begun, now].map(|id| sanitize_truncated(&id, 120));
-            return Err(SignInError::OtherIdentity { what, begun, now });
+            return Err(SignInError::IdentityMismatch { what, begun, now });
         }
     }
     Ok(())
@@ -318,7 +324,7 @@ mod tests {
 
     fn token(life: Option<u64>) -> AccessToken {
         let lifetime = life.map(Duration::from_secs);
-        AccessToken::new(1, NewToken { token: SecretString::from("fake-token"), lifetime }).unwrap()
+        AccessToken::new(1, IssuedToken { token: SecretString::from("fake-token"), lifetime }).unwrap()
     }
 
     #[tokio::test(start_paused = true)]

@@ -1,8 +1,8 @@
-//! What Microsoft's bulk templates hold beside users: the line of their version and a row of examples.
+//! The parts of Microsoft's bulk templates that are not users: the version line and the row of examples.
 
 use super::cell::{trim, unquote};
 
-/// The longest version, in bytes: 32 digits could be an object id.
+/// The maximum length of a version, in bytes: 32 digits could be an object ID.
 const MAX_VERSION_CHARS: usize = 16;
 
 /// Whether the text is the version of a template: `version:v1.0`.
@@ -17,7 +17,7 @@ pub(super) fn is_version(text: &str) -> bool {
         && number.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.')
 }
 
-/// "Example" in the languages of the admin center in which a name is not written the same.
+/// "Example" in the languages of the admin center.
 const EXAMPLES: [&str; 14] = [
     "example",
     "beispiel",
@@ -35,7 +35,7 @@ const EXAMPLES: [&str; 14] = [
     "例",
 ];
 
-/// Whether the text begins like the example row: `Example: chris@contoso.com`.
+/// Whether the text begins like an example row: `Example: chris@contoso.com`.
 pub(super) fn is_example(text: &str) -> bool {
     let text = trim(unquote(text));
     let word = text.split_once([':', '：']).map(|(word, _)| word.trim_end().to_lowercase());

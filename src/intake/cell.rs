@@ -1,6 +1,6 @@
-//! What a single cell looks like: trimmed of what nobody sees, an object id or not, an address or not.
+//! What a single cell looks like: whether it is an object ID or an address.
 
-pub(super) use crate::user_id::{is_unseen as is_invisible, trim};
+pub(super) use crate::user_id::{is_invisible, trim};
 
 /// Whether the trimmed cell is a GUID, with or without hyphens, with or without braces.
 pub(super) fn is_guid(text: &str) -> bool {
@@ -16,7 +16,7 @@ pub(super) fn is_guid(text: &str) -> bool {
     }
 }
 
-/// Whether the trimmed cell has the form of an address: one `@`, a dot after it, no space.
+/// Whether the trimmed cell looks like an address: one `@`, a dot after it, no white space.
 pub(super) fn is_address(text: &str) -> bool {
     let text = unquote(text);
     let Some((local, domain)) = text.split_once('@') else { return false };
@@ -24,12 +24,12 @@ pub(super) fn is_address(text: &str) -> bool {
     !local.is_empty() && dot && !domain.contains('@') && !text.chars().any(char::is_whitespace)
 }
 
-/// Whether the cell could name a user: a GUID, or something of the form of an address.
+/// Whether the cell could name a user: a GUID, or something that looks like an address.
 pub(super) fn is_id_like(text: &str) -> bool {
     is_guid(text) || is_address(text)
 }
 
-/// The text without white space, and without quotes of any kind that surround all of it.
+/// The text without surrounding white space and quotes of any kind.
 pub(super) fn unquote(text: &str) -> &str {
     crate::user_id::clean(text)
 }

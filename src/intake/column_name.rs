@@ -1,6 +1,6 @@
-//! What the name of a column says: of which sort its cells should be, and whether it speaks of somebody beside the user.
+//! What the name of a column promises about its cells, and whether it means another person than the user.
 
-/// Names of columns that hold users' object ids and say so: nothing else is called like this.
+/// Names that are used only for columns of users' object IDs.
 const USER_OBJECT_IDS: &[&str] = &[
     "userobjectid",
     "aadobjectid",
@@ -20,10 +20,10 @@ const USER_OBJECT_IDS: &[&str] = &[
     "userobjectguid",
 ];
 
-/// Names of columns of object ids, which other directories and other objects use as well.
+/// Names for columns of object IDs that other directories and other objects also use.
 const OBJECT_IDS: &[&str] = &["objectid", "userid", "memberobjectidorupn"];
 
-/// Names of the admin centers in other languages, each with its English one.
+/// Names from the admin centers in other languages, each with the English name.
 const TRANSLATED: &[(&str, &str)] = &[
     ("objektid", "objectid"),
     ("benutzerprinzipalname", "userprincipalname"),
@@ -47,10 +47,10 @@ const TRANSLATED: &[(&str, &str)] = &[
     ("nomeutente", "username"),
 ];
 
-/// Names that may be of anything; a bare `id` is last: in a log it is the id of the event.
+/// Names that may mean anything. A bare `id` is last, because in a log it is the ID of the event.
 const ANY_IDS: &[&str] = &["entraid", "memberid", "principalid", "id"];
 
-/// Names of columns that hold user principal names and say so.
+/// Names that are used only for columns of user principal names.
 const PRINCIPAL_NAMES: &[&str] = &[
     "userprincipalname",
     "upn",
@@ -62,7 +62,7 @@ const PRINCIPAL_NAMES: &[&str] = &[
     "userids",
 ];
 
-/// Names of columns that may hold user principal names, the surest first.
+/// Names of columns that may have user principal names, the most certain first.
 const SIGN_IN_NAMES: &[&str] = &[
     "username",
     "user",
@@ -79,7 +79,7 @@ const SIGN_IN_NAMES: &[&str] = &[
     "memberprincipalname",
 ];
 
-/// Names of columns that hold mail addresses, which often equal the user principal name, and not always.
+/// Names of columns of mail addresses, which are often, but not always, the user principal name.
 const MAILS: &[&str] = &[
     "mail",
     "email",
@@ -96,7 +96,7 @@ const MAILS: &[&str] = &[
     "primaryemail",
 ];
 
-/// Names of columns whose text is neither an id nor an address.
+/// Names of columns whose text is neither an ID nor an address.
 const TEXTS: &[&str] = &[
     "name",
     "displayname",
@@ -133,7 +133,7 @@ const TEXTS: &[&str] = &[
     "afdeling",
 ];
 
-/// Parts of names (without case and signs) that speak of another person than the user, or of another address.
+/// Parts of names (without case and punctuation) that mean another person than the user, or another address.
 const CONTRARY_PARTS: &[&str] = &[
     "manager",
     "owner",
@@ -244,7 +244,7 @@ const CONTRARY_PARTS: &[&str] = &[
     "recipient",
 ];
 
-/// Whole words of names that do the same.
+/// Whole words of names that mean the same.
 const CONTRARY_WORDS: &[&str] = &[
     "boss",
     "lead",
@@ -309,9 +309,9 @@ const CONTRARY_WORDS: &[&str] = &[
     "kin",
 ];
 
-/// Those of both that often stand over something else than people: `Host`, `Is admin`, `Notify`. Text below them is no sign that
-/// the cells of a row have moved.
-const OFTEN_TEXT: &[&str] = &[
+/// Words of both lists that are often used for something other than people: `Host`, `Is admin`, `Notify`. Text in such
+/// a column is not a sign that the cells of a row have shifted.
+const AMBIGUOUS_CONTRARY_WORDS: &[&str] = &[
     "agent",
     "administrator",
     "admin",
@@ -325,48 +325,48 @@ const OFTEN_TEXT: &[&str] = &[
     "hosts",
 ];
 
-/// The properties that Microsoft's own exports write in brackets behind a column's name: Entra's bulk templates.
+/// The properties that Entra's bulk templates have in brackets after a column's name.
 const PROPERTIES: &[&str] = &["userprincipalname", "memberobjectidorupn", "objectid", "inviteeemail"];
 
-/// What people and products write in brackets that says nothing of what a cell means.
+/// Words in brackets that say nothing about the meaning of a cell.
 const QUALIFIERS: &[&str] = &["required", "optional", "readonly", "utc", "local", "mustbeunique"];
 
 /// What a column's name promises.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum ColumnPromise {
-    /// A user's object id, and nothing else.
+pub(super) enum NameMeaning {
+    /// A user's object ID, and nothing else.
     UserObjectId,
-    /// An object id, or the id of a user elsewhere.
+    /// An object ID, or the ID of a user elsewhere.
     ObjectId,
-    /// An id of anything.
+    /// An ID of anything.
     AnyId,
     /// A user principal name.
     PrincipalName,
     /// A name to sign in with.
     SignInName,
-    /// Something that calls itself a user principal name among other words: `Employee UPN`.
+    /// A user principal name by one of several words: `Employee UPN`.
     SomePrincipalName,
     /// A mail address.
     Mail,
-    /// Something that calls itself a mail address among other words.
+    /// A mail address by one of several words.
     SomeMail,
-    /// Nothing that is known.
+    /// Nothing known.
     Nothing,
 }
 
-/// A column's name, understood.
+/// The parsed name of a column.
 #[derive(Debug, Clone)]
 pub(super) struct ColumnName {
-    /// The name without case, spaces and signs; of `Table[Column]` the column.
+    /// The name without case, spaces and punctuation; for `Table[Column]`, of the column.
     pub(super) normal: String,
-    pub(super) promise: ColumnPromise,
-    /// How far behind its name stands among those of the same promise.
+    pub(super) promise: NameMeaning,
+    /// The position of the name in the list of its promise, from 0.
     pub(super) rank: usize,
-    /// The word that speaks against it.
+    /// The word that speaks against the column.
     pub(super) contrary_word: Option<&'static str>,
-    /// The table, where Power BI writes `Table[Column]`.
+    /// The table, if Power BI wrote `Table[Column]`.
     pub(super) table: Option<String>,
-    /// Whether something stands in brackets that no export of Microsoft's writes there.
+    /// Whether the name has text in brackets that exports by Microsoft don't have.
     pub(super) is_bracketed: bool,
 }
 
@@ -383,38 +383,35 @@ impl ColumnName {
             normal,
             promise,
             rank,
-            contrary_word: against.filter(|_| !matches!(promise, ColumnPromise::UserObjectId)),
+            contrary_word: against.filter(|_| !matches!(promise, NameMeaning::UserObjectId)),
             table: parts.table.map(normalize),
             is_bracketed: parts.is_bracketed,
         }
     }
 
-    /// Whether the name is one that this program knows to hold user ids.
+    /// Whether the name is known as one for columns of user IDs.
     pub(super) fn is_known(&self) -> bool {
-        !matches!(
-            self.promise,
-            ColumnPromise::SomePrincipalName | ColumnPromise::SomeMail | ColumnPromise::Nothing
-        )
+        !matches!(self.promise, NameMeaning::SomePrincipalName | NameMeaning::SomeMail | NameMeaning::Nothing)
     }
 
-    /// Whether the cells below should be ids of people: the user's, or somebody else's.
+    /// Whether the column should have IDs of people: of the user, or of another person.
     pub(super) fn promises_people(&self) -> bool {
-        self.promise != ColumnPromise::Nothing || self.contrary_word.is_some()
+        self.promise != NameMeaning::Nothing || self.contrary_word.is_some()
     }
 
-    /// Whether the cells below should be ids of people rather than anything else.
+    /// Whether the column should have IDs of people rather than anything else.
     pub(super) fn is_mostly_people(&self) -> bool {
-        self.promise != ColumnPromise::Nothing
-            || self.contrary_word.is_some_and(|word| !OFTEN_TEXT.contains(&word))
+        self.promise != NameMeaning::Nothing
+            || self.contrary_word.is_some_and(|word| !AMBIGUOUS_CONTRARY_WORDS.contains(&word))
     }
 
-    /// Whether the name is nothing but a word for another person than the user.
+    /// Whether the name is only a word for another person than the user.
     pub(super) fn names_another_person(&self) -> bool {
         let name = self.normal.as_str();
         CONTRARY_PARTS.contains(&name) || CONTRARY_WORDS.contains(&name)
     }
 
-    /// Whether the cells below should be plain text.
+    /// Whether the column should have plain text.
     pub(super) fn promises_text(&self) -> bool {
         TEXTS.contains(&self.normal.as_str())
     }
@@ -447,26 +444,26 @@ impl<'a> NameParts<'a> {
     }
 }
 
-/// The text without case, spaces and signs.
+/// The text without case, spaces and punctuation.
 pub(super) fn normalize(text: &str) -> String {
     text.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
 }
 
-/// The English name of a column, where that of another language is known.
+/// The English name of a column, if its name in another language is known.
 fn to_english(name: String) -> String {
     let english =
         TRANSLATED.iter().find(|(foreign, _)| *foreign == name).map(|(_, english)| (*english).to_owned());
     english.unwrap_or(name)
 }
 
-fn classify(normal: &str) -> (ColumnPromise, usize) {
-    let known: [(ColumnPromise, &[&str]); 6] = [
-        (ColumnPromise::UserObjectId, USER_OBJECT_IDS),
-        (ColumnPromise::ObjectId, OBJECT_IDS),
-        (ColumnPromise::AnyId, ANY_IDS),
-        (ColumnPromise::PrincipalName, PRINCIPAL_NAMES),
-        (ColumnPromise::SignInName, SIGN_IN_NAMES),
-        (ColumnPromise::Mail, MAILS),
+fn classify(normal: &str) -> (NameMeaning, usize) {
+    let known: [(NameMeaning, &[&str]); 6] = [
+        (NameMeaning::UserObjectId, USER_OBJECT_IDS),
+        (NameMeaning::ObjectId, OBJECT_IDS),
+        (NameMeaning::AnyId, ANY_IDS),
+        (NameMeaning::PrincipalName, PRINCIPAL_NAMES),
+        (NameMeaning::SignInName, SIGN_IN_NAMES),
+        (NameMeaning::Mail, MAILS),
     ];
     let found = known
         .iter()
@@ -474,25 +471,25 @@ fn classify(normal: &str) -> (ColumnPromise, usize) {
     found.unwrap_or_else(|| {
         let has = |part: &str| normal.contains(part);
         if has("upn") || has("principalname") {
-            (ColumnPromise::SomePrincipalName, 0)
+            (NameMeaning::SomePrincipalName, 0)
         } else if has("mail") || has("smtp") {
-            (ColumnPromise::SomeMail, 0)
+            (NameMeaning::SomeMail, 0)
         } else {
-            (ColumnPromise::Nothing, 0)
+            (NameMeaning::Nothing, 0)
         }
     })
 }
 
-/// The word in a name that speaks of another person or another address than the user's own.
+/// The word in a name that means another person than the user, or another address.
 fn find_contrary_word(name: &str) -> Option<&'static str> {
     let squeezed = normalize(name);
-    let words = words(name);
+    let words = split_words(name);
     let part = CONTRARY_PARTS.iter().find(|part| squeezed.contains(*part));
     part.or_else(|| CONTRARY_WORDS.iter().find(|word| words.iter().any(|other| other == *word))).copied()
 }
 
 /// The words of a name: `ManagerUPN_2` is `manager`, `upn`, `2`.
-fn words(name: &str) -> Vec<String> {
+fn split_words(name: &str) -> Vec<String> {
     let mut words = vec![String::new()];
     let mut before = ' ';
     for c in name.chars() {
@@ -518,16 +515,16 @@ mod tests {
     #[test]
     fn brackets_are_properties_only_where_microsoft_writes_them() {
         let template = ColumnName::new("User name [userPrincipalName] Required");
-        assert_eq!((template.promise, template.is_bracketed), (ColumnPromise::PrincipalName, false));
+        assert_eq!((template.promise, template.is_bracketed), (NameMeaning::PrincipalName, false));
         let german = ColumnName::new("Benutzername [userPrincipalName] Erforderlich");
-        assert_eq!(german.promise, ColumnPromise::PrincipalName);
+        assert_eq!(german.promise, NameMeaning::PrincipalName);
         let manager = ColumnName::new("Manager [userPrincipalName]");
-        assert_eq!((manager.promise, manager.contrary_word), (ColumnPromise::Nothing, Some("manager")));
+        assert_eq!((manager.promise, manager.contrary_word), (NameMeaning::Nothing, Some("manager")));
         assert!(ColumnName::new("Sign-in [text]").is_bracketed);
         assert!(!ColumnName::new("Email Address [Required]").is_bracketed);
         let power = ColumnName::new("'Employee'[UPN]");
-        assert_eq!((power.promise, power.table.as_deref()), (ColumnPromise::PrincipalName, Some("employee")));
-        assert_eq!(ColumnName::new("[UPN]").promise, ColumnPromise::PrincipalName);
+        assert_eq!((power.promise, power.table.as_deref()), (NameMeaning::PrincipalName, Some("employee")));
+        assert_eq!(ColumnName::new("[UPN]").promise, NameMeaning::PrincipalName);
     }
 
     #[test]

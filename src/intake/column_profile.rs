@@ -1,16 +1,16 @@
-//! What the cells of a column hold, over the first rows: how many are filled, are GUIDs, are addresses.
+//! What the cells of a column have in the first rows: how many are filled, GUIDs or addresses.
 
 use super::cell::{is_address, is_guid, trim};
 use super::raw_row::RawRow;
 
-/// What one cell holds.
+/// The kind of one cell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum CellKind {
-    /// Nothing, or what exports write for nothing.
+    /// Nothing, or a word for nothing.
     Blank,
     /// A GUID.
     Guid,
-    /// Something of the form of an address.
+    /// Something that looks like an address.
     Address,
     /// Anything else.
     Text,
@@ -18,7 +18,7 @@ pub(super) enum CellKind {
 
 impl CellKind {
     pub(super) fn from_text(text: &str) -> CellKind {
-        if is_blank(text) {
+        if means_blank(text) {
             CellKind::Blank
         } else if is_guid(text) {
             CellKind::Guid
@@ -34,10 +34,10 @@ impl CellKind {
     }
 }
 
-/// The longest of the words below, in bytes.
+/// The maximum length of the words below, in bytes.
 const MAX_BLANK_CHARS: usize = 16;
 
-/// Words that exports, spreadsheets and people write where there is nothing, without case.
+/// Words that exports, spreadsheets and people write for an empty cell, in lower case.
 const BLANKS: &[&str] = &[
     "#n/a",
     "#n/a n/a",
@@ -88,8 +88,8 @@ const BLANKS: &[&str] = &[
     "tbd",
 ];
 
-/// Whether the cell stands for nothing: empty, `#N/A`, `null`, `-`, the nil GUID.
-pub(super) fn is_blank(text: &str) -> bool {
+/// Whether the cell means nothing: empty, `#N/A`, `null`, `-`, the nil GUID.
+pub(super) fn means_blank(text: &str) -> bool {
     let text = trim(text);
     let inner = [('(', ')'), ('<', '>'), ('[', ']'), ('{', '}')]
         .iter()
@@ -103,29 +103,29 @@ pub(super) fn is_blank(text: &str) -> bool {
     text.is_empty() || text.len() <= MAX_BLANK_CHARS && is_word() || is_nil()
 }
 
-/// What the cells of one column hold.
+/// Counts of the cells of one column.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct ColumnProfile {
-    /// Rows looked at.
+    /// All rows.
     pub(super) rows: usize,
     /// Cells that are not blank.
     pub(super) filled: usize,
     pub(super) guids: usize,
-    /// Of the GUIDs, those of thirty-two digits without hyphens and braces.
+    /// GUIDs of 32 digits without hyphens and braces.
     pub(super) bare_hex: usize,
     pub(super) addresses: usize,
-    /// Cells that are no ids, and that a person may have meant as one: they hold an `@`, or begin like an entry of a list.
+    /// Cells that are not IDs but may have been meant as one: they have an `@`, or begin like an entry of a list.
     pub(super) malformed: usize,
     /// Cells that could not be read.
     unreadable: usize,
 }
 
-/// How well the cells fit a name that promises users.
+/// How well the cells fit a column of users.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ColumnFit {
-    /// Half of them or more are ids.
+    /// At least half of them are IDs.
     Good,
-    /// With those that were meant as ids they would be.
+    /// At least half of them are IDs or may have been meant as IDs.
     Malformed,
     Empty,
     Bad,
@@ -153,7 +153,7 @@ impl ColumnProfile {
         }
     }
 
-    /// Counts a cell that could not be read: it may hold anything, and no column is judged by it.
+    /// Counts a cell that could not be read. It may have anything, so it does not count against the column.
     fn add_unread(&mut self) {
         self.rows += 1;
         self.unreadable += 1;
@@ -173,17 +173,17 @@ impl ColumnProfile {
         }
     }
 
-    /// Whether the ids among the cells are object ids rather than addresses.
+    /// Whether the IDs among the cells are object IDs rather than addresses.
     pub(super) fn holds_guids(&self) -> bool {
         self.guids > self.addresses + self.malformed
     }
 
-    /// Whether this is what Microsoft 365 writes instead of names that it conceals.
+    /// Whether the cells are the digits that Microsoft 365 writes for concealed names.
     pub(super) fn is_concealed(&self) -> bool {
         self.bare_hex > 0 && self.bare_hex * 2 >= self.filled
     }
 
-    /// Whether ids stand in at least this share of all rows, in percent.
+    /// Whether at least this share of all rows has an ID, in percent.
     pub(super) fn has_id_share(&self, percent: usize) -> bool {
         self.ids() > 0 && self.ids() * 100 >= self.rows * percent
     }
@@ -204,7 +204,7 @@ pub(super) fn profile_columns(width: usize, rows: &[RawRow]) -> Vec<ColumnProfil
     profiles
 }
 
-/// How two columns stand to each other in the rows where both hold an id.
+/// A comparison of two columns in the rows where both have an ID.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct ColumnPair {
     pub(super) both: usize,
@@ -227,13 +227,13 @@ impl ColumnPair {
         pair
     }
 
-    /// Whether they are the same, but for a row in twenty.
+    /// Whether they are the same in at least 19 of 20 rows.
     pub(super) fn agrees(self) -> bool {
         self.both > 0 && self.differ * 20 <= self.both
     }
 }
 
-/// Whether two cells hold the same id.
+/// Whether two cells have the same ID.
 pub(super) fn is_same_id(one: &str, other: &str) -> bool {
     let plain = |text: &str| -> String {
         let text = trim(text).to_lowercase();
@@ -242,9 +242,9 @@ pub(super) fn is_same_id(one: &str, other: &str) -> bool {
     plain(one) == plain(other)
 }
 
-/// Whether each object id of one column goes with one name of the other, as a user's does; in a log, one user has many
+/// Whether each object ID of one column belongs to one name of the other, as for users. In a log, one user has many
 /// events.
-pub(super) fn are_paired(rows: &[RawRow], one: usize, other: usize) -> bool {
+pub(super) fn belong_to_same_users(rows: &[RawRow], one: usize, other: usize) -> bool {
     let mut there = std::collections::HashMap::new();
     let mut back = std::collections::HashMap::new();
     let (mut pairs, mut several_ids, mut several_names) = (0, 0, 0);
@@ -259,7 +259,7 @@ pub(super) fn are_paired(rows: &[RawRow], one: usize, other: usize) -> bool {
             several_ids += usize::from(*back.entry(other).or_insert_with(|| one.clone()) != one);
         }
     }
-    // One user who was renamed, or one row that is wrong, proves nothing.
+    // A single renamed user, or a single wrong row, proves nothing.
     [several_ids, several_names].into_iter().all(|count| count < 2 || count * 20 <= pairs)
 }
 
@@ -287,11 +287,11 @@ mod tests {
             "00000000-0000-0000-0000-000000000000",
             "{00000000-0000-0000-0000-000000000000}",
         ] {
-            assert!(is_blank(text), "{text:?}");
+            assert!(means_blank(text), "{text:?}");
         }
         assert_eq!(BLANKS.iter().map(|blank| blank.len()).max(), Some(MAX_BLANK_CHARS - 2));
         for text in ["a@b.de", "8a0f3c1e-1111-2222-3333-444455556666", "Ann", "1", "nan@contoso.com"] {
-            assert!(!is_blank(text), "{text:?}");
+            assert!(!means_blank(text), "{text:?}");
         }
     }
 }

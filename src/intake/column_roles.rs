@@ -1,17 +1,17 @@
-//! Where in a row stands what this program looks at beside the user id: tenants, priorities, types; and how a column
-//! that somebody names is found.
+//! The columns other than the user ID that this program reads: tenants, priorities, types. Also finds a column by the
+//! name on the command line.
 
 use super::column_choice::ColumnTable;
-use super::column_name::{ColumnName, ColumnPromise, normalize};
-use super::column_profile::{ColumnFit, is_blank};
+use super::column_name::{ColumnName, NameMeaning, normalize};
+use super::column_profile::{ColumnFit, means_blank};
 use super::error::quote;
 use crate::tenant::TenantName;
 
 const OBJECT_TYPES: &[&str] =
     &["objecttype", "membertype", "principaltype", "odatatype", "recipienttypedetails", "recipienttype"];
-/// The name of a column that holds what a directory object is, if its cells are words of the directory.
-const TYPES: &[&str] = &["type"];
-/// Those words.
+/// The name of a column of object types, if its cells are [`DIRECTORY_TYPES`].
+const GENERIC_TYPE_NAMES: &[&str] = &["type"];
+/// The types of objects in a directory.
 const DIRECTORY_TYPES: &[&str] = &[
     "user",
     "member",
@@ -29,9 +29,9 @@ const DIRECTORY_TYPES: &[&str] = &[
 const USER_TYPES: &[&str] = &["usertype"];
 const PRIORITIES: &[&str] = &["priority"];
 
-/// Names of columns that hold tenants, the surest first: the `TenantId` of Log Analytics is its workspace, and the
-/// tenant stands under another name beside it. Names of customers are no tenants.
-const TENANTS: &[&str] = &[
+/// Names of columns of tenants, the most certain first: the `TenantId` of Log Analytics is its workspace, and the
+/// tenant has another column. Names of customers are not tenants.
+const TENANT_COLUMN_NAMES: &[&str] = &[
     "aadtenantid",
     "entratenantid",
     "azuretenantid",
@@ -51,32 +51,32 @@ const TENANTS: &[&str] = &[
     "tenantid",
 ];
 
-/// Columns that stand beside a `TenantId` in exports of Log Analytics and Sentinel, where that is the workspace.
+/// Columns in exports of Log Analytics and Sentinel, where `TenantId` is the workspace.
 const LOG_ANALYTICS: &[&str] = &["timegenerated", "timegeneratedutc", "sourcesystem", "aadtenantid"];
 
-/// Where in a row the things stand that this program looks at.
+/// The indices of the columns that this program reads.
 #[derive(Debug, Clone, Default)]
 pub(super) struct ColumnRoles {
-    /// The user id.
+    /// The user ID.
     pub(super) id: usize,
-    /// Whether the id is a mail address, which says nothing about where a user's home is.
+    /// Whether the ID is a mail address, which does not show the user's home tenant.
     pub(super) id_is_mail: bool,
-    /// The user principal name to take where the id's cell is blank.
+    /// The user principal name to use if the ID's cell is blank.
     pub(super) fallback: Option<usize>,
-    /// Columns that hold the same users as the id's.
+    /// Columns that have the same users as the ID's column.
     pub(super) duplicates: Vec<usize>,
     pub(super) priority: Option<usize>,
     pub(super) tenant: Option<usize>,
     pub(super) object_type: Option<usize>,
     pub(super) user_type: Option<usize>,
-    /// Every column that is known to hold user principal names.
+    /// Every column that is known to have user principal names.
     pub(super) upns: Vec<usize>,
-    /// Every column that is known to hold users' object ids.
+    /// Every column that is known to have users' object IDs.
     pub(super) object_ids: Vec<usize>,
 }
 
-/// Where the column of this name is: as it is written, or else without regard to case, or to case, spaces and signs, if
-/// only one is called like that.
+/// The index of the column with this name. If no name is exactly equal, case is ignored, and then spaces and
+/// punctuation, as long as only one column matches.
 pub(super) fn find_column(columns: &[String], name: &str) -> Option<usize> {
     let wanted = super::cell::trim(name);
     let only = |is: &dyn Fn(&str) -> bool| {
@@ -92,62 +92,61 @@ pub(super) fn find_column(columns: &[String], name: &str) -> Option<usize> {
         .or_else(|| only(&|column| !base.is_empty() && ColumnName::new(column).normal == base))
 }
 
-/// Whether the name is one that this program knows to hold user ids.
+/// Whether the name is known as one for columns of user IDs.
 pub(super) fn is_known_id(name: &str) -> bool {
     ColumnName::new(name).is_known()
 }
 
-/// Whether the name stands over ids of people: users', or others'.
+/// Whether a column with this name has IDs of people: of users or of others.
 pub(super) fn names_people(name: &str) -> bool {
     let header = ColumnName::new(name);
     header.is_known() || header.names_another_person() || header.is_bracketed && header.promises_people()
 }
 
-/// Where known names stand, by the names alone.
+/// The indices of columns with known names, by the names alone.
 pub(super) struct KnownColumns {
     pub(super) object_ids: Vec<usize>,
     pub(super) upns: Vec<usize>,
     pub(super) mails: Vec<usize>,
-    /// Those that hold nothing but ids of users.
+    /// Columns that have only IDs of users.
     pub(super) user_only: Vec<usize>,
-    /// The surest column of tenants, and all of them.
+    /// The most certain column of tenants.
     pub(super) tenant: Option<usize>,
+    /// All columns of tenants.
     pub(super) tenants: Vec<usize>,
     pub(super) object_type: Option<usize>,
 }
 
-/// Understands names of columns without a look at their cells.
+/// Classifies columns by their names, without looking at their cells.
 pub(super) fn classify_names(names: &[String]) -> KnownColumns {
     let headers: Vec<ColumnName> = names.iter().map(|name| ColumnName::new(name)).collect();
     let find = |known: &[&str]| known.iter().find_map(|name| headers.iter().position(|h| h.normal == *name));
     let all = |is: &dyn Fn(&ColumnName) -> bool| (0..headers.len()).filter(|at| is(&headers[*at])).collect();
     KnownColumns {
-        object_ids: all(&|header| header.promise <= ColumnPromise::AnyId),
-        upns: all(&|header| {
-            matches!(header.promise, ColumnPromise::PrincipalName | ColumnPromise::SignInName)
-        }),
-        mails: all(&|header| header.promise == ColumnPromise::Mail),
+        object_ids: all(&|header| header.promise <= NameMeaning::AnyId),
+        upns: all(&|header| matches!(header.promise, NameMeaning::PrincipalName | NameMeaning::SignInName)),
+        mails: all(&|header| header.promise == NameMeaning::Mail),
         user_only: all(&|header| {
             matches!(
                 header.promise,
-                ColumnPromise::UserObjectId | ColumnPromise::ObjectId | ColumnPromise::PrincipalName
+                NameMeaning::UserObjectId | NameMeaning::ObjectId | NameMeaning::PrincipalName
             )
         }),
-        tenant: find(TENANTS),
+        tenant: find(TENANT_COLUMN_NAMES),
         tenants: all(&|header| {
-            TENANTS.contains(&header.normal.as_str()) || header.normal.ends_with("tenantid")
+            TENANT_COLUMN_NAMES.contains(&header.normal.as_str()) || header.normal.ends_with("tenantid")
         }),
-        object_type: find(OBJECT_TYPES).or_else(|| find(TYPES)),
+        object_type: find(OBJECT_TYPES).or_else(|| find(GENERIC_TYPE_NAMES)),
     }
 }
 
-/// Finds the roles of the columns but the id's and the tenants', which the caller sets.
+/// Finds the roles of the columns, except for the ID and the tenant, which the caller sets.
 pub(super) fn find_roles_except_id(table: &ColumnTable<'_>) -> ColumnRoles {
     let find = |names: &[&str]| {
         let normal = |at: usize| table.headers[at].normal.as_str();
         names.iter().find_map(|name| (0..table.headers.len()).find(|at| normal(*at) == *name))
     };
-    let named = |is: fn(ColumnPromise) -> bool| -> Vec<usize> {
+    let named = |is: fn(NameMeaning) -> bool| -> Vec<usize> {
         let fits = |at: &usize| {
             let header = &table.headers[*at];
             is(header.promise)
@@ -158,27 +157,28 @@ pub(super) fn find_roles_except_id(table: &ColumnTable<'_>) -> ColumnRoles {
     };
     ColumnRoles {
         priority: find(PRIORITIES),
-        object_type: find(OBJECT_TYPES).or_else(|| find(TYPES).filter(|at| holds_types(table, *at))),
+        object_type: find(OBJECT_TYPES)
+            .or_else(|| find(GENERIC_TYPE_NAMES).filter(|at| holds_types(table, *at))),
         user_type: find(USER_TYPES),
-        upns: named(|promise| matches!(promise, ColumnPromise::PrincipalName | ColumnPromise::SignInName)),
-        object_ids: named(|promise| promise <= ColumnPromise::AnyId),
+        upns: named(|promise| matches!(promise, NameMeaning::PrincipalName | NameMeaning::SignInName)),
+        object_ids: named(|promise| promise <= NameMeaning::AnyId),
         ..ColumnRoles::default()
     }
 }
 
-/// The column that says what a directory object is by its name.
+/// The column of object types, by its name alone.
 pub(super) fn find_object_type(headers: &[ColumnName]) -> Option<usize> {
     OBJECT_TYPES.iter().find_map(|name| headers.iter().position(|header| header.normal == *name))
 }
 
-/// Whether a type, as such a column has it, is a user's.
+/// Whether a cell of such a column says that the object is a user.
 pub(super) fn is_user(kind: &str) -> bool {
     matches!(normalize(kind.rsplit('.').next().unwrap_or(kind)).as_str(), "user" | "member" | "guest")
 }
 
-/// Whether the cells of a column say what a directory object is: a type of contract, or a table's name, does not.
+/// Whether the cells of a column are types of directory objects, rather than types of contracts or names of tables.
 fn holds_types(table: &ColumnTable<'_>, at: usize) -> bool {
-    let cells = table.cells(at).filter(|cell| !is_blank(cell));
+    let cells = table.readable_cells(at).filter(|cell| !means_blank(cell));
     let mut filled = 0;
     let mut fit = 0;
     for cell in cells {
@@ -189,18 +189,18 @@ fn holds_types(table: &ColumnTable<'_>, at: usize) -> bool {
     filled > 0 && fit * 20 >= filled * 19
 }
 
-/// The column of tenants that a table has by its names and cells, and what to say about it.
+/// The probable column of tenants, and a note about it.
 pub(super) struct TenantGuess {
     pub(super) column: Option<usize>,
     pub(super) note: Option<String>,
 }
 
-/// Guesses the column of tenants. `is_named` says that the command line names the run's tenant: that is surer than a
+/// Guesses the column of tenants. If `is_named`, the command line names the run's tenant, which is more certain than a
 /// guess.
 pub(super) fn guess_tenants(table: &ColumnTable<'_>, id: usize, is_named: bool) -> TenantGuess {
     let has = |names: &[&str]| table.headers.iter().any(|header| names.contains(&header.normal.as_str()));
     let is_workspace = |at: usize| table.headers[at].normal == "tenantid" && has(LOG_ANALYTICS);
-    let named = TENANTS.iter().flat_map(|name| {
+    let named = TENANT_COLUMN_NAMES.iter().flat_map(|name| {
         (0..table.headers.len()).filter(move |at| *at != id && table.headers[*at].normal == *name)
     });
     let named: Vec<usize> = named.collect();
@@ -213,7 +213,7 @@ pub(super) fn guess_tenants(table: &ColumnTable<'_>, id: usize, is_named: bool) 
         (Some(at), _) => TenantGuess {
             column: None,
             note: Some(format!(
-                "{} is not read as tenants, because --tenant is given (--tenant-column {} reads it)",
+                "{} is not read as tenants, because --tenant is given (to read it, use --tenant-column {})",
                 name(at),
                 crate::shell::word(&table.names[at])
             )),
@@ -224,9 +224,9 @@ pub(super) fn guess_tenants(table: &ColumnTable<'_>, id: usize, is_named: bool) 
         },
         (None, Some(at)) => TenantGuess {
             column: None,
-            note: Some(format!("{} is not read as tenants: its cells are neither ids nor domains", name(at))),
+            note: Some(format!("{} is not read as tenants: its cells are not IDs or domains", name(at))),
         },
-        // An empty column may be filled further below.
+        // An empty column may be filled in later rows.
         (None, None) => TenantGuess { column: named.first().copied().filter(|_| !is_named), note: None },
     }
 }
@@ -234,14 +234,14 @@ pub(super) fn guess_tenants(table: &ColumnTable<'_>, id: usize, is_named: bool) 
 fn holds_tenants(table: &ColumnTable<'_>, at: usize) -> bool {
     let mut filled = 0;
     let mut fit = 0;
-    for cell in table.cells(at).filter(|cell| !is_blank(cell)) {
+    for cell in table.readable_cells(at).filter(|cell| !means_blank(cell)) {
         filled += 1;
         fit += usize::from(cell.parse::<TenantName>().is_ok());
     }
     filled > 0 && fit * 2 >= filled
 }
 
-/// The column most like `name`, if one is near enough to be meant.
+/// The column whose name is most similar to `name`, if it is similar enough.
 pub(super) fn suggest_column(columns: &[String], name: &str) -> Option<String> {
     let wanted = normalize(name);
     let score = |column: &String| {

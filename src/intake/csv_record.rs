@@ -1,38 +1,38 @@
-//! One record of a text, within bounds.
+//! One record of a text, limited in size.
 
-/// The longest record that is held, in bytes.
+/// The maximum length of a record, in bytes.
 pub(super) const MAX_RECORD: usize = 1024 * 1024;
-/// The most cells a record may have, as many as a spreadsheet has columns.
+/// The maximum number of cells in a record: the number of columns of a spreadsheet.
 pub(super) const MAX_CELLS: usize = 16_384;
-/// How many bytes are kept of a record that is too long, to show it.
+/// How many bytes of a record that is too long are kept to show it.
 const KEPT_BYTES: usize = 128;
 
-/// What is wrong with a record that could be read.
+/// A defect of a record that does not end the reading.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum RecordDefect {
     TooLong,
     TooManyCells,
-    /// Text follows the closing quote of a cell, and that cell ran over several lines or a further quote comes after it.
+    /// Text follows the closing quote of a cell, and the cell has several lines or another quote follows.
     StrayQuote {
         from: u64,
         to: u64,
     },
 }
 
-/// One record. Its memory is used again for the next.
+/// One record. Its memory is reused for the next one.
 #[derive(Debug, Default)]
 pub(super) struct CsvRecord {
     /// The physical line where it starts, from 1.
     pub(super) line: u64,
     pub(super) defect: Option<RecordDefect>,
-    /// Whether a line end stood behind it. Behind the last record there may be none.
+    /// Whether a line end followed the record. The last record may have none.
     pub(super) is_ended: bool,
     pub(super) bytes: Vec<u8>,
     pub(super) ends: Vec<usize>,
 }
 
 impl CsvRecord {
-    /// The cells, as the bytes they were: not yet known to be UTF-8.
+    /// The cells as bytes, which may not be UTF-8.
     pub(super) fn cells(&self) -> impl Iterator<Item = &[u8]> {
         let starts = std::iter::once(0).chain(self.ends.iter().copied());
         self.ends.iter().zip(starts).map(|(&end, start)| &self.bytes[start..end])
@@ -65,7 +65,7 @@ impl CsvRecord {
         &self.bytes[self.ends.last().copied().unwrap_or(0)..]
     }
 
-    /// Takes so many bytes from the end of the cell that has not ended yet.
+    /// Removes this many bytes from the end of the cell that has not ended yet.
     pub(super) fn truncate_cell(&mut self, bytes: usize) {
         self.bytes.truncate(self.bytes.len() - bytes);
     }

@@ -1,23 +1,21 @@
-//! The byte between two cells: given by a word, by Excel's `sep=` line, or guessed from the first rows.
+//! The byte between two cells: chosen by the user, named by Excel's `sep=` line, or guessed from the first rows.
 
 use super::error::quote;
 
-/// The delimiters that are looked for, the likeliest first.
+/// The delimiters that are detected, the likeliest first.
 pub(super) const DELIMITERS: [u8; 4] = [b',', b';', b'\t', b'|'];
 
-/// Why a text is no delimiter.
+/// Why a text is not a delimiter.
 #[derive(Debug, thiserror::Error)]
-#[error(
-    "{text} cannot be a delimiter: give one ASCII character such as `;`, or tab, comma, semicolon or pipe"
-)]
+#[error("{text} can't be a delimiter: use one ASCII character such as `;`, or tab, comma, semicolon or pipe")]
 pub struct DelimiterError {
     text: String,
 }
 
-/// Understands a delimiter: a single ASCII character, or one of the words `tab`, `comma`, `semicolon`, `pipe`.
+/// Parses a delimiter: a single ASCII character, or one of the words `tab`, `comma`, `semicolon`, `pipe`.
 ///
 /// # Errors
-/// When it is neither, or a character that could not separate cells (a letter, a digit, a quote, a line end, `@`, `#`,
+/// If it is neither, or a character that can't separate cells (a letter, a digit, a quote, a line end, `@`, `#`,
 /// `.`, `-`, `_`).
 pub fn parse_delimiter(text: &str) -> Result<u8, DelimiterError> {
     match text.to_ascii_lowercase().as_str() {
@@ -37,12 +35,12 @@ fn is_possible(byte: u8) -> bool {
     byte == b'\t' || ((byte == b' ' || byte.is_ascii_punctuation()) && !b"\"'@#.-_".contains(&byte))
 }
 
-/// How a delimiter is named in messages.
+/// The delimiter as it is named in messages.
 pub(super) fn name(delimiter: u8) -> String {
     if delimiter == b'\t' { "tab".into() } else { format!("`{}`", char::from(delimiter)) }
 }
 
-/// The delimiter of Excel's first line `sep=;`, if the line is one.
+/// The delimiter in Excel's first line `sep=;`, if the line is one.
 pub(super) fn from_sep_line(line: &str) -> Option<u8> {
     let line = line.trim_matches('"');
     let (key, value) = line.split_at_checked(4)?;

@@ -1,4 +1,5 @@
-//! From raw bytes to UTF-8: byte order marks, UTF-16 with and without one, what Excel writes, and what is no text.
+//! Decodes raw bytes to UTF-8: byte order marks, UTF-16 with and without one, the encodings of Excel, and files that
+//! are not text.
 
 use std::fmt;
 use std::io::{self, Read};
@@ -9,17 +10,17 @@ use encoding_rs::{Decoder, DecoderResult, Encoding, REPLACEMENT, UTF_8, UTF_16BE
 use super::error::quote;
 use super::input_digest::HashingReader;
 
-/// Stands in decoded text where the bytes could not be decoded. It is never valid UTF-8, so the row that holds it
-/// is found to be unreadable, and nothing is replaced in silence.
+/// Marks bytes in decoded text that could not be decoded. It is never valid UTF-8, so the row is found to be
+/// unreadable, and nothing is replaced silently.
 pub(super) const UNDECODABLE: u8 = 0xff;
 
 /// A character encoding, by any label of the WHATWG encoding standard: `utf-8`, `utf-16le`, `windows-1252`, `latin1`…
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TextEncoding(&'static Encoding);
 
-/// Why a text is no encoding.
+/// Why a text is not an encoding.
 #[derive(Debug, thiserror::Error)]
-#[error("{label} is no encoding that is known: try utf-8, utf-16le, utf-16be or windows-1252")]
+#[error("unknown encoding {label}: try utf-8, utf-16le, utf-16be or windows-1252")]
 pub struct EncodingError {
     label: String,
 }
@@ -51,17 +52,17 @@ impl TextEncoding {
     }
 }
 
-/// What the first bytes of a text say about the rest.
+/// The encoding of a text, as its first bytes show it.
 #[derive(Debug)]
 pub(super) struct DetectedEncoding {
     pub encoding: TextEncoding,
-    /// How many bytes the byte order mark takes.
+    /// The length of the byte order mark, in bytes.
     pub mark: usize,
-    /// How it was found out, if that is worth telling.
+    /// How the encoding was detected, if that is worth a note.
     pub note: Option<&'static str>,
 }
 
-/// Something that is no text.
+/// A file that is not text.
 #[derive(Debug)]
 pub(super) struct NotTextError {
     pub what: &'static str,
@@ -70,7 +71,7 @@ pub(super) struct NotTextError {
 
 const AS_CSV: &str = "save it as .xlsx or as CSV UTF-8";
 
-/// File formats that begin with known bytes and hold no rows this program could read.
+/// File formats that begin with known bytes and have no rows that this program could read.
 const FORMATS: [(&[u8], &str, &str); 9] = [
     (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an old .xls (or password-protected) workbook", AS_CSV),
     (b"\xff\xfe\0\0", "UTF-32 text", "save it as UTF-8"),
@@ -83,9 +84,9 @@ const FORMATS: [(&[u8], &str, &str); 9] = [
     (b"\x7fELF", "a program", "check that it is the right file"),
 ];
 
-/// Tells the encoding from the first bytes. A byte order mark wins over `chosen`, and `chosen` over guesses.
+/// Detects the encoding from the first bytes. A byte order mark overrides `chosen`, and `chosen` overrides guesses.
 ///
-/// `whole` says that `head` is all there is, and not cut in the middle of a character.
+/// If `is_complete`, `head` is the whole text and does not end in the middle of a character.
 pub(super) fn detect(
     head: &[u8],
     is_complete: bool,
@@ -100,28 +101,30 @@ pub(super) fn detect(
         return Ok(DetectedEncoding {
             encoding,
             mark,
-            note: contradicted.then_some("its byte order mark wins over --encoding"),
+            note: contradicted.then_some("its byte order mark overrides --encoding"),
         });
     }
     let found = |encoding, note| Ok(DetectedEncoding { encoding: TextEncoding(encoding), mark: 0, note });
     if let Some(chosen) = chosen {
         return found(chosen.0, None);
     }
-    if let Some(encoding) = utf16_by_zeros(head) {
-        return found(encoding, Some("no byte order mark, told by its zero bytes"));
+    if let Some(encoding) = detect_utf16_by_zeros(head) {
+        return found(encoding, Some("no byte order mark; recognized by its zero bytes"));
     }
-    // NUL bytes at the end only fill a file up, and some in notes cost their cells. Of random bytes a ninth are controls.
+    // NUL bytes at the end only pad a file, and a few in the text spoil only their cells. In random bytes, a ninth are
+    // control characters.
     let filled = head.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
     let text = &head[..filled];
     let controls = text.iter().filter(|b| b.is_ascii_control() && !b"\t\n\r\x0c\x1a".contains(b)).count();
     if controls >= 8 && controls * 12 > text.len() {
         return Err(NotTextError {
             what: "a binary file",
-            remedy: "give CSV, a plain list, or an .xlsx workbook",
+            remedy: "use CSV, a plain list, or an .xlsx workbook",
         });
     }
     let (characters, faults) = count_multibyte(head, is_complete);
-    // Text in both is read as UTF-8: then what is broken shows, and costs its cells. In Windows-1252 nothing is broken.
+    // If the text may be either, it is read as UTF-8, where broken bytes are noticed and spoil only their cells. In
+    // Windows-1252 every byte is valid.
     if faults > 0 && characters == 0 {
         found(WINDOWS_1252, Some("it is not UTF-8"))
     } else {
@@ -129,8 +132,8 @@ pub(super) fn detect(
     }
 }
 
-/// UTF-16 without a mark: mostly ASCII, so that nearly every other byte is zero.
-fn utf16_by_zeros(head: &[u8]) -> Option<&'static Encoding> {
+/// Detects UTF-16 without a mark. Most of the text is ASCII, so nearly every other byte is zero.
+fn detect_utf16_by_zeros(head: &[u8]) -> Option<&'static Encoding> {
     let pairs = head.len() / 2;
     let zeros = |start: usize| head.iter().skip(start).step_by(2).take(pairs).filter(|b| **b == 0).count();
     let (even, odd) = (zeros(0), zeros(1));
@@ -144,7 +147,7 @@ fn utf16_by_zeros(head: &[u8]) -> Option<&'static Encoding> {
     }
 }
 
-/// Counts the characters of more than one byte that are valid UTF-8, and the places where it is broken.
+/// Counts the valid UTF-8 characters of more than one byte, and the places where the UTF-8 is not valid.
 fn count_multibyte(head: &[u8], is_complete: bool) -> (usize, usize) {
     let mut characters = 0;
     let mut faults = 0;
@@ -169,13 +172,13 @@ pub(super) struct DecodedText {
     input: Box<[u8]>,
     start: usize,
     end: usize,
-    last: bool,
+    input_ended: bool,
     done: bool,
-    owed: bool,
+    marker_pending: bool,
 }
 
 impl DecodedText {
-    /// `head` holds the bytes that were already read from `rest`.
+    /// `head` has the bytes that were already read from `rest`.
     pub(super) fn new(head: Vec<u8>, rest: HashingReader, detected: &DetectedEncoding) -> Self {
         let mut head = io::Cursor::new(head);
         head.set_position(detected.mark as u64);
@@ -185,49 +188,49 @@ impl DecodedText {
             input: vec![0; 16 * 1024].into_boxed_slice(),
             start: 0,
             end: 0,
-            last: false,
+            input_ended: false,
             done: false,
-            owed: false,
+            marker_pending: false,
         }
     }
 
-    /// Gives the raw source back, to hash what is left of it.
+    /// Returns the raw source, so that the rest of it can be hashed.
     pub(super) fn into_raw(self) -> HashingReader {
         self.raw.into_inner().1
     }
 }
 
 impl Read for DecodedText {
-    /// Needs room for at least 16 bytes.
+    /// `out` must have room for at least 16 bytes.
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
         let Some(decoder) = &mut self.decoder else { return self.raw.read(out) };
         let mut written = 0;
         while !self.done && written == 0 {
-            if self.owed {
+            if self.marker_pending {
                 out[0] = UNDECODABLE;
                 written = 1;
-                self.owed = false;
+                self.marker_pending = false;
             }
-            if self.start == self.end && !self.last {
+            if self.start == self.end && !self.input_ended {
                 (self.start, self.end) = (0, self.raw.read(&mut self.input)?);
-                self.last = self.end == 0;
+                self.input_ended = self.end == 0;
             }
             let input = &self.input[self.start..self.end];
             let (result, read, wrote) =
-                decoder.decode_to_utf8_without_replacement(input, &mut out[written..], self.last);
+                decoder.decode_to_utf8_without_replacement(input, &mut out[written..], self.input_ended);
             self.start += read;
             written += wrote;
             match result {
-                DecoderResult::InputEmpty => self.done = self.last,
+                DecoderResult::InputEmpty => self.done = self.input_ended,
                 DecoderResult::OutputFull => {}
-                DecoderResult::Malformed(..) => self.owed = true,
+                DecoderResult::Malformed(..) => self.marker_pending = true,
             }
         }
         Ok(written)
     }
 }
 
-/// The text of the first bytes alone, to look at before reading.
+/// The text of the first bytes alone, to sniff before reading.
 pub(super) fn decode_head(head: &[u8], is_complete: bool, detected: &DetectedEncoding) -> Vec<u8> {
     let head = &head[detected.mark..];
     let Some(mut decoder) = detected.encoding.decoder() else { return head.to_vec() };

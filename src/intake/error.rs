@@ -1,4 +1,4 @@
-//! What can end the reading of the input, each with what to do about it.
+//! The errors that end the reading of the input, each with advice.
 
 use std::io;
 
@@ -6,22 +6,22 @@ use super::{DelimiterError, EncodingError, FilterError};
 
 /// Why the input cannot be read. Every message names the source and says what to do next.
 ///
-/// Problems of a single row are no errors: they are a [`RowStatus`](super::RowStatus) on that row.
+/// A problem of a single row is not an error: it is the [`RowStatus`](super::RowStatus) of that row.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum IntakeError {
-    /// The caller gave no source at all.
+    /// The caller gave no source.
     #[error("no input was given: name a file, or `-` for standard input")]
     NoSources,
     /// Standard input was named more than once.
     #[error("standard input (`-`) was given more than once: it can be read only once")]
     StdinTwice,
     /// The file is missing or may not be read.
-    #[error("cannot open {name}: {error}")]
+    #[error("can't open {name}: {error}")]
     Open {
         /// The source.
         name: String,
-        /// What the system said.
+        /// The error from the operating system.
         #[source]
         error: io::Error,
     },
@@ -31,24 +31,24 @@ pub enum IntakeError {
         /// The source.
         name: String,
     },
-    /// Reading failed half-way.
-    #[error("cannot read {name}: {error}")]
+    /// Reading failed partway.
+    #[error("can't read {name}: {error}")]
     Read {
         /// The source.
         name: String,
-        /// What the system said.
+        /// The error from the operating system.
         #[source]
         error: io::Error,
     },
-    /// There is nothing in the source that could be a user: it is empty, or holds a header or comments only.
+    /// There is nothing in the source that could be a user: it is empty, or has only a header or comments.
     #[error("{name} has no rows: {what}. Check that it is the right file")]
     NoRows {
         /// The source.
         name: String,
-        /// What stands there instead of rows.
+        /// What the source has instead of rows.
         what: &'static str,
     },
-    /// `--skip-rows` leaves nothing.
+    /// `--skip-rows` skips all rows.
     #[error("--skip-rows {skip} skips every row: the input has {rows}")]
     AllSkipped {
         /// The rows of all sources.
@@ -57,7 +57,7 @@ pub enum IntakeError {
         skip: u64,
     },
     /// The source is neither text nor an `.xlsx` workbook.
-    #[error("{name} is {what}, not a list of users: {remedy}")]
+    #[error("can't read users from {name}, because it is {what}: {remedy}")]
     NotText {
         /// The source.
         name: String,
@@ -66,8 +66,8 @@ pub enum IntakeError {
         /// What to do.
         remedy: &'static str,
     },
-    /// The source is JSON that cannot be read to its end, or no whole list of users.
-    #[error("{name} was not read, line {line} of its JSON: {what}")]
+    /// The source is JSON that cannot be read to its end, or is not a complete list of users.
+    #[error("can't read {name}, line {line} of its JSON: {what}")]
     Json {
         /// The source.
         name: String,
@@ -76,15 +76,15 @@ pub enum IntakeError {
         /// What is wrong, and what to do.
         what: String,
     },
-    /// The workbook is damaged, encrypted, or no workbook at all.
-    #[error("cannot read {name} as an .xlsx workbook: {what}. Save it again as .xlsx, or as CSV UTF-8")]
+    /// The workbook is damaged or encrypted, or the file is not a workbook.
+    #[error("can't read {name} as an .xlsx workbook: {what}. Save it again as .xlsx, or as CSV UTF-8")]
     Spreadsheet {
         /// The source.
         name: String,
         /// What is wrong with it.
         what: String,
     },
-    /// The workbook is larger than this program is willing to unpack.
+    /// The workbook exceeds a limit on what is unpacked.
     #[error("{name} is too large for a workbook ({what}): save the sheet as CSV UTF-8, which has no limit")]
     TooLarge {
         /// The source.
@@ -92,63 +92,64 @@ pub enum IntakeError {
         /// Which limit it breaks.
         what: String,
     },
-    /// `--sheet` names a sheet that the workbook lacks.
+    /// `--sheet` names a sheet that the workbook does not have.
     #[error("{name} has no sheet {sheet}: it has {}", list_names(sheets))]
     NoSuchSheet {
         /// The source.
         name: String,
         /// The sheet asked for.
         sheet: String,
-        /// The sheets that are there.
+        /// The sheets of the workbook.
         sheets: Vec<String>,
     },
-    /// Several sheets may be the list of users, or only hidden ones.
-    #[error("{name}: {what}. Say which to read with --sheet NAME (repeatable)")]
+    /// Several sheets, or only hidden ones, may be the list of users.
+    #[error("{name}: {what}. Choose with --sheet NAME (repeatable)")]
     WhichSheet {
         /// The source.
         name: String,
-        /// The sheets in question, each with how many rows of ids it holds.
+        /// The sheets in question, each with its number of rows with user IDs.
         what: String,
     },
-    /// A flag for workbooks was given, and no source is one.
-    #[error("{flag} was given, but no input is an .xlsx workbook: leave it out")]
+    /// A flag for workbooks was given, but no source is a workbook.
+    #[error("{flag} was given, but no input is an .xlsx workbook: remove the flag")]
     WithoutWorkbook {
         /// The flag.
         flag: &'static str,
     },
-    /// There is a header row, and no column of it is known to hold user ids.
+    /// There is a header row, but none of its columns is known to have user IDs.
     #[error(
-        "{name}: no column of {} is known to hold user ids{why}: {}. Say which with --column NAME",
+        "{name}: no column of {} is known to have user IDs{why}: {}. Choose one with --column NAME",
         header_on(*line), list_names(headers)
     )]
     NoIdColumn {
         /// The source.
         name: String,
-        /// The line of the header; none for the keys of JSON.
+        /// The line of the header; none if the columns are keys of JSON.
         line: Option<u64>,
-        /// The headers seen.
+        /// The columns of the source.
         headers: Vec<String>,
-        /// What there is to say about the columns that are known, in brackets; it may be empty.
+        /// A remark about the known columns, in brackets; it may be empty.
         why: String,
     },
-    /// More than one column may name the users, or the one that may is not certain.
+    /// More than one column may have the users, or there is one that only may have them.
     #[error(
-        "{name}: it is not certain which column of {} names the users. It may be {}. Say which with --column NAME",
+        "{name}: it is not clear which column of {} has the users. It may be {}. Choose one \
+         with --column NAME",
         header_on(*line), columns.join(" or ")
     )]
     UncertainColumn {
         /// The source.
         name: String,
-        /// The line of the header; none for the keys of JSON.
+        /// The line of the header; none if the columns are keys of JSON.
         line: Option<u64>,
-        /// The columns that it may be, each with what speaks for or against it.
+        /// The columns that it may be, each with the reason for the doubt.
         columns: Vec<String>,
     },
-    /// A report of Microsoft 365 that shows concealed names.
+    /// The source is a report of Microsoft 365 with concealed names.
     #[error(
-        "{name}: {column} holds concealed names (32 hexadecimal digits each), which name no users. Switch concealment off \
-         in the Microsoft 365 admin center (Settings > Org settings > Services > Reports: \"Display concealed user, group, \
-         and site names in all reports\"), and export the report again"
+        "{name}: {column} has concealed names (32 hexadecimal digits each), which are not users. Turn off \
+         concealment in the Microsoft 365 admin center (Settings > Org settings > Services > Reports: \
+         \"Display concealed user, group, and site names in all reports\"), and export the report again"
     )]
     ConcealedNames {
         /// The source.
@@ -156,12 +157,12 @@ pub enum IntakeError {
         /// The column.
         column: String,
     },
-    /// Two exports stand one after the other, and their columns are not the same.
+    /// The file has two exports, one after the other, with different columns.
     #[error(
-        "{name}: line {other} is another header than the one on line {line}: two exports with different columns stand one \
-         after the other. Give them as two files"
+        "{name}: the header on line {other} differs from the header on line {line}: the file has two exports \
+         with different columns. Split it into two files"
     )]
-    OtherHeader {
+    DifferentHeader {
         /// The source.
         name: String,
         /// The line of the first header.
@@ -169,10 +170,10 @@ pub enum IntakeError {
         /// The line of the other one.
         other: u64,
     },
-    /// A header stands below rows that have none above them.
+    /// A header follows rows that have no header.
     #[error(
-        "{name}: line {other} is a header, and the rows above it have none: two exports stand one after the other. \
-         Give them as two files"
+        "{name}: line {other} is a header, but the rows above it have none: the file has two exports. \
+         Split it into two files"
     )]
     SecondHeader {
         /// The source.
@@ -180,7 +181,7 @@ pub enum IntakeError {
         /// The line of the header.
         other: u64,
     },
-    /// A column named on the command line is not there.
+    /// A column named on the command line does not exist.
     #[error(
         "{name} has no column {column} ({flag}): it has {}{}",
         list_names(headers),
@@ -193,15 +194,15 @@ pub enum IntakeError {
         flag: &'static str,
         /// The column asked for.
         column: String,
-        /// The headers seen; none for a plain list.
+        /// The columns of the source; none for a plain list.
         headers: Vec<String>,
-        /// The header most like it.
+        /// The column with the most similar name.
         nearest: Option<String>,
     },
-    /// A column is asked for by name, and the first row already is a user.
+    /// A column was chosen by name, but the first row is already a user.
     #[error(
-        "{name} has no header row (line {line} already holds a user id), so it has no column {column}: \
-         give {flag} as a number, 1 for the first column"
+        "{name} has no header row (line {line} already has a user ID), so it has no column {column}: use \
+         {flag} with a number, 1 for the first column"
     )]
     NoHeader {
         /// The source.
@@ -213,10 +214,10 @@ pub enum IntakeError {
         /// The column asked for.
         column: String,
     },
-    /// No header row, and the first row holds several ids of one kind.
+    /// There is no header row, and the first row has several IDs of the same kind.
     #[error(
-        "{name} has no header row, and line {line} holds user ids in columns {}: \
-         say which with --column NUMBER, or put one user on each line",
+        "{name} has no header row, and line {line} has user IDs in columns {}: choose one with --column \
+         NUMBER, or put one user on each line",
         .columns.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
     )]
     SeveralIds {
@@ -224,26 +225,26 @@ pub enum IntakeError {
         name: String,
         /// The first row's line.
         line: u64,
-        /// The columns that hold ids, from 1.
+        /// The columns that have IDs, from 1.
         columns: Vec<usize>,
     },
-    /// A user id stands above what looks like the header row.
+    /// A user ID is above the row that looks like the header.
     #[error(
-        "{name}: line {line} holds a user id, and the header row seems to be line {header_line}: \
-         delete what stands above the header"
+        "{name}: line {line} has a user ID, and the header row seems to be line {header_line}: \
+         delete the lines above the header"
     )]
     AboveHeader {
         /// The source.
         name: String,
-        /// The line of the id.
+        /// The line of the ID.
         line: u64,
         /// The line of the header.
         header_line: u64,
     },
-    /// A quote that is never closed would swallow the rows after it.
+    /// A quote is never closed, so that the rows after it would be part of the cell.
     #[error(
-        "{name}: the quote (\") opened on line {line} is never closed, and swallows the rows after it: \
-         close it, or write it twice (\"\") if it belongs to the text"
+        "{name}: the quote (\") opened on line {line} is never closed, so it includes the rows after it: \
+         close it, or double it (\"\") if it belongs to the text"
     )]
     OpenQuote {
         /// The source.
@@ -251,7 +252,7 @@ pub enum IntakeError {
         /// The line where the quote opened.
         line: u64,
     },
-    /// The header has more columns than any spreadsheet.
+    /// The header has more columns than a spreadsheet can have.
     #[error(
         "{name}: the header on line {line} is too long or has more than 16,384 columns: is it the right file?"
     )]
@@ -274,7 +275,7 @@ pub enum IntakeError {
         field: String,
         /// The columns of all sources.
         headers: Vec<String>,
-        /// The header most like it.
+        /// The column with the most similar name.
         nearest: Option<String>,
     },
     /// A filter cannot be understood.
@@ -289,7 +290,8 @@ pub enum IntakeError {
 }
 
 impl IntakeError {
-    /// Whether the message shows what stands in the source, such as its columns: that is for whoever chose the source.
+    /// Whether the message quotes the source, for example its columns. Such a message is only for the person who chose
+    /// it.
     pub(crate) fn shows_content(&self) -> bool {
         !matches!(
             self,
@@ -305,12 +307,12 @@ impl IntakeError {
     }
 }
 
-/// Somebody's text inside a message: in back quotes, short, and with nothing that could act on a terminal.
+/// Foreign text inside a message: in back quotes, shortened, and without characters that could control a terminal.
 pub(super) fn quote(text: &str) -> String {
-    const LONGEST: usize = 60;
+    const MAX_CHARS: usize = 60;
     let mut safe = String::from("`");
     for (n, c) in text.chars().enumerate() {
-        if n == LONGEST {
+        if n == MAX_CHARS {
             safe.push('…');
             break;
         }
@@ -324,7 +326,7 @@ pub(super) fn quote(text: &str) -> String {
     safe
 }
 
-/// A path or name inside a message, without quotes around it.
+/// A path or name inside a message, escaped like [`quote`] but without quotes and in full length.
 pub(super) fn escape_name(text: &str) -> String {
     text.chars()
         .flat_map(|c| {
@@ -336,7 +338,7 @@ pub(super) fn escape_name(text: &str) -> String {
 }
 
 impl IntakeError {
-    /// The same where the columns are keys of objects, which stand on no one line.
+    /// The same error without a line, because the columns are keys of objects, which are on many lines.
     pub(super) fn without_line(self) -> IntakeError {
         match self {
             IntakeError::NoIdColumn { name, headers, why, .. } => {
@@ -350,20 +352,20 @@ impl IntakeError {
     }
 }
 
-/// The header on this line; the keys of objects stand on none.
+/// The header on this line, or the objects if there is no line.
 fn header_on(line: Option<u64>) -> String {
     line.map_or_else(|| "its objects".to_owned(), |line| format!("the header on line {line}"))
 }
 
 /// Names, as `a`, `b` and 3 more.
 fn list_names(names: &[String]) -> String {
-    const MOST: usize = 24;
+    const MAX_NAMES: usize = 24;
     if names.is_empty() {
         return "no columns (a plain list)".into();
     }
-    let mut text = names.iter().take(MOST).map(|name| quote(name)).collect::<Vec<_>>().join(", ");
-    if names.len() > MOST {
-        text.push_str(&format!(" and {} more", names.len() - MOST));
+    let mut text = names.iter().take(MAX_NAMES).map(|name| quote(name)).collect::<Vec<_>>().join(", ");
+    if names.len() > MAX_NAMES {
+        text.push_str(&format!(" and {} more", names.len() - MAX_NAMES));
     }
     text
 }

@@ -1,12 +1,12 @@
-//! Exports as products write them, with made-up people: which column is taken, or why the file is refused. `docs/inputs.md`
-//! tells the same.
+//! Exports as products write them, with made-up people: which column is used, or why the file is refused.
+//! `docs/inputs.md` says the same.
 
 use std::io;
 
 use super::source_reader::from_reader;
 use super::*;
 
-/// Opens the text; the column of ids, or the error.
+/// Opens the text; the column of IDs, or the error.
 fn column(text: &str) -> Result<String, String> {
     let options = IntakeOptions::default();
     // `G1` to `G9` are GUIDs, and `H1` to `H9` are 32 hexadecimal digits.
@@ -58,7 +58,8 @@ fn exports_of_users_and_members() {
     );
     assert_column(
         "Microsoft 365 admin center, active users",
-        "Block credential,Display name,First name,Last name,Object Id,Proxy addresses,Title,User principal name\n\
+        "Block credential,Display name,First name,Last name,Object Id,Proxy addresses,Title,User principal \
+         name\n\
          False,Ann,Ann,Lee,G1,SMTP:ann@c.example+smtp:al@c.example,,ann@c.example\n",
         "Object Id",
     );
@@ -74,7 +75,8 @@ fn exports_of_users_and_members() {
     );
     assert_column(
         "Entra bulk template, members",
-        "version:v1.0\nMember object ID or user principal name [memberObjectIdOrUpn] Required\nann@c.example\nG1\n",
+        "version:v1.0\nMember object ID or user principal name [memberObjectIdOrUpn] \
+         Required\nann@c.example\nG1\n",
         "Member object ID or user principal name [memberObjectIdOrUpn] Required",
     );
     assert_column(
@@ -128,7 +130,8 @@ fn exports_of_logs() {
     );
     assert_column(
         "Entra, sign-ins from the portal",
-        "Date (UTC),Request ID,User agent,Correlation ID,User ID,User,Username,User type,Application,Application ID,Device ID,\
+        "Date (UTC),Request ID,User agent,Correlation ID,User ID,User,Username,User \
+         type,Application,Application ID,Device ID,\
          Operating System,Sign-in identifier\n\
          2026,G7,Edge,G8,G1,Ann,ann@c.example,Member,Teams,G9,,Windows,ann.alias@c.example\n",
         "User ID",
@@ -278,7 +281,8 @@ fn exports_of_people_from_other_products() {
     );
     assert_column(
         "Personio",
-        "ID,Vorname,Nachname,E-Mail,Private E-Mail,Vorgesetzter (E-Mail)\n1,Ann,Lee,ann@c.example,a@p.example,boss@c.example\n",
+        "ID,Vorname,Nachname,E-Mail,Private E-Mail,Vorgesetzter \
+         (E-Mail)\n1,Ann,Lee,ann@c.example,a@p.example,boss@c.example\n",
         "E-Mail",
     );
     assert_column(
@@ -325,7 +329,7 @@ fn names_and_cells_decide_together() {
         "Kennung",
     );
     assert_column("an unknown name", "Name;Kennung\nAnn;ann@c.example\nBob;bob@c.example\n", "Kennung");
-    assert_refused("no ids at all", "UPN,Name\nann,Ann\nbob,Bob\n", &["`UPN` holds none"]);
+    assert_refused("no ids at all", "UPN,Name\nann,Ann\nbob,Bob\n", &["`UPN` has none"]);
     assert_refused(
         "two unknown names",
         "Name,Kennung,Konto\nA,a@c.example,x@c.example\n",
@@ -351,7 +355,7 @@ fn names_and_cells_decide_together() {
     {
         assert_column(word, &format!("Name,{word} Email,Email\nAnn,boss@c.example,ann@c.example\n"), "Email");
     }
-    // Somebody else's column that stands in few rows only is no rival.
+    // A column of other people that only a few rows fill is not a rival.
     let few: String =
         (0..40).map(|n| format!("u{n}@c.example,{}\n", if n == 7 { "x@c.example" } else { "" })).collect();
     assert_column("few", &format!("Email,Assistenz\n{few}"), "Email");

@@ -5,9 +5,9 @@ use regex::Regex;
 use super::column_roles::find_column;
 use super::error::{IntakeError, quote};
 
-/// A rule `COLUMN=REGEX`: rows are kept, or left out, when the regular expression is found in the cell.
+/// A rule `COLUMN=REGEX`: rows are kept, or left out, if the regular expression matches the cell.
 ///
-/// The expression is unanchored and heeds case; `(?i)` and `^…$` change that.
+/// The expression is not anchored and is case-sensitive; `(?i)` and `^…$` change that.
 #[derive(Debug, Clone)]
 pub struct Filter {
     keep: bool,
@@ -15,11 +15,11 @@ pub struct Filter {
     regex: Regex,
 }
 
-/// Why a filter cannot be understood.
+/// Why a filter can't be parsed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum FilterError {
-    /// There is no `=`, or nothing before it.
+    /// There is no `=`, or no column before it.
     #[error("{flag} {text}: write COLUMN=REGEX, as in `Department=^Sales$`")]
     Shape {
         /// The flag.
@@ -27,31 +27,31 @@ pub enum FilterError {
         /// What was given.
         text: String,
     },
-    /// The part after `=` is no regular expression.
+    /// The part after `=` is not a regular expression.
     #[error("{flag} {text}: not a regular expression: {error}")]
     Regex {
         /// The flag.
         flag: &'static str,
         /// What was given.
         text: String,
-        /// Where it goes wrong.
+        /// The error of the regular expression.
         error: regex::Error,
     },
 }
 
 impl Filter {
-    /// Understands `COLUMN=REGEX` as "keep only rows that match". All such rules must hold for a row to stay.
+    /// Parses `COLUMN=REGEX` as "keep only rows that match". A row is kept only if it matches all such rules.
     ///
     /// # Errors
-    /// When there is no column before the first `=`, or the rest is no regular expression.
+    /// If there is no column before the first `=`, or the rest is not a regular expression.
     pub fn parse_match(text: &str) -> Result<Self, FilterError> {
         Self::parse(true, text)
     }
 
-    /// Understands `COLUMN=REGEX` as "leave out rows that match". One such rule is enough for a row to go.
+    /// Parses `COLUMN=REGEX` as "leave out rows that match". A row is left out if it matches one such rule.
     ///
     /// # Errors
-    /// When there is no column before the first `=`, or the rest is no regular expression.
+    /// If there is no column before the first `=`, or the rest is not a regular expression.
     pub fn parse_skip(text: &str) -> Result<Self, FilterError> {
         Self::parse(false, text)
     }
@@ -67,7 +67,7 @@ impl Filter {
         Ok(Self { keep, field: field.trim().to_owned(), regex })
     }
 
-    /// The column it looks at, as it was written.
+    /// The column that it reads, as it was written.
     pub fn field(&self) -> &str {
         &self.field
     }
@@ -77,7 +77,7 @@ fn flag(keep: bool) -> &'static str {
     if keep { "--match" } else { "--skip" }
 }
 
-/// Filters that know where their columns stand.
+/// Filters with the indices of their columns.
 pub(super) struct Filters(Vec<(usize, Filter)>);
 
 impl Filters {
@@ -95,12 +95,12 @@ impl Filters {
         Ok(Self(bound.collect::<Result<_, _>>()?))
     }
 
-    /// The columns that they look at.
+    /// The columns that they read.
     pub(super) fn columns(&self) -> impl Iterator<Item = usize> {
         self.0.iter().map(|(at, _)| *at)
     }
 
-    /// Why the row is left out, if it is. `cells` stand in the order of the columns given to [`Filters::bind`].
+    /// Why the row is left out, if it is. `cells` are in the order of the columns given to [`Filters::bind`].
     pub(super) fn exclusion_reason(&self, cells: &[String]) -> Option<String> {
         self.0.iter().find_map(|(at, filter)| {
             let found = filter.regex.is_match(&cells[*at]);

@@ -1,4 +1,4 @@
-//! The fingerprint of a source: its raw bytes are counted and hashed while they are read.
+//! The digest of a source: its raw bytes are counted and hashed while they are read.
 
 use std::io::{self, Read};
 
@@ -8,12 +8,12 @@ use serde::{Deserialize, Serialize};
 
 use super::SourceKind;
 
-/// What was read from one source, for the evidence: enough to show later that a file is the one that was used.
+/// What was read from one source. As evidence, it shows later whether a file is the one that was used.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InputDigest {
     /// The name shown to people: the path as given, or `stdin`.
     pub name: String,
-    /// What the source turned out to be.
+    /// The kind of the source, as found by its content.
     pub kind: SourceKind,
     /// How many raw bytes it has, before any decoding.
     pub bytes: u64,
@@ -21,7 +21,7 @@ pub struct InputDigest {
     pub sha256: String,
 }
 
-/// A reader that hashes and counts all that passes through it.
+/// A reader that hashes and counts all bytes that are read through it.
 pub(super) struct HashingReader {
     inner: Box<dyn Read + Send>,
     context: Context,
@@ -33,14 +33,14 @@ impl HashingReader {
         Self { inner, context: Context::new(&SHA256), bytes: 0 }
     }
 
-    /// Reads until `limit` bytes are there or the source ends. A shorter answer means that it ended.
+    /// Reads up to `limit` bytes. If there are fewer, the source has ended.
     pub(super) fn read_head(&mut self, limit: usize) -> io::Result<Vec<u8>> {
         let mut head = Vec::with_capacity(limit);
         self.by_ref().take(limit as u64).read_to_end(&mut head)?;
         Ok(head)
     }
 
-    /// Reads what is left and gives the fingerprint of everything.
+    /// Reads the rest and returns the digest of the whole source.
     pub(super) fn finish(mut self, name: String, kind: SourceKind) -> io::Result<InputDigest> {
         io::copy(&mut self, &mut io::sink())?;
         let sha256 = hex::encode(self.context.finish());

@@ -1,8 +1,8 @@
-//! What a JSON text says of itself: whether it is the whole list, or one page of it.
+//! Whether a JSON text says that it is the whole list, or only one page of it.
 
 use crate::json::Json;
 
-/// Keys under which a list of users stands within an object, without case and signs.
+/// Keys of an object that may have a list of users, without case and punctuation.
 pub(super) const LISTS: [&str; 13] = [
     "value",
     "values",
@@ -19,7 +19,7 @@ pub(super) const LISTS: [&str; 13] = [
     "principals",
 ];
 
-/// Keys beside a list that describe it.
+/// Keys next to a list that only describe it.
 const DESCRIPTIONS: [&str; 10] = [
     "schema",
     "schemas",
@@ -34,7 +34,7 @@ const DESCRIPTIONS: [&str; 10] = [
 ];
 
 /// Keys that name the next page of a list, or say that there is one.
-const NEXT: [&str; 22] = [
+const NEXT_PAGE_KEYS: [&str; 22] = [
     "nextlink",
     "odatanextlink",
     "next",
@@ -74,7 +74,8 @@ const COUNTS: [&str; 8] = [
 /// Keys that say how many pages a list has.
 const PAGES: [&str; 4] = ["totalpages", "pagecount", "numpages", "numberofpages"];
 
-/// What OData adds to a property of this name: `members@odata.count`. Its `id` is left out, for a domain may end so.
+/// What OData adds to the name of a property: `members@odata.count`. Its `id` is left out, because a domain may end
+/// like that.
 const ANNOTATIONS: [&str; 14] = [
     "type",
     "count",
@@ -92,41 +93,41 @@ const ANNOTATIONS: [&str; 14] = [
     "readLink",
 ];
 
-/// The key without case and signs.
-pub(super) fn normal(key: &str) -> String {
+/// The key without case and punctuation.
+pub(super) fn normalize_key(key: &str) -> String {
     key.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
 }
 
 /// The last word of a key: `nextLink` of `@odata.nextLink`.
 fn last_word(key: &str) -> String {
-    normal(key.rsplit('.').next().unwrap_or(key))
+    normalize_key(key.rsplit('.').next().unwrap_or(key))
 }
 
-/// Whether a list of users may stand under this key of an object.
+/// Whether this key of an object may have a list of users.
 pub(super) fn may_hold_list(key: &str) -> bool {
-    LISTS.contains(&normal(key).as_str())
+    LISTS.contains(&normalize_key(key).as_str())
 }
 
-/// Whether what stands under this key beside a list only describes it.
+/// Whether this key, next to a list, only describes it.
 pub(super) fn is_description(key: &str) -> bool {
-    DESCRIPTIONS.contains(&normal(key).as_str())
+    DESCRIPTIONS.contains(&normalize_key(key).as_str())
 }
 
-/// Whether the key is one that OData made: `@odata.type`, `members@odata.count`.
+/// Whether the key is an annotation of OData: `@odata.type`, `members@odata.count`.
 pub(super) fn is_annotation(key: &str) -> bool {
     let Some((name, word)) = key.split_once("@odata.") else { return false };
     let is_plain = name.chars().all(|c| c.is_alphanumeric() || c == '_');
     name.is_empty() || (is_plain && ANNOTATIONS.contains(&word))
 }
 
-/// Whether a value of this text says that further pages follow. Keys within keys have a dot between them.
+/// Whether a key with this text says that more pages follow. Nested keys have a dot between them.
 pub(super) fn text_means_further_pages(key: &str, text: &str) -> bool {
-    let names_next = key.split('.').any(|word| NEXT.contains(&normal(word).as_str()));
+    let names_next = key.split('.').any(|word| NEXT_PAGE_KEYS.contains(&normalize_key(word).as_str()));
     let pages = PAGES.contains(&last_word(key).as_str()).then(|| number(text)).flatten();
     (names_next && !is_false(text)) || pages.is_some_and(|pages| pages > 1.0)
 }
 
-/// How many records the list has, if this value says so.
+/// The number of records in the list, if this value states it.
 pub(super) fn parse_count(key: &str, text: &str) -> Option<f64> {
     COUNTS.contains(&last_word(key).as_str()).then(|| number(text)).flatten()
 }
@@ -150,7 +151,7 @@ fn scalar(value: &Json) -> Option<String> {
     }
 }
 
-/// Whether anything at any depth says that further pages follow.
+/// Whether anything, at any depth, says that more pages follow.
 pub(super) fn has_further_pages(value: &Json) -> bool {
     match value {
         Json::List(items) => items.iter().any(has_further_pages),
@@ -162,8 +163,8 @@ pub(super) fn has_further_pages(value: &Json) -> bool {
 }
 
 fn is_next_link(key: &str, member: &Json) -> bool {
-    // A link of a list of links: {"rel": "next", "href": "https://…"}.
-    let is_rel = matches!(normal(key).as_str(), "rel" | "relation");
+    // A link in a list of links: {"rel": "next", "href": "https://…"}.
+    let is_rel = matches!(normalize_key(key).as_str(), "rel" | "relation");
     if is_rel && member.text().is_some_and(|text| text.trim().eq_ignore_ascii_case("next")) {
         return true;
     }
@@ -175,7 +176,7 @@ fn is_next_link(key: &str, member: &Json) -> bool {
     }
 }
 
-/// Whether an object at any depth tells of more records than the list in it holds.
+/// Whether an object, at any depth, states more records than the list in it has.
 pub(super) fn states_more_than_list(value: &Json) -> bool {
     match value {
         Json::List(items) => items.iter().any(states_more_than_list),
@@ -188,12 +189,13 @@ pub(super) fn states_more_than_list(value: &Json) -> bool {
     }
 }
 
-/// What an object says of a list in it, with the objects within it.
+/// What an object, with the objects in it, says about a list in it.
 #[derive(Default)]
 struct ListContext {
     stated_count: f64,
-    /// The longest list under a key for lists of users, and that under any other.
+    /// The length of the longest list under a key for lists of users.
     named: Option<usize>,
+    /// The length of the longest list under any other key.
     other: Option<usize>,
 }
 

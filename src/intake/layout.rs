@@ -1,12 +1,13 @@
-//! What the first rows say about the rest: a header or none, a table or a plain list, and which column holds the ids.
+//! Decides from the first rows how to read the rest: a header or none, a table or a plain list, and the column of the
+//! IDs.
 //!
-//! Two mistakes are made impossible here, or at least told: a header taken for a person, and a person taken for a
-//! header. A row that holds a user id is never a header; a row of known names is never a person.
+//! A header must not be read as a user, and a user not as a header. So a row with a user ID is never a header, and a
+//! row of known column names is never a user.
 
 use super::cell::{is_address, is_guid, is_id_like, trim, unquote};
-use super::column_choice::{ColumnChoice, ColumnDoubt, ColumnTable};
+use super::column_choice::{ColumnChoice, ColumnChoiceError, ColumnTable};
 use super::column_name::ColumnName;
-use super::column_profile::{are_paired, is_blank, profile_columns};
+use super::column_profile::{belong_to_same_users, means_blank, profile_columns};
 use super::column_roles::{
     ColumnRoles, find_column, find_roles_except_id, guess_tenants, is_known_id, suggest_column,
 };
@@ -17,35 +18,35 @@ use super::repeated_header::{KnownHeader, RepeatedHeader};
 use super::shifted_cells::ExpectedColumns;
 use super::{IntakeOptions, NO_TENANT_COLUMN};
 
-/// How many rows are looked at for a header.
+/// The header must be among the first this many rows.
 const MAX_HEADER_ROW: usize = 10;
 
-/// Any GUID, to ask what a test is for.
+/// A GUID that tells whether a predicate accepts GUIDs.
 const SAMPLE_GUID: &str = "8a0f3c1e-1111-2222-3333-444455556666";
 
-/// How to understand the rows of one source.
+/// How to read the rows of one source.
 #[derive(Debug, Default)]
 pub(super) struct Layout {
-    /// The columns' names, each of them once; none for a plain list.
+    /// The names of the columns, all of them different; none for a plain list.
     pub(super) columns: Vec<String>,
     pub(super) is_list: bool,
-    /// How many records stand before the first row of data, the header among them.
+    /// How many records are before the first row of data, including the header.
     pub(super) rows_before: usize,
     pub(super) roles: ColumnRoles,
     /// What was decided, in words.
     pub(super) notes: Vec<String>,
-    /// What stands before the first row of data and is neither the header nor a row.
+    /// The records above the header that are skipped, such as a title.
     pub(super) omissions: Omissions,
-    /// The header, to know it again among the rows.
+    /// The header, to recognize it if it is repeated.
     pub(super) header: KnownHeader,
-    /// What the first rows lead to expect of the others.
+    /// What the first rows show about the others.
     pub(super) expected_columns: ExpectedColumns,
 }
 
 /// The position of the header among the first rows.
 ///
-/// It is a row with a known name of a column, or the name asked for, and no user id. Below the first row it must also
-/// have more cells than all above it, as under a title.
+/// It is a row without a user ID that has a known name of a column, or the name that was asked for. If it is not the
+/// first row, it must also have more cells than all rows above it, as below a title.
 pub(super) fn find_header(entries: &[RawRow], options: &IntakeOptions) -> Option<usize> {
     let mut widest = 0;
     for (at, entry) in entries.iter().take(MAX_HEADER_ROW).enumerate() {
@@ -63,8 +64,8 @@ pub(super) fn find_header(entries: &[RawRow], options: &IntakeOptions) -> Option
         if (named || (by_number && known())) && (at == 0 || entry.filled_cells() > widest.max(1)) {
             return Some(at);
         }
-        // Read with another delimiter, that row would be a person: nobody is passed over as a title.
-        if hides_id(entry) {
+        // With another delimiter, this row would be a user, so it is not skipped as a title.
+        if has_id_between_delimiters(entry) {
             return None;
         }
         widest = widest.max(entry.filled_cells());
@@ -72,15 +73,15 @@ pub(super) fn find_header(entries: &[RawRow], options: &IntakeOptions) -> Option
     None
 }
 
-/// The position of a header that holds no known name: the widest row above the first one with an id, if its cells look
-/// like names of columns and every row below it has an id in one and the same column.
-fn find_unknown_header(entries: &[RawRow]) -> Option<usize> {
+/// The position of a header without a known name: the row above the first one with an ID, if it has more cells than all
+/// rows above it, its cells look like names of columns, and every row below it has an ID in the same column.
+fn find_header_with_unknown_names(entries: &[RawRow]) -> Option<usize> {
     let first = entries.iter().take(MAX_HEADER_ROW).position(has_id)?;
     let at = first.checked_sub(1)?;
     let (header, below) = (&entries[at], &entries[first..]);
     let names = (0..header.cells.len()).map(|cell| header.cell(cell)).filter(|cell| !cell.is_empty());
     let looks_like_names = names.clone().all(|name| {
-        !is_blank(name)
+        !means_blank(name)
             && !name.contains('@')
             && name.chars().any(char::is_alphabetic)
             && name.chars().count() <= 60
@@ -94,7 +95,7 @@ fn find_unknown_header(entries: &[RawRow]) -> Option<usize> {
     (fits && !header.cell(column).is_empty()).then_some(at)
 }
 
-/// Decides how to understand the source `name` from its first rows. `one_column` says that nothing separates cells.
+/// Decides from its first rows how to read the source `name`. `one_column` means that the source has no delimiter.
 pub(super) fn decide_layout(
     name: &str,
     entries: &[RawRow],
@@ -128,13 +129,13 @@ pub(super) fn decide_layout(
         (None, false) => layout_with_header(
             name,
             entries,
-            find_unknown_header(entries).ok_or_else(|| no_header(name, entries))?,
+            find_header_with_unknown_names(entries).ok_or_else(|| no_header(name, entries))?,
             options,
         ),
     }
 }
 
-/// Whether a list stands under one word that is a column's name and speaks of somebody else than its users: `Manager`.
+/// Whether the first line of a plain list is a header for people other than the users to revoke, such as `Manager`.
 fn is_header_for_other_people(entries: &[RawRow]) -> bool {
     let first = entries[0].cell(0);
     let is_name =
@@ -151,14 +152,14 @@ fn no_header(name: &str, entries: &[RawRow]) -> IntakeError {
     }
 }
 
-/// Decides how to understand records whose first entry holds the names of their columns, whatever these are.
+/// Decides how to read JSON records. The first entry has the names of the columns, whether they are known or not.
 pub(super) fn decide_json_layout(
     name: &str,
     entries: &[RawRow],
     options: &IntakeOptions,
 ) -> Result<Layout, IntakeError> {
     let layout = layout_with_header(name, entries, 0, options)?;
-    // Each cell has its key: none can have moved, and no row is a header.
+    // Each cell has its own key, so cells can't have shifted, and no row is a header.
     Ok(Layout { header: KnownHeader::default(), expected_columns: ExpectedColumns::default(), ..layout })
 }
 
@@ -166,8 +167,8 @@ fn plain_list_layout() -> Layout {
     Layout { is_list: true, ..Layout::default() }
 }
 
-/// Whether a cell holds an id between delimiters.
-fn hides_id(entry: &RawRow) -> bool {
+/// Whether a cell has an ID between delimiters.
+fn has_id_between_delimiters(entry: &RawRow) -> bool {
     let mut cells = entry.cells.iter().filter(|cell| cell.len() <= 4096);
     cells.any(|cell| cell.split([',', ';', '\t', '|']).any(|part| is_id_like(unquote(part))))
 }
@@ -204,7 +205,11 @@ fn layout_with_header(
         .iter()
         .find(|row| known.compare(row, requested.unwrap_or(columns.len())) == Some(RepeatedHeader::Other));
     if let Some(again) = again.filter(|_| options.max_rows.is_none()) {
-        return Err(IntakeError::OtherHeader { name: name.to_owned(), line: header.line, other: again.line });
+        return Err(IntakeError::DifferentHeader {
+            name: name.to_owned(),
+            line: header.line,
+            other: again.line,
+        });
     }
     let mut roles = find_roles_except_id(&table);
     let mut notes = Vec::new();
@@ -213,13 +218,13 @@ fn layout_with_header(
             return Err(IntakeError::ConcealedNames { name: name.to_owned(), column: quote(&columns[at]) });
         }
         roles.id = requested;
-        notes.push(format!("ids from column {}, as asked", quote(&columns[roles.id])));
+        notes.push(format!("IDs from column {} (--column)", quote(&columns[roles.id])));
     } else {
         let choice = table.choose().map_err(|doubt| column_error(name, header.line, &columns, doubt))?;
         let ColumnChoice { id, is_mail, fallback, duplicates: twins, notes: more } = choice;
         (roles.id, roles.fallback, roles.id_is_mail, roles.duplicates) = (id, fallback, is_mail, twins);
         let more = if more.is_empty() { String::new() } else { format!(" ({})", more.join("; ")) };
-        notes.push(format!("ids from column {}{more}", quote(&columns[roles.id])));
+        notes.push(format!("IDs from column {}{more}", quote(&columns[roles.id])));
     }
     if let Some(column) = &options.priority_column {
         roles.priority = Some(resolve_column(name, "--priority-column", column, &columns)?);
@@ -240,11 +245,7 @@ fn layout_with_header(
         notes.push(format!("priorities from column {}", quote(&columns[priority])));
     }
     if at > 0 {
-        notes.push(format!(
-            "the header is on line {}, and {} above it passed over",
-            header.line,
-            rows_were(at)
-        ));
+        notes.push(format!("the header is on line {}; skipped {} above it", header.line, rows_text(at)));
     }
     let mut omissions = Omissions::default();
     entries[..at].iter().for_each(|entry| omissions.add(OmissionReason::AboveHeader, entry.line));
@@ -301,7 +302,8 @@ fn layout_without_header(
         (0..width).filter(|at| held(*at) > 0 && often(*at, held(*at))).collect()
     };
     let (guids, addresses) = (positions(is_guid), positions(is_address));
-    let together = |guid: usize| addresses.iter().all(|address| are_paired(entries, guid, *address));
+    let together =
+        |guid: usize| addresses.iter().all(|address| belong_to_same_users(entries, guid, *address));
     roles.id = match (&options.column, &guids[..], &addresses[..]) {
         (Some(column), ..) => resolve("--column", column)?,
         (None, [guid], _) if together(*guid) => {
@@ -323,23 +325,23 @@ fn layout_without_header(
         roles.tenant = Some(resolve("--tenant-column", column)?);
     }
     let mut notes = vec![
-        format!("no header row: line {} already holds a user id and is read as one", first.line),
-        format!("ids from {}", columns[roles.id]),
+        format!("no header row: line {} already has a user ID and is read as one", first.line),
+        format!("IDs from {}", columns[roles.id]),
     ];
     notes.extend(roles.tenant.map(|at| format!("tenants from {}", columns[at])));
     let expectation = ExpectedColumns::from_rows(&table, roles.id);
     Ok(Layout { columns, roles, notes, expected_columns: expectation, ..Layout::default() })
 }
 
-/// Why a file is refused whose column of users is not certain.
-fn column_error(name: &str, line: u64, columns: &[String], doubt: ColumnDoubt) -> IntakeError {
+/// The error for a file in which the column of users can't be determined.
+fn column_error(name: &str, line: u64, columns: &[String], doubt: ColumnChoiceError) -> IntakeError {
     let (name, line) = (name.to_owned(), Some(line));
     match doubt {
-        ColumnDoubt::NoColumn(why) => {
+        ColumnChoiceError::NoColumn(why) => {
             let why = why.map(|why| format!(" ({why})")).unwrap_or_default();
             IntakeError::NoIdColumn { name, line, headers: columns.to_vec(), why }
         }
-        ColumnDoubt::Ambiguous(mut candidates) => {
+        ColumnChoiceError::Ambiguous(mut candidates) => {
             candidates.sort_by_key(|(at, _)| *at);
             let candidates_text = candidates.into_iter().map(|(at, why)| match why.is_empty() {
                 true => quote(&columns[at]),
@@ -347,11 +349,11 @@ fn column_error(name: &str, line: u64, columns: &[String], doubt: ColumnDoubt) -
             });
             IntakeError::UncertainColumn { name, line, columns: candidates_text.collect() }
         }
-        ColumnDoubt::Concealed(at) => IntakeError::ConcealedNames { name, column: quote(&columns[at]) },
+        ColumnChoiceError::Concealed(at) => IntakeError::ConcealedNames { name, column: quote(&columns[at]) },
     }
 }
 
-/// The column by its name, or else by its number from 1.
+/// Finds the column by its name, or otherwise by its number from 1.
 fn resolve_column(
     name: &str,
     flag: &'static str,
@@ -377,8 +379,8 @@ pub(super) fn no_such_column(
     }
 }
 
-/// Gives every column a name of its own: `column 3` where the header is empty, `Name (2)` where it comes again.
-/// Empty headers at the end count only if a cell stands under them.
+/// Makes the names of all columns different: `column 3` if the header is empty, `Name (2)` if a name is repeated. Empty
+/// headers at the end count only if there is a cell below them.
 fn name_columns(entries: &[RawRow], header: usize) -> Vec<String> {
     let below = &entries[header + 1..];
     let header = &entries[header];
@@ -401,8 +403,8 @@ fn name_columns(entries: &[RawRow], header: usize) -> Vec<String> {
     columns
 }
 
-fn rows_were(count: usize) -> String {
-    if count == 1 { "1 row was".into() } else { format!("{count} rows were") }
+fn rows_text(count: usize) -> String {
+    if count == 1 { "1 row".into() } else { format!("{count} rows") }
 }
 
 #[cfg(test)]
@@ -441,12 +443,12 @@ mod tests {
         assert_eq!((layout.rows_before, layout.roles.id), (1, 1));
         let layout = decided(&["Name;Kennung", "A;b@c.de"], None).unwrap();
         assert_eq!((layout.rows_before, layout.roles.id), (1, 1));
-        assert!(layout.notes[0].contains("its name is not known"), "{:?}", layout.notes);
+        assert!(layout.notes[0].contains("its name is unknown"), "{:?}", layout.notes);
         for rows in [["A;", "B;b@c.de"], ["A;17", "B;b@c.de"], ["A;n/a", "B;b@c.de"]] {
             let error = decided(&rows, None);
             assert!(
                 matches!(error, Err(IntakeError::NoIdColumn { .. })),
-                "a person without an id is no header: {rows:?}"
+                "a user without an ID is not a header: {rows:?}"
             );
         }
     }

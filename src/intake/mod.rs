@@ -1,29 +1,29 @@
 //! Everything that yields rows: CSV, plain lists, spreadsheets, JSON, standard input.
 //!
-//! A source is told apart by its content, never by its name. [`open`] looks at the first bytes of each, decides
-//! encoding, delimiter, header and column of user ids, and says so in [`Intake::notices`]; then [`Intake`] gives the
-//! rows one by one, and [`Intake::finish`] the fingerprints of what was read.
+//! The kind of a source follows from its content, never from its name. [`open`] looks at the first bytes of each
+//! source, decides encoding, delimiter, header and the column of user IDs, and reports them in [`Intake::notices`].
+//! Then [`Intake`] returns the rows one by one, and [`Intake::finish`] the digests of what was read.
 //!
 //! ```text
 //! bytes ──▶ encoding ──▶ records ──▶ entry ──▶ row
 //!  digest    to UTF-8     bounded    text or   id, priority, hints,
-//!                         lines      trouble   filters, verdict
+//!                         lines      fault     filters, verdict
 //!     └──▶ sniff, layout, columns: what the first rows say about the rest
 //! ```
 //!
-//! Nobody is lost in silence. A row that cannot be trusted comes out as [`RowStatus::Unreadable`], one left out by a
-//! filter as [`RowStatus::Excluded`], and whatever would hide several rows is an [`IntakeError`]. Blank
-//! rows and the rows before `skip_rows` and after `max_rows` never appear. What else is no row (comments, lines drawn between
-//! rows, what a bulk template holds beside users, end marks) stands in [`Intake::omissions`], and cells whose bytes are no
-//! text, too: they cost a row only where it needs them.
+//! No user is lost silently. A row that can't be trusted is returned as [`RowStatus::Unreadable`], a row that a filter
+//! leaves out as [`RowStatus::Excluded`], and a problem that would hide several rows is an [`IntakeError`]. Blank rows,
+//! the rows skipped by `skip_rows` and the rows after `max_rows` never appear. Other lines that are not rows (comments,
+//! separator lines, the version and the examples of a bulk template, end marks) are counted in [`Intake::omissions`].
+//! So are cells whose bytes are not text; such a row is unreadable only if it needs that cell.
 //!
-//! A quoted cell may run over several lines. Where one of them could be a row with a user id, or text follows the closing
-//! quote, a stray quote has joined rows, and the row is unreadable; so is a row where quotes that do not pair may have split
-//! a cell. Blanks around quotes count for nothing.
+//! A quoted cell may have several lines. If one of them could be a row with a user ID, or text follows the closing
+//! quote, a stray quote has joined rows, and the row is unreadable. A row is also unreadable if unpaired quotes may
+//! have split a cell. Blanks around quotes are ignored.
 //!
-//! Where a row has more cells than there are columns, a delimiter stands inside a cell without quotes, and cells have
-//! shifted: the row is unreadable, unless the ids stand in the first column and no further id hides in the cells
-//! beyond; then the row is read, with a note, and those cells are dropped. Cells that are missing are empty.
+//! If a row has more cells than there are columns, a cell without quotes has a delimiter in it, and the cells after it
+//! have shifted. The row is unreadable, unless the IDs are in the first column and no other ID is in the extra cells;
+//! then the row is read, with a note, and the extra cells are dropped. Missing cells are empty.
 
 mod bulk_template;
 mod cell;
@@ -75,132 +75,134 @@ pub use shard::{InvalidShard, Shard, ShardTenants};
 pub(crate) use source_reader::CUT_LINE;
 pub use stream::{Intake, open};
 
-/// Where rows come from.
+/// A source of rows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum InputSource {
-    /// A file, or anything else that has a path and can be read once from start to end.
+    /// A file, or anything else with a path that can be read once from start to end.
     File(PathBuf),
     /// Standard input; at most once.
     Stdin,
 }
 
-/// What a source turned out to be.
+/// The kind of a source, as found by its content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SourceKind {
     /// Cells between delimiters, with or without a header row.
     Csv,
-    /// One user id on each line.
+    /// One user ID on each line.
     List,
     /// An `.xlsx` workbook.
     Xlsx,
-    /// JSON: a list of texts or objects, or such values one after another.
+    /// JSON: a list of strings or objects, or such values one after another.
     Json,
 }
 
-/// The word that says that no column names tenants.
+/// The value of `--tenant-column` that means that no column has tenants.
 pub const NO_TENANT_COLUMN: &str = "none";
 
-/// How to read the sources. The default decides everything by itself.
+/// How to read the sources. By default, everything is detected.
 #[derive(Debug, Clone, Default)]
 pub struct IntakeOptions {
-    /// The column of user ids: a name (case, spaces and signs do not matter), or a number from 1. It must be there in
-    /// every CSV and workbook; plain lists have no columns and are read all the same.
+    /// The column of user IDs: a name (case, spaces and punctuation are ignored), or a number from 1. Every CSV and
+    /// workbook must have it; plain lists have no columns and are read anyway.
     pub column: Option<String>,
-    /// The column of priorities, named in the same way; otherwise one named `priority`, if there is one.
+    /// The column of priorities, named in the same way; by default, the column `priority`, if there is one.
     pub priority_column: Option<String>,
-    /// The column of tenants, named in the same way; otherwise one of a known name, if there is one. [`NO_TENANT_COLUMN`] is
-    /// none.
+    /// The column of tenants, named in the same way; by default, a column with a known name, if there is one.
+    /// [`NO_TENANT_COLUMN`] means none.
     pub tenant_column: Option<String>,
-    /// Whether the command line names the run's tenant: then a column is read as tenants only if `tenant_column` names it.
+    /// Whether the command line names the run's tenant. If so, a column is read as tenants only if `tenant_column`
+    /// names it.
     pub tenant_is_named: bool,
     /// The byte between cells; see [`parse_delimiter`].
     pub delimiter: Option<u8>,
-    /// The encoding of sources that have no byte order mark.
+    /// The encoding of sources without a byte order mark.
     pub encoding: Option<TextEncoding>,
-    /// How many rows of data to pass over, counted through all sources. Headers, comments and blank rows do not count.
+    /// How many rows to skip first, counted over all sources. Headers, comments and blank rows do not count.
     pub skip_rows: u64,
-    /// The most rows of data to read after those, counted through all sources; rows that a filter leaves out count.
+    /// How many rows to read at most after the skipped ones, counted over all sources. Rows that a filter leaves out
+    /// count.
     pub max_rows: Option<u64>,
     /// Which rows to leave out by the text of a column.
     pub filters: Vec<Filter>,
     /// Which sheets of workbooks to read.
     pub sheets: SheetChoice,
-    /// Leaves out rows of workbooks that are hidden, by hand or by a filter.
+    /// Whether rows of workbooks that are hidden, by hand or by a filter, are left out.
     pub visible_only: bool,
 }
 
 /// Which sheets of a workbook are read.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum SheetChoice {
-    /// The one visible sheet that holds user ids. Where several do, the workbook is refused.
+    /// The only visible sheet with user IDs. If there are several, the workbook is refused.
     #[default]
     Auto,
-    /// Those of these names, in this order; sheets may be hidden.
+    /// The sheets with these names, in this order. They may be hidden.
     Named(Vec<String>),
-    /// Every sheet that holds anything, hidden ones too: for lists of which no line may stay unread.
+    /// Every sheet that is not empty, including hidden ones: for lists that must be read completely.
     All,
 }
 
-/// A sheet of a workbook, as it was found.
+/// A sheet of a workbook, and what is known about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SheetSummary {
     /// The workbook's name.
     pub workbook: String,
-    /// The sheet's own name.
+    /// The sheet's name.
     pub name: String,
     /// Whether the sheet is hidden.
     pub is_hidden: bool,
-    /// Whether its rows are among those of the input.
+    /// Whether its rows are part of the input.
     pub is_read: bool,
-    /// How many rows hold anything.
+    /// How many rows are not empty.
     pub rows: u64,
-    /// How many rows hold something that could be a user id.
+    /// How many rows have something that could be a user ID.
     pub id_rows: u64,
     /// How many of its rows are hidden, by hand, by a filter or by an outline.
     pub hidden_rows: u64,
-    /// How many cells have a formula without a value that could be read.
+    /// How many cells have a formula without a readable value.
     pub valueless_formulas: u64,
 }
 
 /// One row of input.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InputRow {
-    /// Which of the sources given to [`open`], from 0.
+    /// The index in the sources given to [`open`], from 0.
     pub source: usize,
-    /// The physical line where the row starts, or its number in the sheet; from 1, headers included.
+    /// The physical line where the row starts, or its row number in the sheet; from 1, including headers.
     pub line: u64,
-    /// The text in the column of user ids, without white space and invisible characters at its ends. It may be
-    /// empty, and need not be a user id. At most 1 MiB.
+    /// The text in the column of user IDs, without white space and invisible characters at its ends. It may be empty,
+    /// and may not be a user ID. At most 1 MiB.
     pub id: String,
-    /// The row's other cells in columns that name users, in the same form: the user principal name beside an object
-    /// id, for instance. They may be anything.
-    pub also: Vec<String>,
-    /// What else the row may call its user: it has more cells than columns, so that a name may stand elsewhere.
-    pub perhaps: Vec<String>,
-    /// The text in the column of priorities, trimmed; nothing where it is empty.
+    /// The row's other cells in columns of users, in the same form: for example, the user principal name next to an
+    /// object ID. They may be anything.
+    pub other_ids: Vec<String>,
+    /// Other possible names of the row's user. The row has more cells than columns, so a name may be in another cell.
+    pub possible_ids: Vec<String>,
+    /// The text in the column of priorities, trimmed; `None` if it is empty.
     pub priority: Option<String>,
-    /// The text in the column of tenants, trimmed; nothing where it is empty.
+    /// The text in the column of tenants, trimmed; `None` if it is empty.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tenant: Option<String>,
-    /// Whether the row itself shows that the user's home is another tenant: `true` for `#EXT#` in a user principal name,
-    /// or a guest without one; `false` for a user principal name without it; nothing where the row does not tell.
+    /// Whether the row shows that the user's home is another tenant: `true` for `#EXT#` in a user principal name, or
+    /// for a guest without one; `false` for a user principal name without it; `None` if the row does not show it.
     pub external_hint: Option<bool>,
-    /// The cells as they were, in the order of [`Intake::columns`]; empty where the source has no such column.
+    /// The original cells, in the order of [`Intake::columns`]; empty if the source does not have the column.
     pub cells: Vec<String>,
-    /// Something about a row that was read all the same: whose id comes from another column, for instance.
+    /// A remark about a row that was read: for example, that its ID comes from another column.
     pub note: Option<String>,
-    /// What became of the row.
-    pub verdict: RowStatus,
+    /// Whether the row was read.
+    pub status: RowStatus,
 }
 
-/// What became of a row when it was read.
+/// Whether a row was read, and if not, why.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum RowStatus {
-    /// It was read.
+    /// The row was read.
     Read,
-    /// A filter leaves it out; which one.
+    /// A filter leaves the row out; the text says which one.
     Excluded(String),
-    /// It cannot be trusted or names no user; why.
+    /// The row can't be trusted, or does not name a user; the text says why.
     Unreadable(String),
 }

@@ -1,29 +1,29 @@
-//! What stands in a source and is not read as a row: it is passed over and told, and a list that protects stops on it.
+//! The parts of a source that are not read as rows. They are skipped and reported.
 
 use super::encoding::TextEncoding;
 
-/// How many lines are kept of one reason; what is beyond is only counted.
+/// How many line numbers are kept for each reason; further ones are only counted.
 const MAX_LINES: usize = 100;
-/// How many lines a note names.
+/// How many line numbers a note shows.
 const MAX_NAMED_LINES: usize = 5;
 
-/// Why something of a source is not read.
+/// Why a part of a source is not read as a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum OmissionReason {
-    /// A comment, or what tells a program how to read the file: `# ours`, `#TYPE …`, `sep=;`.
+    /// A comment, or a line that says how to read the file: `# ours`, `#TYPE …`, `sep=;`.
     Comment,
-    /// What stands above the header, a title for instance.
+    /// A row above the header, for example a title.
     AboveHeader,
-    /// The header once more.
+    /// A repeated header.
     RepeatedHeader,
-    /// A line that is drawn between rows: `-----`, `|---|`.
+    /// A separator line between rows: `-----`, `|---|`.
     Separator,
     /// The `version:v1.0` of a bulk template.
     Version,
     /// The example row of a bulk template.
     Example,
-    /// The end mark of DOS (0x1A), alone or beside a row that was read, or NUL bytes that fill a file up.
+    /// The end mark of DOS (0x1A), alone or next to a row that was read, or NUL bytes that pad a file.
     EndMark,
     /// A cell with bytes that are not text in this encoding. Its row was read.
     UndecodableBytes(TextEncoding),
@@ -31,23 +31,23 @@ pub enum OmissionReason {
     Nul,
 }
 
-/// What was not read for one reason.
+/// The parts that were not read for the same reason.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Omission {
     /// Why it was not read.
     pub reason: OmissionReason,
-    /// How many there are: cells for what costs a cell, otherwise lines.
+    /// How many there are: cells for reasons that affect a single cell, otherwise lines.
     pub count: u64,
-    /// The physical lines, or the numbers in the sheet, where they stand: each once, and the first hundred only.
+    /// The physical lines, or the row numbers in the sheet: each only once, and only the first 100.
     pub lines: Vec<u64>,
 }
 
-/// All that was not read of one source, in the order of first appearance.
+/// All parts of one source that were not read, in the order of first appearance.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Omissions(Vec<Omission>);
 
 impl Omissions {
-    /// Counts one more.
+    /// Counts another part that was not read.
     pub(super) fn add(&mut self, reason: OmissionReason, line: u64) {
         let at = self.0.iter().position(|omission| omission.reason == reason).unwrap_or_else(|| {
             self.0.push(Omission { reason, count: 0, lines: Vec::new() });
@@ -60,23 +60,23 @@ impl Omissions {
         }
     }
 
-    /// Whether something was not read for this reason.
+    /// Whether a part was not read for this reason.
     pub(super) fn has(&self, reason: OmissionReason) -> bool {
         self.0.iter().any(|omission| omission.reason == reason)
     }
 
-    /// What was not read, by reason.
+    /// The parts that were not read, by reason.
     pub fn iter(&self) -> impl Iterator<Item = &Omission> {
         self.0.iter()
     }
 
-    /// What to tell people about the source `name`.
+    /// The notes on the source `name`.
     pub(super) fn notes(&self, name: &str) -> Vec<String> {
         let passed = self.0.iter().filter_map(Omission::skipped_note);
         passed.chain(self.damage_note()).map(|note| format!("{name}: {note}")).collect()
     }
 
-    /// What to tell about all cells that could not be read.
+    /// The note on all cells that could not be read.
     fn damage_note(&self) -> Option<String> {
         let parts: Vec<(&Omission, String, String)> = self
             .0
@@ -85,18 +85,18 @@ impl Omissions {
                 OmissionReason::UndecodableBytes(encoding) if encoding.is_utf8() => Some((
                     omission,
                     "not UTF-8".to_owned(),
-                    "if the file was saved as Windows-1252, give --encoding windows-1252".to_owned(),
+                    "if the file was saved as Windows-1252, use --encoding windows-1252".to_owned(),
                 )),
                 OmissionReason::UndecodableBytes(encoding) => Some((
                     omission,
                     format!("not {encoding}"),
-                    "if the file is in another encoding, give it with --encoding, as in --encoding utf-8"
+                    "if the file has another encoding, choose it with --encoding, such as --encoding utf-8"
                         .to_owned(),
                 )),
                 OmissionReason::Nul => Some((
                     omission,
                     "with NUL bytes".to_owned(),
-                    "if the file is UTF-16, give --encoding utf-16le".to_owned(),
+                    "if the file is UTF-16, use --encoding utf-16le".to_owned(),
                 )),
                 _ => None,
             })
@@ -111,7 +111,7 @@ impl Omissions {
             parts.iter().map(|(omission, what, _)| format!("{what}: {}", omission.lines_text())).collect();
         let remedies: Vec<&str> = parts.iter().map(|(.., remedy)| remedy.as_str()).collect();
         Some(format!(
-            "{cells} could not be read ({}), which costs a row only where it needs that cell; {}",
+            "{cells} could not be read ({}); a row is invalid only if it needs that cell; {}",
             places.join("; "),
             remedies.join("; ")
         ))
@@ -119,12 +119,12 @@ impl Omissions {
 }
 
 impl Omission {
-    /// What was passed over, in words; nothing where it is told in other words or goes without saying.
+    /// The note on what was skipped; none if another note reports it or it needs no note.
     fn skipped_note(&self) -> Option<String> {
         let (one, many) = match self.reason {
             OmissionReason::Comment | OmissionReason::AboveHeader => return None,
             OmissionReason::UndecodableBytes(_) | OmissionReason::Nul => return None,
-            OmissionReason::RepeatedHeader => ("the header, which comes again", "headers that come again"),
+            OmissionReason::RepeatedHeader => ("a repeated header", "repeated headers"),
             OmissionReason::Separator => ("a separator line", "separator lines"),
             OmissionReason::Version => ("the version of a bulk template", "versions of bulk templates"),
             OmissionReason::Example => {
@@ -133,10 +133,10 @@ impl Omission {
             OmissionReason::EndMark => ("an end mark (0x1A or NUL)", "end marks (0x1A or NUL)"),
         };
         let what = if self.count == 1 { one.to_owned() } else { format!("{} {many}", self.count) };
-        Some(format!("passed over {what} ({})", self.lines_text()))
+        Some(format!("skipped {what} ({})", self.lines_text()))
     }
 
-    /// The lines, as people name them.
+    /// The line numbers, in words.
     fn lines_text(&self) -> String {
         let named: Vec<String> = self.lines.iter().take(MAX_NAMED_LINES).map(ToString::to_string).collect();
         let more = if self.lines.len() > MAX_NAMED_LINES { ", …" } else { "" };
@@ -158,11 +158,11 @@ mod tests {
             omissions.add(OmissionReason::Nul, line);
         }
         let notes = omissions.notes("x");
-        assert_eq!(notes[0], "x: passed over a separator line (line 2)");
+        assert_eq!(notes[0], "x: skipped a separator line (line 2)");
         assert_eq!(
             notes[1],
-            "x: 7 cells could not be read (with NUL bytes: lines 3, 4, 5, 6, 7, …), which costs a row only where it \
-             needs that cell; if the file is UTF-16, give --encoding utf-16le"
+            "x: 7 cells could not be read (with NUL bytes: lines 3, 4, 5, 6, 7, …); a row is invalid only if it \
+             needs that cell; if the file is UTF-16, use --encoding utf-16le"
         );
         (0..1_000).for_each(|line| omissions.add(OmissionReason::Separator, line));
         let separators = omissions.iter().nth(1).unwrap();

@@ -1,32 +1,34 @@
-//! What `csv-core` does not say of a text: its physical lines, and quotes that hide people.
+//! What `csv-core` does not report about a text: its physical lines, and quotes that hide users.
 
 use super::cell::trim;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum QuoteState {
-    /// No quote opens the cell.
+    /// The cell is not quoted.
     Plain,
-    /// Its opening quote is the next byte.
+    /// The next byte is the opening quote.
     Opening,
     Quoted,
-    /// After a quote inside quotes: the end of the cell, or the first of two.
+    /// After a quote inside quotes: the closing quote, or the first of two.
     Closing,
     /// After the closing quote.
     After,
 }
 
-/// Looks at each byte that is split.
+/// Follows each byte that is split into cells.
 pub(super) struct QuoteAudit {
     line: u64,
     is_after_cr: bool,
     state: QuoteState,
-    /// The line of the last opening quote, and the bytes since.
+    /// The line of the last opening quote.
     opened_on: u64,
+    /// The bytes since the opening quote.
     open_bytes: usize,
-    /// The line of its closing quote, and the bytes since.
+    /// The line of its closing quote.
     closed_on: u64,
+    /// The bytes after the closing quote.
     bytes_after: usize,
-    /// The line where text followed a closing quote, with quotes that do not pair, in this record.
+    /// The line where text followed a closing quote, with unpaired quotes, in this record.
     unpaired_on: Option<u64>,
 }
 
@@ -54,12 +56,12 @@ impl QuoteAudit {
         matches!(self.state, QuoteState::Opening | QuoteState::Quoted)
     }
 
-    /// The line of the quote that opened last.
+    /// The line of the last opening quote.
     pub(super) fn opened_on(&self) -> u64 {
         self.opened_on
     }
 
-    /// How many bytes came since a quote was opened that is still open.
+    /// How many bytes follow an opening quote that is not closed yet.
     pub(super) fn open_bytes(&self) -> usize {
         if self.is_open() { self.open_bytes } else { 0 }
     }
@@ -70,7 +72,7 @@ impl QuoteAudit {
         (self.open_bytes, self.bytes_after) = (0, 0);
     }
 
-    /// Goes on by these bytes.
+    /// Follows these bytes.
     pub(super) fn feed(&mut self, bytes: &[u8]) {
         for byte in bytes {
             let is_quote = *byte == b'"';
@@ -95,8 +97,9 @@ impl QuoteAudit {
         }
     }
 
-    /// Judges the cell that ends, with a delimiter or line end passed (`ended`), or with the text. It gives how many
-    /// bytes at its end are blanks after its closing quote, and from which line to which a stray quote joins text.
+    /// Checks the cell that ends here, at a delimiter or line end that was passed (`ended`), or at the end of the text.
+    /// Returns how many bytes at its end are blanks after the closing quote, and the first and last line of the text
+    /// that a stray quote joins.
     pub(super) fn end_cell(&mut self, cell: &[u8], ended: bool) -> (usize, Option<(u64, u64)>) {
         let after = self.bytes_after.saturating_sub(usize::from(ended)).min(cell.len());
         let tail = &cell[cell.len() - after..];
@@ -116,13 +119,14 @@ impl QuoteAudit {
         (0, before.map(|line| (line, self.closed_on)))
     }
 
-    /// Forgets what was found of the record before.
+    /// Resets the state of the previous record.
     pub(super) fn begin_record(&mut self) {
         self.unpaired_on = None;
     }
 }
 
-/// Whether the bytes are only what nobody sees: white space, a no-break space of Windows-1252 too, or the end mark of DOS.
+/// Whether all of the bytes are invisible: white space, including a no-break space of Windows-1252, or the end mark of
+/// DOS.
 pub(super) fn is_blank(bytes: &[u8]) -> bool {
     bytes.utf8_chunks().all(|chunk| {
         let seen =

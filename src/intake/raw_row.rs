@@ -1,4 +1,4 @@
-//! One record as text, whatever it came from, with what is wrong with it.
+//! One record of any source as text, with its faults.
 
 use serde::{Deserialize, Serialize};
 
@@ -11,17 +11,17 @@ use super::record_reader::{CsvRecord, RecordDefect, RecordFormat};
 /// A record of a text, or a row of a sheet.
 #[derive(Debug, Clone, Default)]
 pub(super) struct RawRow {
-    /// The physical line where it starts, or the row's number in the sheet; from 1.
+    /// The physical line where it starts, or the row number in the sheet; from 1.
     pub(super) line: u64,
-    /// The cells. Where there is trouble they are only for showing.
+    /// The cells. If there is a fault, they are only shown.
     pub(super) cells: Vec<String>,
-    /// Why the record cannot be trusted.
+    /// Why the record can't be trusted.
     pub(super) fault: Option<String>,
-    /// Whether cells are missing, because the record is too long.
+    /// Whether cells are missing because the record is too long.
     pub(super) is_truncated: bool,
-    /// The cells whose bytes are no text. They hold U+FFFD or NUL, and are only for showing.
-    pub(super) damage: Vec<RowDamage>,
-    /// Whether the end mark of DOS stood at its start or end.
+    /// The cells whose bytes are not text. They have U+FFFD or NUL, and are only shown.
+    pub(super) damage: Vec<UndecodableCell>,
+    /// Whether the end mark of DOS was at its start or end.
     pub(super) had_end_mark: bool,
     /// Cells whose text is not their value.
     pub(super) cell_faults: Vec<CellFault>,
@@ -29,15 +29,15 @@ pub(super) struct RawRow {
 
 /// A cell that could not be read.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct RowDamage {
+pub(super) struct UndecodableCell {
     /// The cell, from 0.
     pub(super) cell: usize,
     pub(super) reason: OmissionReason,
-    /// The first byte that is wrong.
+    /// The first byte that is not valid.
     byte: u8,
 }
 
-/// A cell whose text is not its value: a formula without a stored value, for instance.
+/// A cell whose text is not its value: for example, a formula without a stored value.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct CellFault {
     /// Its column, from 0.
@@ -52,13 +52,12 @@ impl RawRow {
         let mut cells = Vec::new();
         let mut damage = Vec::new();
         for (at, bytes) in record.cells().enumerate() {
-            damage.extend(RowDamage::find(bytes, at, encoding));
+            damage.extend(UndecodableCell::find(bytes, at, encoding));
             let cell = String::from_utf8_lossy(bytes).into_owned();
             if trouble.is_none() && contains_further_rows(&cell, shape) {
                 let number = at + 1;
-                trouble = Some(format!(
-                    "cell {number} holds what looks like further rows: is a quote (\") missing?"
-                ));
+                trouble =
+                    Some(format!("cell {number} seems to include further rows: is a quote (\") missing?"));
             }
             cells.push(cell);
         }
@@ -70,7 +69,7 @@ impl RawRow {
         entry
     }
 
-    /// Why the record is no row, if that can be seen without the header.
+    /// Why the record is not a row, if that is clear without the header.
     pub(super) fn omission(&self) -> Option<OmissionReason> {
         let filled = || self.cells.iter().map(|cell| trim(unquote(cell))).filter(|cell| !cell.is_empty());
         if self.fault.is_some() {
@@ -83,7 +82,7 @@ impl RawRow {
         if !self.damage.is_empty() {
             let is_debris =
                 filled().all(|cell| cell.chars().all(|c| matches!(c, '\0' | char::REPLACEMENT_CHARACTER)));
-            return (is_debris && self.damage.iter().all(|damage| damage.is_debris()))
+            return (is_debris && self.damage.iter().all(|damage| damage.is_padding()))
                 .then_some(OmissionReason::EndMark);
         }
         if first.is_some_and(is_version) && filled().count() == 1 {
@@ -95,7 +94,7 @@ impl RawRow {
         is_separator(filled()).then_some(OmissionReason::Separator)
     }
 
-    /// Counts what could not be read of a record that is read all the same.
+    /// Counts the parts that could not be read in a record that is read nevertheless.
     pub(super) fn record_omissions(&self, omissions: &mut Omissions) {
         if self.had_end_mark {
             omissions.add(OmissionReason::EndMark, self.line);
@@ -103,18 +102,18 @@ impl RawRow {
         self.damage.iter().for_each(|damage| omissions.add(damage.reason, self.line));
     }
 
-    /// Whether the text of this cell is not what it holds: bytes that are no text, or a formula without a value.
+    /// Whether the text of this cell is not its value: bytes that are not text, or a formula without a value.
     pub(super) fn is_unreadable(&self, cell: usize) -> bool {
         self.damage.iter().any(|damage| damage.cell == cell)
             || self.cell_faults.iter().any(|fault| fault.column == cell)
     }
 
-    /// Why this cell could not be read, if it could not.
+    /// Why this cell could not be read, if so.
     pub(super) fn damage_in(&self, cell: usize) -> Option<String> {
-        self.damage.iter().find(|damage| damage.cell == cell).map(RowDamage::explain)
+        self.damage.iter().find(|damage| damage.cell == cell).map(UndecodableCell::explain)
     }
 
-    /// Drops the end mark of DOS before the first cell and after the last.
+    /// Removes the end mark of DOS before the first cell and after the last.
     fn strip_end_mark(&mut self) {
         let is_mark = |c: char| c == '\u{1a}';
         let ends = [self.cells.first(), self.cells.last()];
@@ -131,7 +130,7 @@ impl RawRow {
         self.had_end_mark = first || last;
     }
 
-    /// The cell, trimmed; nothing where the record is shorter.
+    /// The trimmed cell; empty if the record is shorter.
     pub(super) fn cell(&self, at: usize) -> &str {
         self.cells.get(at).map_or("", |cell| super::cell::trim(cell))
     }
@@ -141,7 +140,7 @@ impl RawRow {
         self.cell_faults.iter().find(|fault| fault.column == at).map(|fault| fault.why.as_str())
     }
 
-    /// How many cells hold something.
+    /// How many cells are not empty.
     pub(super) fn filled_cells(&self) -> usize {
         (0..self.cells.len()).filter(|at| !self.cell(*at).is_empty()).count()
     }
@@ -152,8 +151,8 @@ fn explain(defect: RecordDefect) -> String {
         RecordDefect::TooLong => "longer than 1 MiB".into(),
         RecordDefect::TooManyCells => "more than 16,384 cells".into(),
         RecordDefect::StrayQuote { from, to } if from == to => format!(
-            "text follows the closing quote of a cell on line {from}, and another quote follows: \
-             a quote (\") that is not written twice?"
+            "text and another quote follow the closing quote of a cell on line {from}: is a quote (\") not \
+             doubled?"
         ),
         RecordDefect::StrayQuote { from, to } => format!(
             "a quoted cell runs from line {from} to line {to} and text follows its closing quote: \
@@ -162,8 +161,8 @@ fn explain(defect: RecordDefect) -> String {
     }
 }
 
-/// Whether a quoted cell runs over several lines of which one could be a row of its own, with a user id in it: between
-/// two stray quotes whole rows would vanish.
+/// Whether one of several lines of a quoted cell could be a row with a user ID. Otherwise, rows between two stray
+/// quotes would be lost.
 fn contains_further_rows(cell: &str, shape: RecordFormat) -> bool {
     let RecordFormat::Cells(delimiter) = shape else { return false };
     let delimiter = char::from(delimiter);
@@ -171,8 +170,8 @@ fn contains_further_rows(cell: &str, shape: RecordFormat) -> bool {
     further.any(|line| line.split(delimiter).any(|part| is_id_like(unquote(part))))
 }
 
-/// Whether quotes that `csv-core` knows nothing of, single or typographic ones, open in one cell and close in another:
-/// then the delimiter between them belongs to the text, and the cells have shifted.
+/// Reports single or typographic quotes, which `csv-core` does not know, that open in one cell and close in another.
+/// Then the delimiter between them belongs to the text, and the cells have shifted.
 fn find_split_quote(cells: &[String]) -> Option<String> {
     const PAIRS: [(char, &[char]); 5] = [
         ('\'', &['\'']),
@@ -187,13 +186,14 @@ fn find_split_quote(cells: &[String]) -> Option<String> {
         if text[open.len_utf8()..].contains(*closers) {
             continue;
         }
-        // An id between them is a cell of its own, and the quotes have nothing to do with each other.
+        // An ID between them is a separate cell, so the quotes are not a pair.
         let further = cells[at + 1..].iter().map(|cell| trim(cell)).take_while(|cell| !is_id_like(cell));
         let closed =
             further.enumerate().find(|(_, cell)| cell.ends_with(*closers) && !cell.starts_with(*open));
         if let Some((further, _)) = closed {
             return Some(format!(
-                "a quote opens in cell {} and closes in cell {}: if that is one cell, put double quotes (\") around it",
+                "a quote opens in cell {} and closes in cell {}: if that is one cell, put double quotes (\") \
+                 around it",
                 at + 1,
                 at + further + 2
             ));
@@ -202,7 +202,7 @@ fn find_split_quote(cells: &[String]) -> Option<String> {
     None
 }
 
-/// Whether the cells only draw a line between rows: `-----`, `|---|`, `+----+`, `=====`, `:--|--:`.
+/// Whether the cells are a separator line: `-----`, `|---|`, `+----+`, `=====`, `:--|--:`.
 fn is_separator<'a>(cells: impl Iterator<Item = &'a str>) -> bool {
     let mut strokes = 0;
     let mut longest = 0;
@@ -218,12 +218,12 @@ fn is_separator<'a>(cells: impl Iterator<Item = &'a str>) -> bool {
             strokes += usize::from(is_stroke);
         }
     }
-    // One hyphen in every cell says that nothing is known, and is a row; where several stand side by side, nothing is.
+    // A row with one hyphen in every cell has no values but is a row; several hyphens in sequence are a separator.
     longest >= 2 && strokes >= 3
 }
 
-impl RowDamage {
-    /// What is wrong with the bytes of a cell.
+impl UndecodableCell {
+    /// Finds bytes of a cell that are not text.
     fn find(bytes: &[u8], cell: usize, encoding: TextEncoding) -> Option<Self> {
         if let Err(error) = std::str::from_utf8(bytes) {
             let byte = bytes[error.valid_up_to()];
@@ -237,19 +237,19 @@ impl RowDamage {
         let number = self.cell + 1;
         match self.reason {
             OmissionReason::UndecodableBytes(encoding) if !encoding.is_utf8() => {
-                format!("cell {number} holds bytes that are not valid {encoding}")
+                format!("cell {number} has bytes that are not valid {encoding}")
             }
             OmissionReason::UndecodableBytes(_) => format!(
                 "byte 0x{:02X} in cell {number} is not UTF-8: \
-                 if the file was saved as Windows-1252, give --encoding windows-1252",
+                 if the file was saved as Windows-1252, use --encoding windows-1252",
                 self.byte
             ),
-            _ => format!("cell {number} holds a NUL byte"),
+            _ => format!("cell {number} has a NUL byte"),
         }
     }
 
-    /// Whether it can be what is left of a character at the end of a file, or of a file that was filled up.
-    fn is_debris(&self) -> bool {
+    /// Whether it can be the rest of a character at the end of a file, or the padding of a file.
+    fn is_padding(&self) -> bool {
         match self.reason {
             OmissionReason::UndecodableBytes(encoding) => !encoding.is_utf8(),
             reason => reason == OmissionReason::Nul,

@@ -1,9 +1,9 @@
-//! Splits text into records, in bounded memory whatever the text is.
+//! Splits any text into records, in bounded memory.
 //!
-//! `csv-core` says where cells and records end: a quote opens only at the start of a cell, lines may end with LF, CRLF or
-//! CR, lines without a character are passed over. Blanks before an opening quote and after a closing one are dropped
-//! here, since with them a delimiter inside the quotes would shift the cells. An [`QuoteAudit`] beside it counts physical
-//! lines and finds what hides people: a quote that is not closed, or a stray one. A record too long to hold is cut.
+//! `csv-core` finds the ends of cells and records: a quote opens only at the start of a cell, lines may end with LF,
+//! CRLF or CR, and empty lines are skipped. Blanks before an opening quote and after a closing quote are dropped here,
+//! because otherwise a delimiter inside the quotes would shift the cells. A [`QuoteAudit`] also counts the physical
+//! lines and finds quotes that hide users: an unclosed or a stray one. A record that is too long is truncated.
 
 use std::io::{self, Read};
 
@@ -12,21 +12,21 @@ use csv_core::{ReadFieldResult, Reader, ReaderBuilder};
 pub(super) use super::csv_record::{CsvRecord, MAX_CELLS, MAX_RECORD, RecordDefect};
 use super::quote_audit::{QuoteAudit, is_blank};
 
-/// The most bytes of blanks before an opening quote.
+/// The maximum number of blanks before an opening quote, in bytes.
 const MAX_BLANKS: usize = 4096;
-/// How many bytes are read, and how many are taken out of `csv-core`, at once.
+/// The size of the buffers before and after `csv-core`, in bytes.
 const CHUNK: usize = 32 * 1024;
 
-/// How a line falls into cells.
+/// How a line is split into cells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum RecordFormat {
-    /// Each line is one cell, and quotes mean nothing.
+    /// Each line is one cell, and quotes have no meaning.
     Lines,
-    /// Cells with this byte between them, quoted where needed.
+    /// Cells with this byte between them, quoted if necessary.
     Cells(u8),
 }
 
-/// What ends the reading of records.
+/// An error that ends the reading of records.
 #[derive(Debug)]
 pub(super) enum RecordError {
     Io(io::Error),
@@ -47,11 +47,11 @@ pub(super) struct RecordReader<R> {
     reader: R,
     shape: RecordFormat,
     splitter: Reader,
-    /// What was read of the text and not yet split.
+    /// Text that was read but not yet split.
     chunk: Box<[u8]>,
     start: usize,
     end: usize,
-    /// What the splitter gives of one cell.
+    /// The splitter's output for one cell.
     text: Box<[u8]>,
     audit: QuoteAudit,
 }
@@ -73,7 +73,7 @@ impl<R: Read> RecordReader<R> {
         records
     }
 
-    /// From the next record on, lines fall into cells in this way.
+    /// Sets how lines are split into cells, from the next record on.
     pub(super) fn set_shape(&mut self, shape: RecordFormat) {
         self.shape = shape;
         if let RecordFormat::Cells(delimiter) = shape {
@@ -121,7 +121,7 @@ impl<R: Read> RecordReader<R> {
         Ok(())
     }
 
-    /// Reads one cell, and says whether it is the record's last.
+    /// Reads one cell, and returns whether it is the record's last one.
     fn read_cell(&mut self, record: &mut CsvRecord, delimiter: u8) -> Result<bool, RecordError> {
         let quoted = self.skip_to_quote(delimiter)?;
         self.audit.begin_cell(quoted);
@@ -152,7 +152,7 @@ impl<R: Read> RecordReader<R> {
         }
     }
 
-    /// Whether the next cell is quoted. Blanks before its quote are passed over.
+    /// Whether the next cell is quoted. Blanks before its quote are skipped.
     fn skip_to_quote(&mut self, delimiter: u8) -> io::Result<bool> {
         loop {
             let unread = &self.chunk[self.start..self.end];
@@ -172,13 +172,13 @@ impl<R: Read> RecordReader<R> {
         }
     }
 
-    /// The next byte; nothing at the end of the text.
+    /// The next byte; `None` at the end of the text.
     fn peek(&mut self) -> io::Result<Option<u8>> {
         let more = self.start < self.end || self.fill()?;
         Ok(more.then(|| self.chunk[self.start]))
     }
 
-    /// Reads more behind what is unread. `false` means that nothing is left.
+    /// Reads more text into the buffer. `false` means that there is none.
     fn fill(&mut self) -> io::Result<bool> {
         self.chunk.copy_within(self.start..self.end, 0);
         (self.start, self.end) = (0, self.end - self.start);
@@ -246,7 +246,7 @@ mod tests {
         );
     }
 
-    /// Gives a text in pieces, as pipes and decoders do.
+    /// Returns a text in pieces, as pipes and decoders do.
     struct Drip<'a>(&'a [u8], usize);
 
     impl Read for Drip<'_> {
@@ -316,7 +316,7 @@ mod tests {
                     Ok(true) => found.push(
                         record.cells().map(|c| String::from_utf8_lossy(c).into_owned()).collect::<Vec<_>>()),
                     Ok(false) => { prop_assert_eq!(&found, &expected); break }
-                    // The other reader takes the end of the text for the closing quote.
+                    // The other reader treats the end of the text as the closing quote.
                     Err(_) => { prop_assert_eq!(&found[..], &expected[..found.len()]); break }
                 }
             }

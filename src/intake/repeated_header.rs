@@ -1,33 +1,33 @@
-//! A second header among the rows: exports that were put one after the other.
+//! A second header among the rows, from several exports in one file.
 
 use super::cell::{is_id_like, trim, unquote};
-use super::column_name::{ColumnName, ColumnPromise, normalize};
+use super::column_name::{ColumnName, NameMeaning, normalize};
 use super::delimiter::{DELIMITERS, from_sep_line};
 use super::raw_row::RawRow;
 
-/// A row that is none.
+/// A record that is not a row of data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum RepeatedHeader {
-    /// The header once more.
+    /// The same header again.
     Same,
     /// The header of another table.
     Other,
-    /// What stands above a header: `sep=;`, `#TYPE …`.
+    /// A line that belongs above a header: `sep=;`, `#TYPE …`.
     Preface,
 }
 
-/// The header of a file, to know it again.
+/// The header of a file, to recognize it if it is repeated.
 #[derive(Debug, Default)]
 pub(super) struct KnownHeader {
-    /// The physical line, where there is a header.
+    /// The physical line, if there is a header.
     pub(super) line: Option<u64>,
-    /// Its cells, without signs and case; none for a table without a header.
+    /// Its cells, without case and punctuation; none for a table without a header.
     cells: Vec<String>,
 }
 
 impl KnownHeader {
     pub(super) fn from_row(entry: &RawRow) -> KnownHeader {
-        let cells = (0..entry.cells.len()).map(|at| normalize(plain(entry.cell(at))));
+        let cells = (0..entry.cells.len()).map(|at| normalize(strip_decoration(entry.cell(at))));
         let mut cells: Vec<String> = cells.collect();
         while cells.last().is_some_and(String::is_empty) {
             cells.pop();
@@ -35,19 +35,19 @@ impl KnownHeader {
         KnownHeader { line: Some(entry.line), cells }
     }
 
-    /// What the row is, if it is no row of data. `id` is the column of ids.
+    /// The kind of header, if the record is not a row of data. `id` is the column of IDs.
     pub(super) fn compare(&self, entry: &RawRow, id: usize) -> Option<RepeatedHeader> {
         if is_id_like(entry.cell(id)) || entry.fault.is_some() {
             return None;
         }
-        let first = entry.cells.first().map_or("", |cell| plain(cell));
+        let first = entry.cells.first().map_or("", |cell| strip_decoration(cell));
         if first.starts_with("#TYPE ")
             || entry.filled_cells() == 1
                 && (from_sep_line(first).is_some() || first.eq_ignore_ascii_case("sep="))
         {
             return Some(RepeatedHeader::Preface);
         }
-        let cells: Vec<&str> = (0..entry.cells.len()).map(|at| plain(entry.cell(at))).collect();
+        let cells: Vec<&str> = (0..entry.cells.len()).map(|at| strip_decoration(entry.cell(at))).collect();
         let mut squeezed: Vec<String> = cells.iter().map(|cell| normalize(cell)).collect();
         while squeezed.last().is_some_and(String::is_empty) {
             squeezed.pop();
@@ -57,8 +57,9 @@ impl KnownHeader {
         }
         let filled: Vec<&str> = cells.into_iter().filter(|cell| !cell.is_empty()).collect();
         let split = |cell: &str| {
-            let split =
-                DELIMITERS.iter().map(|byte| cell.split(char::from(*byte)).map(plain).collect::<Vec<_>>());
+            let split = DELIMITERS
+                .iter()
+                .map(|byte| cell.split(char::from(*byte)).map(strip_decoration).collect::<Vec<_>>());
             split.max_by_key(Vec::len).is_some_and(|parts| parts.len() > 1 && self.is_header(&parts))
         };
         let other = self.is_header(&filled)
@@ -67,20 +68,21 @@ impl KnownHeader {
         other.then_some(RepeatedHeader::Other)
     }
 
-    /// Whether the row has a name of people where the ids stand, and each of its other cells is one of this file's columns or
-    /// another known name: `Manager,Department` below `UPN,Department`.
+    /// Whether the row has a name for people in the column of IDs, and each other cell is one of this file's column
+    /// names or another known name: `Manager,Department` below `UPN,Department`.
     fn matches_other_header(&self, squeezed: &[String], entry: &RawRow, id: usize) -> bool {
         let id = if self.line.is_some() { id } else { return false };
         let names_people = |cell: &str| cell.len() <= 128 && ColumnName::new(cell).promises_people();
         squeezed.len() == self.cells.len()
-            && names_people(plain(entry.cell(id)))
+            && names_people(strip_decoration(entry.cell(id)))
             && (0..squeezed.len()).all(|at| {
-                let header = ColumnName::new(plain(entry.cell(at)));
+                let header = ColumnName::new(strip_decoration(entry.cell(at)));
                 self.cells.contains(&squeezed[at]) || header.promises_people() || header.promises_text()
             })
     }
 
-    /// Whether the cells are names of columns: half of them, with one that is sure, or two of this file's own.
+    /// Whether at least half of the cells are names of columns, with a certain one among them or two of this file's
+    /// own.
     fn is_header(&self, cells: &[&str]) -> bool {
         if cells.iter().any(|cell| is_id_like(cell)) {
             return false;
@@ -92,9 +94,9 @@ impl KnownHeader {
             own += usize::from(is_own);
             known += usize::from(is_own || header.promises_people() || header.promises_text());
             sure |= match header.promise {
-                ColumnPromise::UserObjectId | ColumnPromise::ObjectId | ColumnPromise::PrincipalName => true,
-                ColumnPromise::SomePrincipalName => is_own || cells.len() > 1,
-                ColumnPromise::Mail => cells.len() > 1,
+                NameMeaning::UserObjectId | NameMeaning::ObjectId | NameMeaning::PrincipalName => true,
+                NameMeaning::SomePrincipalName => is_own || cells.len() > 1,
+                NameMeaning::Mail => cells.len() > 1,
                 _ => false,
             };
         }
@@ -102,13 +104,13 @@ impl KnownHeader {
     }
 }
 
-/// Whether a line of a plain list is `Manager`, `FileOwner` and the like: below it stand other people than above.
+/// Whether a line of a plain list is a header such as `Manager` or `FileOwner`, which has other people below it.
 pub(super) fn is_header_for_other_people(line: &str) -> bool {
-    let line = plain(line);
+    let line = strip_decoration(line);
     line.len() <= 128 && ColumnName::new(line).names_another_person()
 }
 
-/// The cell without blanks, a byte order mark and quotes around it.
-fn plain(cell: &str) -> &str {
+/// The cell without surrounding blanks, byte order mark and quotes.
+fn strip_decoration(cell: &str) -> &str {
     trim(unquote(trim(cell)))
 }

@@ -1,8 +1,8 @@
-//! From a record to a row: its id, its priority, what it says about the user, and whether it stays.
+//! Builds a row from a record: its ID, its priority, what it says about the user, and whether it is kept.
 
 use super::bulk_template::{has_columns as has_template_columns, is_example};
 use super::cell::{is_id_like, trim, unquote};
-use super::column_profile::{is_blank, is_same_id};
+use super::column_profile::{is_same_id, means_blank};
 use super::error::{IntakeError, quote};
 use super::filter::Filters;
 use super::layout::Layout;
@@ -12,23 +12,23 @@ use super::repeated_header::{RepeatedHeader, is_header_for_other_people};
 use super::{InputRow, RowStatus};
 use crate::user_id::names_external;
 
-/// Makes rows of the records of one source.
+/// Builds rows from the records of one source.
 pub(super) struct RowBuilder {
-    /// Which source, from 0.
+    /// The index of the source, from 0.
     pub(super) source: usize,
     pub(super) layout: Layout,
-    /// For each column of the source, its place among the columns of all sources.
+    /// For each column of the source, its index in the columns of all sources.
     pub(super) column_map: Vec<usize>,
-    /// How many columns all sources have together.
+    /// How many columns all sources have in total.
     pub(super) width: usize,
 }
 
 impl RowBuilder {
-    /// Whether the record is the header once more, or what stands above one: that is no row.
+    /// Whether the record is a repeated header, or a line that belongs above one, and thus not a row.
     ///
     /// # Errors
-    /// When it is the header of another table: what follows would be read under the wrong columns.
-    pub(super) fn is_header(
+    /// If it is the header of another table, because the rows after it would be read with the wrong columns.
+    pub(super) fn skip_header(
         &self,
         name: &str,
         entry: &RawRow,
@@ -49,14 +49,14 @@ impl RowBuilder {
             (Some(RepeatedHeader::Same), _) => omissions.add(OmissionReason::RepeatedHeader, entry.line),
             (Some(RepeatedHeader::Preface), _) => omissions.add(OmissionReason::Comment, entry.line),
             (Some(RepeatedHeader::Other), Some(line)) => {
-                return Err(IntakeError::OtherHeader { name, line, other });
+                return Err(IntakeError::DifferentHeader { name, line, other });
             }
             (Some(RepeatedHeader::Other), None) => return Err(IntakeError::SecondHeader { name, other }),
         }
         Ok(true)
     }
 
-    /// The row, unless the record holds nothing but blanks, or is none; then that is counted among the `omissions`.
+    /// The row. `None` if the record is blank or not a row; the latter is added to the `omissions`.
     pub(super) fn build(
         &self,
         entry: RawRow,
@@ -67,14 +67,14 @@ impl RowBuilder {
             source: self.source,
             line: entry.line,
             id,
-            also: Vec::new(),
-            perhaps: Vec::new(),
+            other_ids: Vec::new(),
+            possible_ids: Vec::new(),
             priority: None,
             tenant: None,
             external_hint: None,
             cells: vec![String::new(); self.width],
             note: None,
-            verdict,
+            status: verdict,
         };
         if entry.filled_cells() == 0 && entry.fault.is_none() {
             return None;
@@ -82,7 +82,7 @@ impl RowBuilder {
         if self.layout.is_list {
             let line = entry.cells.first().map_or("", String::as_str);
             let id = strip_comment(line);
-            // What is wrong with a comment behind an id costs nobody.
+            // Damage in a comment after an ID does not matter.
             let is_damaged = id.contains(['\0', char::REPLACEMENT_CHARACTER]);
             let damage = entry.damage_in(0).filter(|_| is_damaged || id.is_empty());
             let fault = damage.or_else(|| entry.cell_fault(0).map(str::to_owned));
@@ -113,7 +113,7 @@ impl RowBuilder {
             }
             if (0..at).all(|before| entry.cell(before).is_empty()) {
                 let why = "it begins with `Example:`, like the example row of a bulk template";
-                row.verdict = RowStatus::Unreadable(why.to_owned());
+                row.status = RowStatus::Unreadable(why.to_owned());
                 return Some(row);
             }
         }
@@ -122,94 +122,98 @@ impl RowBuilder {
                 let mut cells = (0..entry.cells.len()).map(|at| entry.cell(at));
                 row.id = cells.find(|cell| !cell.is_empty()).unwrap_or_default().to_owned();
             }
-            row.verdict = RowStatus::Unreadable(why);
+            row.status = RowStatus::Unreadable(why);
             return Some(row);
         }
         let moved = self.layout.expected_columns.find_shift(&entry, roles);
         if let Some(why) = moved.or_else(|| self.duplicate_conflict(&entry)) {
-            row.verdict = RowStatus::Unreadable(why);
+            row.status = RowStatus::Unreadable(why);
             self.apply_filters(&mut row, filters);
             return Some(row);
         }
-        let shifted = entry.filled_from(columns.len()) > 0;
+        let shifted = entry.filled_cells_from(columns.len()) > 0;
         if shifted && roles.tenant.is_some() {
-            row.verdict = RowStatus::Unreadable(format!(
-                "{} cells under {} columns: nobody can tell which of them is the tenant",
+            row.status = RowStatus::Unreadable(format!(
+                "{} cells, but only {} columns: it is not clear which of them is the tenant",
                 entry.cells.len(),
                 columns.len()
             ));
             return Some(row);
         }
         if shifted {
-            row.note = Some(format!("{} cells under {} columns", entry.cells.len(), columns.len()));
+            row.note = Some(format!("{} cells, but only {} columns", entry.cells.len(), columns.len()));
             row.external_hint = names_external(&row.id).then_some(true);
-            row.perhaps = self.other_names(&row.id, &entry);
+            row.possible_ids = self.other_ids(&row.id, &entry);
         } else {
-            if let (true, Some(fallback)) = (is_blank(&row.id), roles.fallback)
-                && (row.id.is_empty() || !is_blank(entry.cell(fallback)))
+            if let (true, Some(fallback)) = (means_blank(&row.id), roles.fallback)
+                && (row.id.is_empty() || !means_blank(entry.cell(fallback)))
             {
                 let what = if row.id.is_empty() { "empty".to_owned() } else { quote(&row.id) };
                 row.id = unquote(entry.cell(fallback)).to_owned();
                 let (empty, taken) = (quote(&columns[roles.id]), quote(&columns[fallback]));
-                row.note = (!row.id.is_empty()).then(|| format!("{empty} is {what}, so {taken} was taken"));
+                row.note = (!row.id.is_empty()).then(|| format!("{empty} is {what}, so {taken} was used"));
             }
             row.priority =
                 roles.priority.map(|at| entry.cell(at)).filter(|c| !c.is_empty()).map(str::to_owned);
             row.tenant = roles.tenant.map(|at| entry.cell(at)).filter(|c| !c.is_empty()).map(str::to_owned);
             row.external_hint = self.external_hint(&row.id, &entry);
-            row.also = self.other_names(&row.id, &entry);
+            row.other_ids = self.other_ids(&row.id, &entry);
         }
         self.apply_filters(&mut row, filters);
         let other = roles.object_type.filter(|_| !shifted).and_then(|at| non_user_kind(entry.cell(at)));
-        if let (RowStatus::Read, Some(what)) = (&row.verdict, other) {
-            row.verdict = RowStatus::Unreadable(format!("{what}, not a user"));
+        if let (RowStatus::Read, Some(what)) = (&row.status, other) {
+            row.status = RowStatus::Unreadable(format!("{what}, not a user"));
         }
         Some(row)
     }
 
-    /// Why the row's user is not certain: columns that hold the same user in other rows hold different ones here.
+    /// Why the row's user is not certain: columns that have the same user in other rows have different users here.
     fn duplicate_conflict(&self, entry: &RawRow) -> Option<String> {
         let roles = &self.layout.roles;
         let id = entry.cell(roles.id);
         let differs = |at: &&usize| {
             let twin = entry.cell(**at);
-            is_id_like(id) && is_id_like(twin) && !is_blank(twin) && !is_blank(id) && !is_same_id(id, twin)
+            is_id_like(id)
+                && is_id_like(twin)
+                && !means_blank(twin)
+                && !means_blank(id)
+                && !is_same_id(id, twin)
         };
         let twin = roles.duplicates.iter().find(differs)?;
         let name = |at: usize| quote(&self.layout.columns[at]);
         Some(format!(
-            "{} and {} name different users here, and the same one in other rows",
+            "{} and {} name different users here, but the same user in other rows",
             name(roles.id),
             name(*twin)
         ))
     }
 
     fn apply_filters(&self, row: &mut InputRow, filters: &Filters) {
-        if let (RowStatus::Read, Some(why)) = (&row.verdict, filters.exclusion_reason(&row.cells)) {
-            row.verdict = RowStatus::Excluded(why);
+        if let (RowStatus::Read, Some(why)) = (&row.status, filters.exclusion_reason(&row.cells)) {
+            row.status = RowStatus::Excluded(why);
         }
     }
 
-    /// Why the record cannot be trusted. With more cells than columns something has shifted, and the id's cell may hold
-    /// somebody else (the manager's address, say); only the first column stays where it is.
+    /// Why the record can't be trusted. If there are more cells than columns, cells have shifted, and the ID's cell may
+    /// have another person's ID, such as the manager's address. Only the first column can't shift.
     fn row_fault(&self, entry: &RawRow) -> Option<String> {
         if let Some(trouble) = &entry.fault {
             return Some(trouble.clone());
         }
         let width = self.layout.columns.len().max(1);
-        let more = entry.filled_from(width) > 0;
+        let more = entry.filled_cells_from(width) > 0;
         let hides_id = entry.cells.iter().skip(width).any(|cell| is_id_like(cell));
         (more && (self.layout.roles.id > 0 || hides_id)).then(|| {
             format!(
-                "{} cells under {width} column{}: is a delimiter inside a cell without quotes around it?",
+                "{} cells, but only {width} column{}: does an unquoted cell have a delimiter in it?",
                 entry.cells.len(),
                 if width == 1 { "" } else { "s" }
             )
         })
     }
 
-    /// Why a cell that decides on the row could not be read: what names the user, the tenant, the priority, what the
-    /// row is about, or what a filter looks at. A fault in any other cell costs nobody.
+    /// Why a cell that the row needs could not be read: the user, the tenant, the priority, the type of object, or a
+    /// cell that a filter reads. A fault in any other cell does not matter.
     fn fault_in_used_cells(&self, entry: &RawRow, filters: &Filters) -> Option<String> {
         if entry.damage.is_empty() && entry.cell_faults.is_empty() {
             return None;
@@ -221,11 +225,12 @@ impl RowBuilder {
             .collect();
         let others = [roles.tenant, roles.priority, roles.object_type, roles.user_type];
         let others = others.into_iter().flatten().chain(filtered);
-        // A name that is damaged may be one that a list protects. A formula without a value gives none.
+        // A damaged ID may be one on a protect list. A formula without a value is not an ID.
         let names = roles.object_ids.iter().chain(&roles.upns).copied();
-        let fallback = roles.fallback.filter(|_| is_blank(entry.cell(roles.id)));
-        // A formula that ended in `#N/A` found no object id: the name beside it stands in, as for `#N/A` in a text.
-        let id = Some(roles.id).filter(|_| fallback.is_none_or(|at| is_blank(entry.cell(at))));
+        let fallback = roles.fallback.filter(|_| means_blank(entry.cell(roles.id)));
+        // A formula with the result `#N/A` has found no object ID, so the user principal name is used instead, as for
+        // the text `#N/A`.
+        let id = Some(roles.id).filter(|_| fallback.is_none_or(|at| means_blank(entry.cell(at))));
         let mut deciding = [id, fallback].into_iter().flatten().chain(others);
         let fault = deciding.clone().find_map(|at| entry.cell_fault(at)).map(str::to_owned);
         fault
@@ -233,8 +238,8 @@ impl RowBuilder {
             .or_else(|| names.chain(roles.fallback).find_map(|at| entry.damage_in(at)))
     }
 
-    /// What else the row calls its user.
-    fn other_names(&self, id: &str, entry: &RawRow) -> Vec<String> {
+    /// The other names of the row's user.
+    fn other_ids(&self, id: &str, entry: &RawRow) -> Vec<String> {
         let roles = &self.layout.roles;
         let places = roles.object_ids.iter().chain(&roles.upns).chain(roles.fallback.iter());
         let mut names: Vec<String> = Vec::new();
@@ -264,14 +269,14 @@ impl RowBuilder {
 }
 
 impl RawRow {
-    /// How many cells from this one on hold something.
-    fn filled_from(&self, from: usize) -> usize {
+    /// How many cells from this one on are not empty.
+    fn filled_cells_from(&self, from: usize) -> usize {
         (from..self.cells.len()).filter(|at| !self.cell(*at).is_empty()).count()
     }
 }
 
-/// The id on a line of a plain list: without quotes around it, and without a comment, which begins with `#` at the start
-/// of the line or after white space. (The `#` of `#EXT#` follows a letter.)
+/// The ID on a line of a plain list, without quotes and without a comment. A comment begins with `#` at the start of
+/// the line or after white space. (The `#` of `#EXT#` follows a letter.)
 fn strip_comment(line: &str) -> &str {
     let mut before = ' ';
     let comment = line.char_indices().find(|(_, c)| {
@@ -282,7 +287,7 @@ fn strip_comment(line: &str) -> &str {
     unquote(comment.map_or(line, |(at, _)| &line[..at]))
 }
 
-/// What the directory object is, if it is none that can sign in as a user.
+/// What the directory object is, if it can't sign in as a user.
 pub(super) fn non_user_kind(kind: &str) -> Option<&'static str> {
     let kind = kind.rsplit('.').next().unwrap_or(kind);
     let kind: String = kind.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect();

@@ -1,9 +1,9 @@
-//! What the rows of an export are about, as far as its columns tell: a GUID of something else is no user.
+//! What the rows of an export are about, as its columns show, because a GUID of something else is not a user.
 
-use super::column_name::{ColumnName, ColumnPromise};
+use super::column_name::{ColumnName, NameMeaning};
 use super::column_profile::ColumnProfile;
 
-/// What a row may be about instead of a user.
+/// What a row may be about, other than a user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum RowSubject {
     Device,
@@ -177,7 +177,7 @@ const ASSIGNMENT: &[&str] = &[
     "skuid",
 ];
 
-/// What the columns tell that rows are about, each with the column that tells it. Logs tell several.
+/// What the rows are about according to the columns, each with the column that shows it. Logs have several.
 pub(super) fn find_subjects(headers: &[ColumnName]) -> Vec<(RowSubject, usize)> {
     let all = [
         (RowSubject::Device, DEVICE),
@@ -195,7 +195,7 @@ pub(super) fn find_subjects(headers: &[ColumnName]) -> Vec<(RowSubject, usize)> 
 }
 
 impl RowSubject {
-    /// In the plural, for a message.
+    /// The plural, for a message.
     pub(super) fn name(self) -> &'static str {
         match self {
             RowSubject::Device => "devices",
@@ -207,10 +207,10 @@ impl RowSubject {
         }
     }
 
-    /// Whether a column of this name and these cells may name users all the same.
+    /// Whether a column with this name and these cells may name users nevertheless.
     pub(super) fn allows_user_column(self, header: &ColumnName, cells: &ColumnProfile) -> bool {
         let is_user_id = match header.promise {
-            ColumnPromise::UserObjectId | ColumnPromise::PrincipalName => true,
+            NameMeaning::UserObjectId | NameMeaning::PrincipalName => true,
             _ => header.normal == "userid" || header.normal == "memberobjectidorupn",
         };
         if is_user_id {
@@ -218,20 +218,19 @@ impl RowSubject {
         }
         let guids = cells.holds_guids();
         match self {
-            // In a log of sign-ins, which has devices and applications too, the user is the `Username`.
+            // In a sign-in log, which also has devices and applications, `Username` is the user.
             RowSubject::Device | RowSubject::Application => {
-                !guids
-                    && matches!(header.promise, ColumnPromise::SignInName | ColumnPromise::SomePrincipalName)
+                !guids && matches!(header.promise, NameMeaning::SignInName | NameMeaning::SomePrincipalName)
             }
             RowSubject::Group => {
                 let thing =
                     ["identity", "principal", "account", "accountname"].contains(&header.normal.as_str());
                 let named =
-                    matches!(header.promise, ColumnPromise::SignInName | ColumnPromise::SomePrincipalName);
+                    matches!(header.promise, NameMeaning::SignInName | NameMeaning::SomePrincipalName);
                 !guids && named && !thing
             }
             RowSubject::Event => {
-                !guids && header.promise != ColumnPromise::Nothing && header.normal != "identity"
+                !guids && header.promise != NameMeaning::Nothing && header.normal != "identity"
             }
             RowSubject::Mailbox => !guids,
             RowSubject::Assignment => header.normal != "id" && header.normal != "identity",

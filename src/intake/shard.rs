@@ -1,21 +1,21 @@
-//! `--shard I/N`: which of several machines that read the same input takes which row.
+//! `--shard I/N`: decides which of several machines that read the same input handles a row.
 //!
-//! It is a pure function of what the input says, so that the machines need not speak to each other: of the tenants that
-//! stand in it, and of each row's tenant and id. It heeds neither the rows' order nor how often somebody is named nor how
-//! an id is spelled, and nothing of the machine. SHA-256 is the same everywhere, in every version.
+//! The decision is a pure function of the input, so that the machines need not communicate: of the tenants in the
+//! input, and of each row's tenant and ID. It does not depend on the order of the rows, on duplicates, on the spelling
+//! of an ID, or on the machine. SHA-256 is the same everywhere and in every version.
 //!
 //! ```text
-//!  as many tenants as shards, or more       fewer tenants than shards
+//!  at least as many tenants as shards       fewer tenants than shards
 //!    tenants by their hash:  t1 t2 t3 t4 t5   tenants by their hash:  t1    t2
 //!    shard:                   1  2  3  1  2   their shards:          1, 3   2, 4
 //!                                             a user's hash picks one of them
 //! ```
 //!
-//! An app's quota holds for a tenant, so two machines share one only where there are more machines than tenants.
+//! An app has a quota in each tenant, so two machines share a quota only if there are more machines than tenants.
 //!
-//! Ids are taken as they are written, and not as the directory resolves them: what the directory says may change between
-//! two machines' reads, and then a row could be nobody's. So one person under two ids may be in two shards; that costs a
-//! request, and nothing else.
+//! IDs are used as they are written, and not as the directory resolves them: the directory may change between the reads
+//! of two machines, and then no machine might handle a row. So a person with two IDs may be in two shards, which only
+//! costs an additional request.
 
 use std::fmt;
 use std::str::FromStr;
@@ -25,7 +25,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::user_id::UserId;
 
-/// Most shards that an input is split into.
+/// The maximum number of shards.
 const MAX_SHARDS: u32 = 10_000;
 
 /// One of several equal parts of an input.
@@ -37,23 +37,23 @@ pub struct Shard {
 }
 
 impl Shard {
-    /// Which one, from 1.
+    /// The number of this shard, from 1.
     pub fn number(self) -> u32 {
         self.number
     }
 
-    /// How many there are.
+    /// How many shards there are.
     pub fn total(self) -> u32 {
         self.total
     }
 
-    /// All shards that belong together with this one, in order.
+    /// All shards of the input, including this one, in order.
     pub fn siblings(self) -> impl Iterator<Item = Shard> {
         (1..=self.total).map(move |number| Shard { total: self.total, number })
     }
 }
 
-/// Why a text is no shard.
+/// Why a text is not a shard.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("write I/N, such as 2/4: the second of four parts; I from 1 to N, N at most {MAX_SHARDS}")]
 pub struct InvalidShard;
@@ -99,15 +99,15 @@ impl fmt::Display for Shard {
 /// A hash that is the same on every machine.
 type ShardDigest = [u8; 32];
 
-/// The tenants that stand in an input, by hash.
+/// The tenants in an input, by hash.
 #[derive(Clone, Debug, Default)]
 pub struct ShardTenants(Vec<ShardDigest>);
 
 impl ShardTenants {
-    /// Takes a row's tenant in; none where the row names none.
+    /// Adds a row's tenant; `None` if the row does not name one.
     pub fn add(&mut self, tenant: Option<&str>) {
         let digest = tenant_digest(tenant);
-        // Rows of one tenant mostly stand together.
+        // Rows of the same tenant are usually together.
         if self.0.last() == Some(&digest) {
             return;
         }
@@ -116,12 +116,13 @@ impl ShardTenants {
         }
     }
 
-    /// The number of the shard, from 1 to `total`, that takes a row of this tenant and this id. The id's cell may hold
-    /// anything; a row that names nobody has its shard, too.
+    /// The number of the shard, from 1 to `shards`, that handles a row with this tenant and this ID. The ID may be any
+    /// text, because a row without a valid ID also has a shard.
     pub fn shard_of(&self, shards: u32, tenant: Option<&str>, id: &str) -> u32 {
         let tenant = tenant_digest(tenant);
         let tenants = self.0.len().max(1) as u64;
-        // A tenant that no row names, of a selection, gets the place of its neighbour: the same one everywhere.
+        // A tenant that no row names comes from a selector. It gets the rank of its neighbor, which is the same on
+        // every machine.
         let rank = self.0.binary_search(&tenant).unwrap_or_else(|place| place) as u64 % tenants;
         let shards = u64::from(shards);
         if tenants >= shards {
@@ -132,7 +133,7 @@ impl ShardTenants {
         (rank + pick * tenants) as u32 + 1
     }
 
-    /// Whether a shard takes a row of this tenant and this id.
+    /// Whether a shard handles a row with this tenant and this ID.
     pub fn is_in(&self, shard: Shard, tenant: Option<&str>, id: &str) -> bool {
         self.shard_of(shard.total, tenant, id) == shard.number
     }
@@ -165,7 +166,7 @@ fn to_number(digest: &ShardDigest) -> u64 {
     digest.iter().take(8).fold(0, |number, byte| number << 8 | u64::from(*byte))
 }
 
-/// The spellings of one id as one text, as [`UserId`] compares them; what is no id without its case.
+/// One text for all spellings of an ID, as [`UserId`] compares them; for a text that is not an ID, its lower case.
 fn normalize_id(text: &str) -> String {
     match text.parse() {
         Ok(id @ (UserId::Object(_) | UserId::Me)) => id.to_string(),
@@ -194,7 +195,7 @@ mod tests {
         }
     }
 
-    /// Where rows go must never change: machines of two versions may work on one input.
+    /// The shard of a row must never change, because machines with different versions may work on the same input.
     #[test]
     fn row_to_shard_assignment_is_stable() {
         let mut tenants = ShardTenants::default();
@@ -245,7 +246,7 @@ mod tests {
         tenants
     }
 
-    /// The same id in another spelling.
+    /// The same ID in another spelling.
     fn respelled(id: &str) -> String {
         match uuid::Uuid::try_parse(id) {
             Ok(uuid) => format!(" {{{}}}", uuid.to_string().to_uppercase()),
@@ -293,7 +294,7 @@ mod tests {
                 prop_assert!(shards_of.values().all(|shards| shards.len() == 1));
                 let mut count = vec![0_u32; of as usize];
                 shards_of.values().flatten().for_each(|shard| count[*shard as usize - 1] += 1);
-                // Each has its part of the tenants, give or take one.
+                // Each has its share of the tenants, plus or minus one.
                 prop_assert!(count.iter().max().unwrap() - count.iter().min().unwrap() <= 1, "{:?}", count);
             } else {
                 let all: Vec<u32> = shards_of.values().flatten().copied().collect();

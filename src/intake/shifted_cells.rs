@@ -1,9 +1,9 @@
-//! Rows whose cells have moved: an unquoted delimiter in a name pushes the rest of the row to the right, a cell that is
-//! missing pulls it to the left, and another person stands under the column of user ids.
+//! Finds rows whose cells have shifted: an unquoted delimiter in a name shifts the rest of the row to the right, a
+//! missing cell shifts it to the left, and the column of user IDs then has another person's ID.
 //!
-//! A row is judged by the first rows of its file, itself left out: which columns hold ids, and which hold none. One cell
-//! that is odd is no proof. A shift leaves two traces: one before the column of ids, where the cells come from, and one at
-//! it or behind it, where they went.
+//! A row is compared with the first rows of its file, except itself: which columns have IDs, and which have none. A
+//! single odd cell is not proof. A shift leaves two traces: one before the column of IDs, where the cells came from,
+//! and one in it or after it, where they went.
 
 use std::collections::{HashMap, HashSet};
 
@@ -14,23 +14,23 @@ use super::error::quote;
 use super::raw_row::RawRow;
 use crate::user_id::names_external;
 
-/// What a column's name counts for, in rows.
+/// The weight of a column's name, in rows.
 const NAME_WEIGHT: usize = 2;
-/// So many cells elsewhere make a rule without a second trace.
+/// With this number of IDs in the other rows, a single trace is enough.
 const MIN_SURE_IDS: usize = 8;
 
-/// What the first rows of a file lead to expect of the others.
+/// What the first rows of a file show about the others.
 #[derive(Debug, Default)]
 pub(super) struct ExpectedColumns {
     columns: Vec<CellCounts>,
     names: Vec<String>,
     /// The line of the last row that was counted.
-    last: u64,
-    /// The ids under each column that holds some.
-    values: Vec<HashSet<String>>,
-    /// How often each id stands under the column of ids.
+    last_line: u64,
+    /// The IDs in each column, except in the column of IDs.
+    ids_elsewhere: Vec<HashSet<String>>,
+    /// How often each ID is in the column of IDs.
     ids: HashMap<String, usize>,
-    /// How many cells nearly all rows have.
+    /// The number of cells that most rows have; 0 if there is no such number.
     width: usize,
 }
 
@@ -47,11 +47,11 @@ struct CellCounts {
 /// What is odd about a cell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum ShiftOddity {
-    /// An id where there are none.
+    /// An ID in a column of text.
     Id,
-    /// Text where there are ids.
+    /// Text in a column of IDs.
     Text,
-    /// An address where there are object ids, or the other way round.
+    /// An address in a column of object IDs, or the other way round.
     OtherKind,
 }
 
@@ -67,13 +67,13 @@ impl CellCounts {
         self
     }
 
-    fn ids(&self) -> usize {
+    fn id_counts(&self) -> usize {
         self.guids + self.addresses
     }
 
-    /// Ids and texts, with what the name counts for.
+    /// The counts of IDs and texts, including the weight of the name.
     fn weights(&self) -> (usize, usize) {
-        let ids = self.ids() + if self.people_by_name { NAME_WEIGHT } else { 0 };
+        let ids = self.id_counts() + if self.people_by_name { NAME_WEIGHT } else { 0 };
         (ids, self.texts + if self.text_by_name { NAME_WEIGHT } else { 0 })
     }
 
@@ -101,14 +101,14 @@ impl CellCounts {
         }
     }
 
-    /// Whether nearly every row has an id here.
+    /// Whether nearly every row has an ID in this column.
     fn is_full_of_ids(&self) -> bool {
-        self.holds_ids() && self.ids() >= 1 && (self.blanks + self.texts) * 20 <= self.ids()
+        self.holds_ids() && self.id_counts() >= 1 && (self.blanks + self.texts) * 20 <= self.id_counts()
     }
 }
 
 impl ExpectedColumns {
-    /// Learns from the first rows of a table whose column of ids is known.
+    /// Counts the first rows of a table whose column of IDs is known.
     pub(super) fn from_rows(table: &ColumnTable<'_>, id: usize) -> ExpectedColumns {
         let mut columns = vec![CellCounts::default(); table.names.len()];
         for (cells, header) in columns.iter_mut().zip(&table.headers) {
@@ -141,16 +141,16 @@ impl ExpectedColumns {
         ExpectedColumns {
             columns,
             names: table.names.to_vec(),
-            last: table.rows.last().map_or(0, |row| row.line),
-            values,
+            last_line: table.rows.last().map_or(0, |row| row.line),
+            ids_elsewhere: values,
             ids,
             width: usual.map_or(0, |(width, _)| width),
         }
     }
 
-    /// Why the row's cells seem to have moved, if they do.
+    /// Why the row's cells seem to have shifted, if they do.
     pub(super) fn find_shift(&self, entry: &RawRow, roles: &ColumnRoles) -> Option<String> {
-        // Keys of objects stay with their values: there is nothing that could move.
+        // Values of objects stay with their keys, so nothing can shift.
         if self.columns.is_empty() {
             return None;
         }
@@ -162,20 +162,21 @@ impl ExpectedColumns {
         let any = |_: ShiftOddity| true;
         let is_short = entry.cells.len() < self.width;
         let own = CellKind::from_text(entry.cell(id));
-        // A row that is cut short, or leaves blank what all others fill, lacks a cell.
+        // A cell is missing in a row that is too short, or that has a blank where all others have an ID.
         let lacks = is_short || self.is_blank_behind(entry, id);
         let moved_left = before(|what| what == ShiftOddity::Id) && (is_short || !own.is_id());
         let moved_right = before(|what| what == ShiftOddity::Text) && self.has_id_elsewhere(entry, id);
         let moved_among_ids =
             own.is_id() && self.has_id_before(entry, id) && self.id_is_shifted_left(entry, id);
         let other_sort = here && own.is_id() && (lacks || behind);
-        // An id where others have none, and under the ids somebody who elsewhere stands beside them.
+        // An ID where other rows have none, and in the column of IDs a person who is in another column elsewhere.
         let displaced = odd.iter().any(|(at, what)| *at != id && *what == ShiftOddity::Id)
             && self.has_id_elsewhere(entry, id);
-        // Text behind the ids where others have ids, in a row whose end is missing: all cells from the ids on were pulled left.
+        // Text after the ID where other rows have IDs, in a row whose end is missing: all cells from the ID on have
+        // shifted left.
         let is_only_ids = |at: usize| {
             let cells = self.other_rows(entry, at, CellKind::Text);
-            cells.ids() > 0 && cells.texts == 0
+            cells.id_counts() > 0 && cells.texts == 0
         };
         let pulled = odd.iter().any(|(at, what)| *at > id && *what == ShiftOddity::Text && is_only_ids(*at))
             && (is_short || self.is_blank_at_end(entry) || self.has_id_elsewhere(entry, id));
@@ -188,11 +189,11 @@ impl ExpectedColumns {
             || displaced
             || pulled
             || nothing_left
-            || self.is_sure(entry, &odd, id);
+            || self.is_certain_shift(entry, &odd, id);
         shifted.then(|| self.explain(&odd))
     }
 
-    /// The column that the user is taken from.
+    /// The column that has the row's user.
     fn id_column(&self, entry: &RawRow, roles: &ColumnRoles) -> usize {
         let is_blank = CellKind::from_text(entry.cell(roles.id)) == CellKind::Blank;
         roles.fallback.filter(|_| is_blank).unwrap_or(roles.id)
@@ -203,7 +204,7 @@ impl ExpectedColumns {
         for at in 0..self.columns.len() {
             let text = entry.cell(at);
             let kind = CellKind::from_text(text);
-            // A name that is the user's own address tells nothing.
+            // A name that is the user's own address shows nothing.
             let own = at != id && kind.is_id() && is_same_person(text, entry.cell(id));
             let spelled = kind == CellKind::Text && (text.contains('@') || text.eq_ignore_ascii_case("me"));
             if own || spelled || entry.is_unreadable(at) {
@@ -214,13 +215,13 @@ impl ExpectedColumns {
         odd
     }
 
-    /// What a column holds in the other rows.
+    /// The counts of a column in the other rows.
     fn other_rows(&self, entry: &RawRow, at: usize, kind: CellKind) -> CellCounts {
         let cells = self.columns[at];
-        if entry.line <= self.last { cells.remove(kind) } else { cells }
+        if entry.line <= self.last_line { cells.remove(kind) } else { cells }
     }
 
-    /// Whether a column behind the ids is blank, although other rows have an id there.
+    /// Whether a column after the IDs is blank, although other rows have an ID there.
     fn is_blank_behind(&self, entry: &RawRow, id: usize) -> bool {
         (id + 1..self.columns.len()).any(|at| {
             let kind = CellKind::from_text(entry.cell(at));
@@ -228,7 +229,7 @@ impl ExpectedColumns {
         })
     }
 
-    /// Whether a column before the ids, which holds ids in other rows too, holds one here.
+    /// Whether a column before the IDs that has IDs in other rows has one here.
     fn has_id_before(&self, entry: &RawRow, id: usize) -> bool {
         (0..id).any(|at| {
             let kind = CellKind::from_text(entry.cell(at));
@@ -236,16 +237,16 @@ impl ExpectedColumns {
         })
     }
 
-    /// Whether the row's id stands in other rows behind the column of ids, never under it, and the column where it stands
-    /// there is blank here, although it is full.
+    /// Whether the row's ID is in a column after the column of IDs in other rows, but never in the column of IDs, and
+    /// the former column is blank here, although nearly all other rows fill it.
     fn id_is_shifted_left(&self, entry: &RawRow, id: usize) -> bool {
         let text = entry.cell(id).to_lowercase();
-        let own = usize::from(entry.line <= self.last);
+        let own = usize::from(entry.line <= self.last_line);
         let elsewhere = self.ids.get(&text).copied().unwrap_or(0) > own;
         let from = |at: usize| {
             let is_blank = CellKind::from_text(entry.cell(at)) == CellKind::Blank;
             is_blank
-                && self.values[at].contains(&text)
+                && self.ids_elsewhere[at].contains(&text)
                 && self.other_rows(entry, at, CellKind::Blank).is_full_of_ids()
         };
         !elsewhere && (id + 1..self.columns.len()).any(from)
@@ -256,24 +257,26 @@ impl ExpectedColumns {
         let Some(last) = self.columns.len().checked_sub(1) else { return false };
         let kind = CellKind::from_text(entry.cell(last));
         let cells = self.other_rows(entry, last, kind);
-        let filled = cells.ids() + cells.texts;
+        let filled = cells.id_counts() + cells.texts;
         kind == CellKind::Blank && filled > 0 && cells.blanks * 20 <= filled
     }
 
-    /// Whether the row's id stands elsewhere beside the column of ids, and not under it.
+    /// Whether other rows have the row's ID in another column, but not in the column of IDs.
     fn has_id_elsewhere(&self, entry: &RawRow, id: usize) -> bool {
         let text = entry.cell(id).to_lowercase();
-        let own = usize::from(entry.line <= self.last);
+        let own = usize::from(entry.line <= self.last_line);
         let elsewhere = self.ids.get(&text).copied().unwrap_or(0) > own;
-        !elsewhere && self.values.iter().enumerate().any(|(at, values)| at != id && values.contains(&text))
+        !elsewhere
+            && self.ids_elsewhere.iter().enumerate().any(|(at, values)| at != id && values.contains(&text))
     }
 
-    /// Whether text before the ids is enough by itself: it stands where the ids came from, and no other row has any there.
-    fn is_sure(&self, entry: &RawRow, odd: &[(usize, ShiftOddity)], id: usize) -> bool {
+    /// Whether text before the IDs is enough proof alone: it is in a column of IDs, and no other row has text there.
+    fn is_certain_shift(&self, entry: &RawRow, odd: &[(usize, ShiftOddity)], id: usize) -> bool {
         odd.iter().filter(|(at, what)| *at < id && *what == ShiftOddity::Text).any(|(at, _)| {
             let cells = self.other_rows(entry, *at, CellKind::Text);
             let raw = entry.cells.get(*at).map_or("", String::as_str);
-            cells.texts == 0 && (cells.ids() >= MIN_SURE_IDS || cells.ids() > 0 && raw.starts_with(' '))
+            cells.texts == 0
+                && (cells.id_counts() >= MIN_SURE_IDS || cells.id_counts() > 0 && raw.starts_with(' '))
         })
     }
 
@@ -281,20 +284,20 @@ impl ExpectedColumns {
         let reasons = odd.iter().take(3).map(|(at, what)| {
             let name = quote(&self.names[*at]);
             match what {
-                ShiftOddity::Id => format!("{name} holds a user id, which is not expected there"),
-                ShiftOddity::Text => format!("{name} holds no user id, which is expected there"),
-                ShiftOddity::OtherKind => format!("{name} holds another sort of id than is expected there"),
+                ShiftOddity::Id => format!("{name} has a user ID, which is not expected there"),
+                ShiftOddity::Text => format!("{name} has no user ID, which is expected there"),
+                ShiftOddity::OtherKind => format!("{name} has another kind of ID than expected there"),
             }
         });
         let reasons: Vec<String> = reasons.collect();
         let reasons = if reasons.is_empty() { "a cell is missing".to_owned() } else { reasons.join("; ") };
         format!(
-            "the cells of this row seem shifted: {reasons}. Is a delimiter inside a cell without quotes around it?"
+            "the cells of this row seem shifted: {reasons}. Does an unquoted cell have a delimiter in it?"
         )
     }
 }
 
-/// Whether two ids are of one person, as far as they show: the address of a guest is part of the name here.
+/// Whether two IDs seem to be the same person: the user principal name of a guest includes the guest's address.
 fn is_same_person(one: &str, other: &str) -> bool {
     let within = |guest: &str, address: &str| {
         let (guest, address) = (guest.to_lowercase(), address.to_lowercase().replace('@', "_"));

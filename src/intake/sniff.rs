@@ -1,4 +1,4 @@
-//! Looks at the first bytes of a text: what stands before the rows, and what separates the cells.
+//! Looks at the first bytes of a text: finds the lines before the rows, and the delimiter.
 
 use super::bulk_template::is_version;
 use super::delimiter::{DELIMITERS, from_sep_line};
@@ -10,12 +10,12 @@ use super::raw_row::RawRow;
 use super::record_reader::{CsvRecord, RecordError, RecordFormat, RecordReader};
 use super::{IntakeOptions, cell};
 
-/// How many rows are looked at.
+/// The maximum number of rows in the sample.
 pub(super) const MAX_ROWS: usize = 1_000;
 
-/// What the first bytes of a text say.
-pub(super) struct Sniffed {
-    /// How many lines (those without a character not counted) stand before the first record: comments, `sep=;`.
+/// How to read a text, as its first bytes show it.
+pub(super) struct SniffResult {
+    /// How many lines, not counting empty ones, are before the first record: comments, `sep=;`.
     pub(super) prelude: usize,
     pub(super) shape: RecordFormat,
     pub(super) layout: Layout,
@@ -24,7 +24,7 @@ pub(super) struct Sniffed {
 /// The first bytes of a text, decoded.
 pub(super) struct SniffSample<'a> {
     pub(super) bytes: &'a [u8],
-    /// Whether they are all there is.
+    /// Whether they are the whole text.
     pub(super) is_complete: bool,
     pub(super) encoding: TextEncoding,
 }
@@ -34,46 +34,46 @@ pub(super) fn sniff(
     name: &str,
     sample: &SniffSample<'_>,
     options: &IntakeOptions,
-) -> Result<Sniffed, IntakeError> {
+) -> Result<SniffResult, IntakeError> {
     let prelude = sample.prelude();
     if prelude.is_whole_input && sample.is_complete {
-        let what = if prelude.lines == 0 { "it is empty" } else { "it holds comments only" };
+        let what = if prelude.lines == 0 { "it is empty" } else { "it has only comments" };
         return Err(IntakeError::NoRows { name: name.to_owned(), what });
     }
     let open_quote = |line| IntakeError::OpenQuote { name: name.to_owned(), line };
     let (delimiter, entries) = match options.delimiter.or(prelude.delimiter) {
         Some(byte) => {
-            let (entries, open) = sample.entries(prelude.lines, RecordFormat::Cells(byte));
+            let (entries, open) = sample.sample_rows(prelude.lines, RecordFormat::Cells(byte));
             if let (Some(line), true) = (open, entries.is_empty()) {
                 return Err(open_quote(line));
             }
             (Some(byte), entries)
         }
-        None => match sample.guess(prelude.lines, options) {
+        None => match sample.guess_delimiter(prelude.lines, options) {
             Ok((byte, entries)) => (Some(byte), entries),
             Err(Some(line)) => return Err(open_quote(line)),
-            Err(None) => (None, sample.entries(prelude.lines, RecordFormat::Lines).0),
+            Err(None) => (None, sample.sample_rows(prelude.lines, RecordFormat::Lines).0),
         },
     };
     let one_column = entries.iter().all(|entry| entry.cells.len() < 2);
     let layout = decide_layout(name, &entries, one_column, options)?;
     let shape =
         if layout.is_list { RecordFormat::Lines } else { RecordFormat::Cells(delimiter.unwrap_or(b',')) };
-    Ok(Sniffed { prelude: prelude.lines, shape, layout })
+    Ok(SniffResult { prelude: prelude.lines, shape, layout })
 }
 
-/// Whether there is a header, how many of a hundred rows have its width, and that width.
+/// Whether there is a header, the percentage of rows with its width, and that width.
 type DelimiterScore = (bool, usize, usize);
 
-/// What a line is before the first row.
+/// The kind of a line before the first row.
 pub(super) enum PreludeLine {
     Blank,
-    /// No row, and the delimiter that it names.
+    /// A line that is skipped, and the delimiter that it names.
     Ignored(OmissionReason, Option<u8>),
 }
 
 impl PreludeLine {
-    /// What the line is, if it is neither a row nor the header.
+    /// The kind of the line, if it is neither a row nor the header.
     pub(super) fn parse(line: &RawRow) -> Option<Self> {
         let text = line.cells.first().map_or("", String::as_str);
         let delimiter = from_sep_line(text);
@@ -81,7 +81,7 @@ impl PreludeLine {
         let is_comment = text.strip_prefix('#').is_some_and(|rest| {
             rest.bytes().next().is_none_or(|next| next != b'"' && !DELIMITERS.contains(&next))
         });
-        // A version line that a spreadsheet saved has as many delimiters as the table has columns.
+        // In a version line that a spreadsheet saved, delimiters follow, one for each column of the table.
         let is_delimiter = |c: char| matches!(c, ',' | ';' | '\t' | '|' | '"' | ' ');
         if delimiter.is_some() || is_comment {
             Some(PreludeLine::Ignored(OmissionReason::Comment, delimiter))
@@ -100,8 +100,8 @@ struct Prelude {
 }
 
 impl SniffSample<'_> {
-    /// Finds the lines that stand before the rows: comments, blank lines, Excel's `sep=;`, PowerShell's `#TYPE …`,
-    /// the `version:v1.0` of Entra's templates.
+    /// Finds the lines before the rows: comments, blank lines, Excel's `sep=;`, PowerShell's `#TYPE …`, the
+    /// `version:v1.0` of Entra's templates.
     fn prelude(&self) -> Prelude {
         let mut records = RecordReader::new(self.bytes, RecordFormat::Lines);
         let mut record = CsvRecord::default();
@@ -120,8 +120,8 @@ impl SniffSample<'_> {
         prelude
     }
 
-    /// The first records when read in this shape, and the line of a quote that ends them by not being closed.
-    fn entries(&self, prelude: usize, shape: RecordFormat) -> (Vec<RawRow>, Option<u64>) {
+    /// The first records in this format, and the line of an unclosed quote that ends them.
+    fn sample_rows(&self, prelude: usize, shape: RecordFormat) -> (Vec<RawRow>, Option<u64>) {
         let mut records = RecordReader::new(self.bytes, RecordFormat::Lines);
         let mut record = CsvRecord::default();
         for _ in 0..prelude {
@@ -155,13 +155,17 @@ impl SniffSample<'_> {
         (entries, None)
     }
 
-    /// The delimiter under which the rows make the best table, and its first rows. Otherwise nothing separates cells,
-    /// or a quote that is not closed hides what does: then its line.
-    fn guess(&self, prelude: usize, options: &IntakeOptions) -> Result<(u8, Vec<RawRow>), Option<u64>> {
+    /// The delimiter with which the rows make the best table, and the first rows. The error is the line of an unclosed
+    /// quote that may hide the delimiter, or `None` if there is no delimiter.
+    fn guess_delimiter(
+        &self,
+        prelude: usize,
+        options: &IntakeOptions,
+    ) -> Result<(u8, Vec<RawRow>), Option<u64>> {
         let mut best: Option<(DelimiterScore, u8, Vec<RawRow>)> = None;
         let mut hidden = None;
         for delimiter in DELIMITERS {
-            let (entries, open) = self.entries(prelude, RecordFormat::Cells(delimiter));
+            let (entries, open) = self.sample_rows(prelude, RecordFormat::Cells(delimiter));
             if entries.is_empty() && self.bytes.contains(&delimiter) {
                 hidden = hidden.or(open);
             }

@@ -1,4 +1,4 @@
-//! One source, opened: told apart by its content, sniffed, and ready to give its records.
+//! Opens one source: detects its format by its content, sniffs it, and reads its records.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -16,25 +16,25 @@ use super::{
 };
 use crate::files;
 
-/// How many bytes are looked at before anything is decided.
+/// How many bytes are read before the format is decided.
 const HEAD_BYTES: usize = 1024 * 1024;
 
-/// Why the last line of a stream is not taken.
-pub(crate) const CUT_LINE: &str = "the last line has no line end: the program that wrote it may have died in the middle of it, \
-                              and the id may be cut off. If it is whole, give it with a line end behind it";
+/// Why the last line of a stream is skipped.
+pub(crate) const CUT_LINE: &str = "the last line has no line end, so the program that wrote it may have been \
+     interrupted, and the ID may be truncated. If it is complete, add a line end";
 
-/// A source whose nature is known.
+/// A source with a known format.
 pub(super) struct SourceReader {
     pub(super) name: String,
     pub(super) kind: SourceKind,
-    /// How many records are still to be passed over: what stands before the first row of data.
+    /// How many records before the first row of data are still to be skipped.
     rows_before: usize,
-    /// Whether it comes from a program that may have died while it wrote the last line.
+    /// Whether it comes from a program that may have been killed while it wrote the last line.
     is_stream: bool,
-    /// The line that may be half of one, once it is reached.
+    /// The last line if it may be truncated, once it is reached.
     cut_line: Option<u64>,
-    feed: InputStream,
-    /// What was found in the sheets of the workbook, if it is one and this is the first of those read.
+    stream: InputStream,
+    /// Facts about the sheets, if the source is the first sheet of a workbook that is read.
     pub(super) sheets: Vec<SheetSummary>,
 }
 
@@ -50,12 +50,12 @@ enum InputStream {
         digest: InputDigest,
     },
     Json {
-        rows: json::Rows,
+        rows: json::JsonRows,
         raw: HashingReader,
     },
 }
 
-/// Opens a source and decides how to read it. A workbook of which several sheets are read gives each of them.
+/// Opens a source and decides how to read it. If several sheets of a workbook are read, each is returned as a source.
 pub(super) fn open(
     source: &InputSource,
     options: &IntakeOptions,
@@ -76,7 +76,7 @@ pub(super) fn open(
     Ok(opened)
 }
 
-/// Decides how to read what the reader gives.
+/// Decides how to read the bytes of the reader.
 pub(super) fn from_reader(
     name: String,
     reader: Box<dyn Read + Send>,
@@ -154,7 +154,7 @@ fn open_workbook(
     let mut opened = Vec::new();
     for sheet in workbook.sheets {
         let feed = InputStream::Sheet { rows: sheet.rows, digest: workbook.digest.clone() };
-        let sheets = std::mem::take(&mut workbook.facts);
+        let sheets = std::mem::take(&mut workbook.summaries);
         let before = sheet.layout.rows_before;
         let source = SourceReader { sheets, ..SourceReader::new(sheet.name, SourceKind::Xlsx, before, feed) };
         opened.push((source, sheet.layout));
@@ -170,21 +170,21 @@ impl SourceReader {
             rows_before: before,
             is_stream: false,
             cut_line: None,
-            feed,
+            stream: feed,
             sheets: Vec::new(),
         }
     }
 
-    /// What is to be told of its end, safe to show.
+    /// The note on a truncated last line, safe to show.
     pub(super) fn note(&self) -> Option<String> {
-        self.cut_line.map(|line| format!("{}: line {line} is not sent: {CUT_LINE}", self.name))
+        self.cut_line.map(|line| format!("{}: line {line} is skipped: {CUT_LINE}", self.name))
     }
 
-    /// The next record of data, if there is one. Records that hold only blanks may be among them; those that are no rows are
-    /// counted among the `omissions`.
+    /// The next record of data, if there is one. It may be blank. Records that are not rows are added to the
+    /// `omissions`.
     pub(super) fn next(&mut self, omissions: &mut Omissions) -> Result<Option<RawRow>, IntakeError> {
         loop {
-            let entry = match &mut self.feed {
+            let entry = match &mut self.stream {
                 InputStream::Sheet { rows, .. } => {
                     rows.next().map_err(|error| IntakeError::Read { name: self.name.clone(), error })?
                 }
@@ -209,20 +209,20 @@ impl SourceReader {
             if self.rows_before == 0 {
                 return Ok(Some(entry));
             }
-            // What was looked at to decide had no blank records, so they do not count here either.
+            // The sample had no blank records, so they do not count here either.
             self.rows_before -= usize::from(entry.filled_cells() > 0);
         }
     }
 
-    /// Whether the record that was read last may be half of one: it is the end of a stream, and no line end stands behind
-    /// it. Half a user principal name may be another user's. JSON and workbooks show by themselves where they end.
+    /// Whether the record that was read last may be truncated: it is at the end of a stream and has no line end. A
+    /// truncated user principal name may be another user's. JSON and workbooks have an end mark.
     fn is_cut_off(&self) -> bool {
-        self.is_stream && matches!(&self.feed, InputStream::Text { record, .. } if !record.is_ended)
+        self.is_stream && matches!(&self.stream, InputStream::Text { record, .. } if !record.is_ended)
     }
 
-    /// Reads what is left, and gives the fingerprint of everything.
+    /// Reads the rest, and returns the digest of the whole source.
     pub(super) fn finish(self) -> Result<InputDigest, IntakeError> {
-        let raw = match self.feed {
+        let raw = match self.stream {
             InputStream::Sheet { digest, .. } => return Ok(digest),
             InputStream::Json { raw, .. } => raw,
             InputStream::Text { records, .. } => records.into_inner().into_raw(),

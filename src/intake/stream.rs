@@ -11,11 +11,11 @@ use super::row_builder::RowBuilder;
 use super::source_reader::{self, SourceReader};
 use super::{InputRow, InputSource, IntakeOptions, SheetChoice, SheetSummary, SourceKind};
 
-/// Opens the sources and decides how to read each. No row is given yet, and only the first MiB of a text was read.
+/// Opens the sources and decides how to read each. It returns no row yet, and reads only the first MiB of a text.
 ///
 /// # Errors
-/// When a source cannot be opened, is neither text nor a workbook, is empty, or has no column of user ids; when a
-/// column, sheet or filter names what is not there; when standard input is named twice.
+/// If a source can't be opened, is neither text nor a workbook, is empty, or has no column of user IDs; if an option
+/// names a column or sheet that does not exist; if standard input is named twice.
 pub fn open(sources: &[InputSource], options: &IntakeOptions) -> Result<Intake, IntakeError> {
     if sources.is_empty() {
         return Err(IntakeError::NoSources);
@@ -32,26 +32,27 @@ pub fn open(sources: &[InputSource], options: &IntakeOptions) -> Result<Intake, 
 
 /// The rows of all sources, one after another, in the order of the sources.
 ///
-/// Its memory is bounded whatever the sources are, but for workbooks, whose sheet is held. An `Err` ends the stream:
-/// what came before must not be acted upon, because rows are missing.
+/// Its memory is bounded for all sources. An `Err` ends the stream; the rows before it must not be used, because others
+/// are missing.
 pub struct Intake {
     sources: Vec<SourceReader>,
     builders: Vec<RowBuilder>,
     filters: Filters,
     columns: Vec<String>,
     id_columns: Vec<Option<String>>,
-    /// For each source, what was decided about it.
+    /// For each source, how it is read, in words.
     decisions: Vec<String>,
-    /// For each source, what was not read of it so far.
+    /// For each source, the parts that were not read so far.
     omissions: Vec<Omissions>,
     sheets: Vec<SheetSummary>,
     skip: u64,
     max: u64,
-    /// Rows met so far, in all sources and in this one.
+    /// Rows found so far in all sources.
     rows_read: u64,
+    /// Rows found so far in the current source.
     rows_read_here: u64,
     current: usize,
-    ended: bool,
+    has_ended: bool,
 }
 
 impl Intake {
@@ -111,23 +112,23 @@ impl Intake {
             rows_read: 0,
             rows_read_here: 0,
             current: 0,
-            ended: false,
+            has_ended: false,
         })
     }
 
-    /// The columns of all sources, each name once (without regard to case), in the order of first appearance.
-    /// Plain lists add none.
+    /// The columns of all sources, each name once (ignoring case), in the order of first appearance. Plain lists have
+    /// none.
     pub fn columns(&self) -> &[String] {
         &self.columns
     }
 
-    /// For each source, the column that its ids come from, by the name it has there; none for a plain list.
+    /// For each source, the name of its column of IDs; none for a plain list.
     pub fn id_columns(&self) -> &[Option<String>] {
         &self.id_columns
     }
 
-    /// For each source, what was decided about it and what was not read of it so far, in words for people: safe to show
-    /// on a terminal. It is complete only after the last row.
+    /// For each source, how it is read and which parts were not read so far, in words that are safe to show on a
+    /// terminal. They are complete only after the last row.
     pub fn notices(&self) -> Vec<String> {
         let each = self.decisions.iter().zip(&self.omissions).zip(&self.sources);
         let each = each.flat_map(|((decision, omissions), source)| {
@@ -137,36 +138,36 @@ impl Intake {
         each.collect()
     }
 
-    /// For each source, what was not read of it so far. It is complete only after the last row.
+    /// For each source, the parts that were not read so far. They are complete only after the last row.
     pub fn omissions(&self) -> &[Omissions] {
         &self.omissions
     }
 
-    /// Whether some source names its users by mail addresses, which need not be their ids.
+    /// Whether a source names its users by mail addresses, which may not be their user principal names.
     pub fn ids_are_mail(&self) -> bool {
         self.builders.iter().any(|maker| maker.layout.roles.id_is_mail)
     }
 
-    /// The column of tenants, by the name it has in the first source with one.
+    /// The name of the column of tenants in the first source that has one.
     pub fn tenant_column(&self) -> Option<&str> {
         let layouts = self.builders.iter().map(|maker| &maker.layout);
         layouts.filter_map(|layout| layout.columns.get(layout.roles.tenant?)).next().map(String::as_str)
     }
 
-    /// The sheets of all workbooks, also those that are not read; where sheets are named, those alone.
+    /// The sheets of all workbooks, including those that are not read. If sheets were named, only those.
     pub fn sheets(&self) -> &[SheetSummary] {
         &self.sheets
     }
 
-    /// The names of all sources, in their order.
+    /// The names of all sources, in order.
     pub fn source_names(&self) -> Vec<String> {
         self.sources.iter().map(|source| source.name.clone()).collect()
     }
 
-    /// Reads what was not read (after `max_rows`, say), and gives the fingerprint of each source, in their order.
+    /// Reads the rest of each source (for example, after `max_rows`), and returns their digests, in order.
     ///
     /// # Errors
-    /// When reading fails.
+    /// If reading fails.
     pub fn finish(self) -> Result<Vec<InputDigest>, IntakeError> {
         self.sources.into_iter().map(SourceReader::finish).collect()
     }
@@ -185,7 +186,7 @@ impl Intake {
                 self.rows_read_here = 0;
                 continue;
             };
-            if self.builders[self.current].is_header(
+            if self.builders[self.current].skip_header(
                 &source.name,
                 &entry,
                 &mut self.omissions[self.current],
@@ -213,11 +214,11 @@ impl Iterator for Intake {
     type Item = Result<InputRow, IntakeError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        if self.ended {
+        if self.has_ended {
             return None;
         }
         let next = self.advance().transpose();
-        self.ended = !matches!(next, Some(Ok(_)));
+        self.has_ended = !matches!(next, Some(Ok(_)));
         next
     }
 }
@@ -228,7 +229,7 @@ impl std::fmt::Debug for Intake {
     }
 }
 
-/// Unites the columns of all sources. For each source, where its columns went.
+/// Merges the columns of all sources. The second value is, for each source, the indices of its columns in the result.
 fn merge_columns<'a>(sources: impl Iterator<Item = &'a [String]>) -> (Vec<String>, Vec<Vec<usize>>) {
     let mut columns = Vec::new();
     let mut known = HashMap::new();

@@ -1,4 +1,4 @@
-//! The room as a whole: bytes in, rows out.
+//! Tests of the whole module: bytes in, rows out.
 
 use std::io::{self, Read};
 
@@ -34,7 +34,7 @@ fn message(bytes: &[u8], options: &IntakeOptions) -> String {
 }
 
 fn why(row: &InputRow) -> &str {
-    match &row.verdict {
+    match &row.status {
         RowStatus::Read => "",
         RowStatus::Excluded(why) | RowStatus::Unreadable(why) => why,
     }
@@ -67,9 +67,9 @@ fn a_table_from_excel() {
     assert_eq!(rows[0].cells[3], "Lee; \"Ann\"\r\n(new)");
     assert_eq!(rows[0].external_hint, Some(false));
     assert_eq!(rows[1].external_hint, Some(true));
-    assert_eq!(rows[1].note.as_deref(), Some("`Object ID` is empty, so `UPN` was taken"));
-    let notice = "f0: CSV, `;`, UTF-16LE (no byte order mark, told by its zero bytes); \
-                  ids from column `Object ID` (also saw `UPN`)";
+    assert_eq!(rows[1].note.as_deref(), Some("`Object ID` is empty, so `UPN` was used"));
+    let notice = "f0: CSV, `;`, UTF-16LE (no byte order mark; recognized by its zero bytes); \
+                  IDs from column `Object ID` (also found `UPN`)";
     assert_eq!(intake.notices(), [notice]);
     assert_eq!(intake.id_columns(), [Some("Object ID".to_owned())]);
 }
@@ -130,8 +130,8 @@ fn rows_that_cannot_be_trusted_say_why_and_the_others_go_on() {
     assert_eq!(whys[0], "");
     assert_eq!(whys[1], "");
     assert_eq!(whys[2], "a Group, not a user");
-    assert_eq!(whys[3], "cell 2 holds a NUL byte");
-    assert_eq!((whys[4], rows[4].note.as_deref()), ("", Some("5 cells under 4 columns")));
+    assert_eq!(whys[3], "cell 2 has a NUL byte");
+    assert_eq!((whys[4], rows[4].note.as_deref()), ("", Some("5 cells, but only 4 columns")));
     assert_eq!((whys[5], rows[5].cells[3].as_str()), ("", ""));
 }
 
@@ -139,16 +139,16 @@ fn rows_that_cannot_be_trusted_say_why_and_the_others_go_on() {
 fn a_shifted_row_never_revokes_the_manager() {
     let text = b"Name,Manager,UPN,Dept\nAnn,boss@b.de,ann@b.de,HR\nLee, Bob,boss@b.de,bob@b.de,HR\n";
     let (_, rows) = read(text);
-    assert!(why(&rows[1]).contains("5 cells under 4 columns"), "{:?}", rows[1]);
+    assert!(why(&rows[1]).contains("5 cells, but only 4 columns"), "{:?}", rows[1]);
     let (_, rows) = read(b"UPN\na@b.de\nb@b.de,c@b.de\n");
-    assert!(why(&rows[1]).contains("2 cells under 1 column:"), "{:?}", rows[1]);
+    assert!(why(&rows[1]).contains("2 cells, but only 1 column:"), "{:?}", rows[1]);
 }
 
 #[test]
 fn two_stray_quotes_do_not_hide_users() {
     let (_, rows) = read(b"UPN,Notes\na@b.de,\"left\nb@b.de,x\nc@b.de,\"\nd@b.de,\"ask\nboss@b.de\"\n");
     assert_eq!(ids(&rows), [(2, "a@b.de"), (5, "d@b.de")]);
-    assert!(why(&rows[0]).starts_with("cell 2 holds what looks like further rows"), "{:?}", rows[0]);
+    assert!(why(&rows[0]).starts_with("cell 2 seems to include further rows"), "{:?}", rows[0]);
     assert_eq!(why(&rows[1]), "");
 }
 
@@ -163,9 +163,9 @@ fn windows_1252_is_read_and_noted() {
 fn errors_say_what_to_do() {
     let none = IntakeOptions::default();
     assert!(message(b"", &none).contains("it is empty"));
-    assert!(message(b"# a\n\n", &none).contains("comments only"));
+    assert!(message(b"# a\n\n", &none).contains("only comments"));
     assert!(message(b"UPN,Name\n,\n", &none).contains("nothing follows its header"));
-    assert!(message(b"Name,Kennung\nA,B\n", &none).contains("`Name`, `Kennung`. Say which with --column"));
+    assert!(message(b"Name,Kennung\nA,B\n", &none).contains("`Name`, `Kennung`. Choose one with --column"));
     assert!(
         message(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1..", &none).contains("save it as .xlsx or as CSV UTF-8")
     );
@@ -181,7 +181,7 @@ fn errors_say_what_to_do() {
     let priority = IntakeOptions { priority_column: Some("rank".into()), ..IntakeOptions::default() };
     assert!(message(b"UPN,Name\na@b.de,b\n", &priority).contains("--priority-column"));
     let files = [InputSource::File("/nowhere/x.csv".into()), InputSource::File(std::env::temp_dir())];
-    assert!(open(&files[..1], &none).unwrap_err().to_string().contains("cannot open /nowhere/x.csv"));
+    assert!(open(&files[..1], &none).unwrap_err().to_string().contains("can't open /nowhere/x.csv"));
     assert!(open(&files[1..], &none).unwrap_err().to_string().contains("is a directory"));
     assert!(matches!(open(&[InputSource::Stdin, InputSource::Stdin], &none), Err(IntakeError::StdinTwice)));
     assert!(matches!(open(&[], &none), Err(IntakeError::NoSources)));
@@ -200,7 +200,7 @@ fn an_endless_line_is_one_unreadable_row() {
     assert_eq!(intake.finish().unwrap()[0].bytes, 16_000_017);
 }
 
-/// Text in an encoding, as a file would hold it.
+/// Text in an encoding, as in a file.
 fn encode(text: &str, label: &str, mark: bool) -> Vec<u8> {
     let mark = if mark { "\u{feff}" } else { "" };
     let text = format!("{mark}{text}");
@@ -233,7 +233,7 @@ proptest! {
         let (_, found) = read(&encode(&text, label, mark));
         prop_assert_eq!(found.len(), rows.len());
         for (found, row) in found.iter().zip(&rows) {
-            prop_assert_eq!(&found.verdict, &RowStatus::Read);
+            prop_assert_eq!(&found.status, &RowStatus::Read);
             prop_assert_eq!(&found.id, &row[1]);
             prop_assert_eq!(&found.cells[..], &row[..]);
         }

@@ -1,20 +1,20 @@
-//! What a journal's lines prove: of which run they are, and whether they agree with each other. A hash chain would prove
-//! more; these are the checks that the lines themselves allow.
+//! What a journal's lines prove: which run they belong to, and whether they agree with each other. A hash chain would
+//! prove more, but these checks need nothing besides the lines.
 
 use crate::event::BeganEvent;
 use crate::outcome::Outcome;
 
-/// So much of a damaged line is looked at, in bytes: a `began` line is shorter.
+/// This many bytes of a damaged line are kept. A `began` line is shorter.
 const MAX_PREFIX: usize = 4 << 10;
 
-/// So many damaged lines are kept to be looked at.
+/// This many damaged lines are kept.
 const MAX_DAMAGED_KEPT: usize = 64;
 
-/// Lines by which a process took up the run, as they stand in the journal: a damaged bit must not lock the folder, and
-/// what is left of a line still names its run.
+/// The raw lines with which processes started or resumed the run. A single damaged bit must not make the folder
+/// unusable, and the rest of a damaged line still names its run.
 #[derive(Default)]
 pub(super) struct BeganLines {
-    /// As long as the list of those that could be read.
+    /// The same number as the `began` events that could be read.
     readable: Vec<Vec<u8>>,
     damaged: Vec<Vec<u8>>,
 }
@@ -24,7 +24,7 @@ impl BeganLines {
         self.readable.push(line_prefix(line).to_vec());
     }
 
-    /// Takes in a line that can't be read, in case it was such a line.
+    /// Keeps an unreadable line, in case it was such a line.
     pub(super) fn add_damaged(&mut self, line: &[u8]) {
         let line = line_prefix(line);
         if self.damaged.len() < MAX_DAMAGED_KEPT && contains_within_one_bit(line, br#""event":"began""#) {
@@ -32,12 +32,12 @@ impl BeganLines {
         }
     }
 
-    /// Whether the readable line at this place says so, but for one damaged bit.
+    /// Whether the readable line with this index contains `member`, except for one damaged bit.
     pub(super) fn nearly_contains(&self, place: usize, member: &str) -> bool {
         self.readable.get(place).is_some_and(|line| contains_within_one_bit(line, member.as_bytes()))
     }
 
-    /// Whether a line that can't be read still says so.
+    /// Whether an unreadable line still contains `member`.
     pub(super) fn damaged_contains(&self, member: &str) -> bool {
         self.damaged.iter().any(|line| contains_within_one_bit(line, member.as_bytes()))
     }
@@ -47,7 +47,7 @@ fn line_prefix(line: &[u8]) -> &[u8] {
     &line[..line.len().min(MAX_PREFIX)]
 }
 
-/// Whether the text stands in a line, with one bit changed at most.
+/// Whether a line contains the text, with at most one changed bit.
 fn contains_within_one_bit(line: &[u8], text: &[u8]) -> bool {
     let nearly = |part: &[u8]| {
         let mut bits = 0;
@@ -59,7 +59,7 @@ fn contains_within_one_bit(line: &[u8], text: &[u8]) -> bool {
     line.windows(text.len()).any(nearly)
 }
 
-/// What a target's last line was.
+/// The kind of a target's last line.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum LastLineKind {
     #[default]
@@ -69,45 +69,45 @@ pub(super) enum LastLineKind {
     Settled,
 }
 
-/// Lines that can't stand as the program wrote them.
+/// Lines that this program could not have written.
 #[derive(Debug, Default)]
-pub(super) struct JournalOddities {
-    /// A line that repeats what was said.
+pub(super) struct JournalAnomalies {
+    /// Lines that repeat an earlier one.
     repeated: u64,
-    /// An answer or an outcome of a request of which no line says that it left.
+    /// Answers and outcomes of requests without a `sent` line.
     unsent: u64,
-    /// A line behind the end of a process.
+    /// Lines after the end of a process.
     after_end: u64,
-    /// `revoked` by an answer that says otherwise.
+    /// Outcomes `revoked` whose answer says otherwise.
     contradictory: u64,
-    /// More users were left to a process than the lines before it leave.
+    /// A process started with more users than the lines before it leave.
     too_many_remaining: bool,
-    /// No line says of which run the journal is.
+    /// No line names the run.
     run_unnamed: bool,
 }
 
-/// What a line says, as far as it is compared with the lines before it.
+/// The parts of a line that are compared with the lines before it.
 pub(super) struct LineFacts {
-    pub(super) last: LastLineKind,
-    /// The attempt that it speaks of.
+    pub(super) kind: LastLineKind,
+    /// The attempt that it is about.
     pub(super) attempt: u32,
     pub(super) outcome: Outcome,
     pub(super) http_status: Option<u16>,
     /// Whether every line so far could be read.
     pub(super) all_read: bool,
-    /// Whether the line before it is of the same process.
+    /// Whether the previous line is from the same process.
     pub(super) same_process: bool,
 }
 
-impl JournalOddities {
-    /// Compares a target's line with its last one, after so many attempts.
+impl JournalAnomalies {
+    /// Compares a target's line with its last one, after this many attempts.
     pub(super) fn compare_with_last(&mut self, line: &LineFacts, last: LastLineKind, attempts: u32) {
-        match line.last {
+        match line.kind {
             LastLineKind::Sent => self.repeated += u64::from(line.attempt <= attempts),
             LastLineKind::Answered | LastLineKind::Settled => {
                 let unsent = line.attempt > attempts && line.all_read;
                 self.unsent += u64::from(unsent);
-                let again = line.last == last && line.same_process && line.all_read;
+                let again = line.kind == last && line.same_process && line.all_read;
                 self.repeated += u64::from(again && !unsent);
             }
             LastLineKind::Nothing => {}
@@ -116,7 +116,7 @@ impl JournalOddities {
         self.contradictory += u64::from(line.outcome == Outcome::Revoked && !good);
     }
 
-    /// Takes in that a process took up the run, with so many users left by the lines before.
+    /// Checks the start of a process. `left` is the number of users that the lines before it leave.
     pub(super) fn check_began(&mut self, began: &BeganEvent, before: Option<&BeganEvent>, left: usize) {
         self.repeated += u64::from(before == Some(began));
         self.too_many_remaining |= began.targets as usize > left;
@@ -130,23 +130,23 @@ impl JournalOddities {
         self.run_unnamed = true;
     }
 
-    /// In sentences without their full stop.
+    /// The findings as sentences without the full stop.
     pub(super) fn sentences(&self) -> Vec<String> {
         let lines = |count: u64, what: &str| {
             let noun = if count == 1 { "line" } else { "lines" };
-            (count > 0).then(|| format!("journal.jsonl holds {count} {noun} {what}"))
+            (count > 0).then(|| format!("journal.jsonl has {count} {noun} {what}"))
         };
         let flag = |yes: bool, what: &str| yes.then(|| what.to_owned());
         let all = [
             lines(self.repeated, "that repeat an earlier one"),
-            lines(self.unsent, "of requests that no line says were sent: lines were cut out or put in"),
-            lines(self.after_end, "behind the end of a process"),
-            lines(self.contradictory, "that say revoked, with an answer that says otherwise"),
+            lines(self.unsent, "about requests without a `sent` line: lines were removed or added"),
+            lines(self.after_end, "after the end of a process"),
+            lines(self.contradictory, "that say revoked, but have an answer that says otherwise"),
             flag(
                 self.too_many_remaining,
-                "journal.jsonl says that fewer users were done than it shows: lines were put in",
+                "journal.jsonl says that fewer users were done than it shows: lines were added",
             ),
-            flag(self.run_unnamed, "journal.jsonl has no readable line that says of which run it is"),
+            flag(self.run_unnamed, "journal.jsonl has no readable line that names its run"),
         ];
         all.into_iter().flatten().collect()
     }

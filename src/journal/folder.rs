@@ -1,4 +1,4 @@
-//! One folder a run: its name, its files, who may read them, and who may write.
+//! The folder of a run: its name, its files, who may read them, and who may write.
 
 use std::fs::{File, TryLockError};
 use std::io;
@@ -7,19 +7,19 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use crate::files::{CheckedPart, Dir, FileRefusal, TrustFault, check_metadata, is_partial};
+use crate::files::{Dir, FileRefusal, PathRole, TrustFault, check_metadata, is_partial};
 
-/// What a run is: its settings, and which plan it has.
+/// The run's settings and the hash of its plan.
 pub const RUN_JSON: &str = "run.json";
 
 /// The frozen plan.
 pub const PLAN_CSV: &str = "plan.csv";
 
-/// What happened.
+/// The journal.
 pub const JOURNAL: &str = "journal.jsonl";
 
-/// Locked while a process works on the folder. A file of its own: on Windows a lock also keeps others from reading what is
-/// locked.
+/// Locked while a process works on the folder. It is a separate file, because on Windows a lock also keeps others from
+/// reading the locked file.
 const LOCK: &str = "lock";
 
 /// All files of a run folder.
@@ -36,18 +36,18 @@ const RUN_FILES: [&str; 10] = [
     "manifest.json",
 ];
 
-/// What can go wrong with a run folder.
+/// An error with a run folder.
 #[derive(Debug, thiserror::Error)]
 pub enum FolderError {
-    /// The folder, or a file in it, can't be made or opened.
+    /// The folder or a file in it can't be created or opened.
     #[error("can't use {path}: {source}", path = path.display())]
     Io {
-        /// Which file.
+        /// The path.
         path: PathBuf,
-        /// Why.
+        /// The reason.
         source: io::Error,
     },
-    /// The folder, or a file in it, may be changed by others, or is a link.
+    /// Others may change the folder or a file in it, or it is a link.
     #[error(transparent)]
     Refused(#[from] FileRefusal),
     /// Another process writes to the run.
@@ -56,8 +56,8 @@ pub enum FolderError {
         /// The folder.
         path: PathBuf,
     },
-    /// The folder is no run folder, or is not there.
-    #[error("{path} is no run folder: it holds no run.json", path = path.display())]
+    /// It is not a run folder, or does not exist.
+    #[error("{path} is not a run folder: it has no run.json", path = path.display())]
     NoRun {
         /// The folder.
         path: PathBuf,
@@ -74,22 +74,21 @@ impl FolderError {
     }
 }
 
-/// The folder that holds all evidence of one run. It is held open, and all that is in it is reached through that: another
-/// folder that is put in its place changes nothing.
+/// The folder with all evidence of one run. It is held open, and its files are reached through the handle, so replacing
+/// the folder has no effect.
 #[derive(Clone, Debug)]
 pub struct RunFolder {
     dir: Arc<Dir>,
 }
 
-/// Held while a process writes to a run folder; the operating system frees it when the process ends, however it
-/// ends.
+/// Held while a process writes to a run folder. The operating system releases it whenever and however the process ends.
 #[derive(Debug)]
 pub struct RunLock {
     _file: File,
 }
 
 impl RunFolder {
-    /// Makes `<UTC start>-<short id>` below `parent`, for the owner alone, and locks it.
+    /// Creates `<UTC start>-<short id>` below `parent`, for the owner only, and locks it.
     pub fn create(parent: &Path, started: Timestamp, id: &str) -> Result<(RunFolder, RunLock), FolderError> {
         let name = format!("{}-{id}", started.strftime("%Y%m%dT%H%M%SZ"));
         let dir = Dir::create(parent, &name).map_err(FolderError::io(parent))?;
@@ -101,22 +100,23 @@ impl RunFolder {
     /// Opens an existing run folder.
     ///
     /// # Errors
-    /// When it is none, when it or a file in it is a link or may be changed by others than the caller and root, or when a
-    /// file in it is no plain file.
+    /// When it is not a run folder; when it or a file in it is a link, or users other than the caller and root may
+    /// change it; or when a file in it is not a regular file.
     pub fn open(path: &Path) -> Result<RunFolder, FolderError> {
         let none = || FolderError::NoRun { path: path.to_owned() };
         let dir = Dir::open(path).map_err(|error| match error.kind() {
             io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => none(),
             _ => FolderError::io(path)(error),
         })?;
-        if !dir.holds(RUN_JSON).map_err(FolderError::io(path))? {
+        if !dir.contains(RUN_JSON).map_err(FolderError::io(path))? {
             return Err(none());
         }
         dir.check_trust(is_run_file).map_err(FolderError::io(path))?;
         Ok(RunFolder { dir: Arc::new(dir) })
     }
 
-    /// Takes the folder's one writer's place, and removes what an earlier one that was killed left half written.
+    /// Locks the folder, so that no other process writes to it, and removes partial files that a killed process left
+    /// behind.
     pub fn lock(&self) -> Result<RunLock, FolderError> {
         let path = self.file(LOCK);
         let file = self.dir.write(LOCK).map_err(FolderError::io(&path))?;
@@ -131,7 +131,8 @@ impl RunFolder {
         Ok(RunLock { _file: file })
     }
 
-    /// Makes all that was written before the first request durable: these files of it, their names, and its own name.
+    /// Syncs to disk everything that was written before the first request: these files, their names and the folder's
+    /// own name.
     pub fn sync(&self, files: &[&str]) -> Result<(), FolderError> {
         sync_folder(&self.dir, files)
     }
@@ -141,12 +142,12 @@ impl RunFolder {
         &self.dir
     }
 
-    /// The folder's name, for messages and commands.
+    /// The folder's path, for messages and commands.
     pub fn path(&self) -> &Path {
         self.dir.path()
     }
 
-    /// The name of a file in it, for messages and commands: it is opened through [`dir`](RunFolder::dir).
+    /// The path of a file in it, for messages and commands. The file is opened through [`dir`](RunFolder::dir).
     pub fn file(&self, name: &str) -> PathBuf {
         self.dir.file(name)
     }
@@ -156,80 +157,80 @@ impl RunFolder {
         self.file(PLAN_CSV)
     }
 
-    /// `journal.jsonl`: what happened.
+    /// `journal.jsonl`: the journal.
     pub fn journal_path(&self) -> PathBuf {
         self.file(JOURNAL)
     }
 
-    /// What is to be told of a run folder that was just made: who else may write above it, and whether its permissions
-    /// hold at all.
-    pub fn notices(&self) -> Vec<String> {
-        let above = self.dir.parent().and_then(parent_notice);
-        let own = self
-            .dir
-            .metadata()
-            .ok()
-            .and_then(|own| check_metadata(self.path(), &own, CheckedPart::Own).err());
+    /// Warnings about a new run folder: who else may write to the folder above, and whether the file system keeps
+    /// permissions.
+    pub fn warnings(&self) -> Vec<String> {
+        let above = self.dir.parent().and_then(parent_warning);
+        let own =
+            self.dir.metadata().ok().and_then(|own| check_metadata(self.path(), &own, PathRole::Own).err());
         let own = own.map(|_| {
             format!(
-                "warning: the file system of {} keeps no permissions, so that others may write to this run folder: report and \
-                 resume will refuse it there. Use a copy on another file system for them, or give --output-dir",
+                "warning: the file system of {} does not keep permissions, so other accounts may write to \
+                 this run folder: `report` and `resume` will refuse it there. Copy the folder to another file \
+                 system for them, or use --output-dir",
                 self.path().display()
             )
         });
         above.into_iter().chain(own).collect()
     }
 
-    /// What is to be told where the folder's path no longer leads to it.
-    pub fn moved_notice(&self) -> Option<String> {
-        let now = match self.dir.displaced()? {
+    /// The warning if the folder's path no longer leads to it.
+    pub fn moved_warning(&self) -> Option<String> {
+        let now = match self.dir.new_location()? {
             Some(place) => format!("the folder with its evidence is now {}", place.display()),
-            None => "the folder with its evidence was removed, or nothing tells where it is".to_owned(),
+            None => "the folder with its evidence was removed, or its location is not known".to_owned(),
         };
         let path = self.path().display();
         Some(format!(
-            "warning: {path} was moved or replaced during the run, and whatever has that name now is not of this run: {now}"
+            "warning: {path} was moved or replaced during the run; whatever has that name now does not \
+             belong to this run: {now}"
         ))
     }
 }
 
-/// Whether that is the name of a file that a run folder has.
+/// Whether this is the name of a file of a run folder.
 fn is_run_file(name: &str) -> bool {
     let is_kept_manifest = name.starts_with("manifest-") && name.ends_with(".json");
     RUN_FILES.contains(&name) || is_kept_manifest || is_partial(name, &RUN_FILES)
 }
 
-/// What is to be told of the folder above a new run folder. Nothing in it is reached by its name again, so that it need not
-/// be refused; yet who may write to it may take the evidence away.
-fn parent_notice(parent: &Dir) -> Option<String> {
-    let distrust = check_metadata(parent.path(), &parent.metadata().ok()?, CheckedPart::Own).err()?;
+/// The warning about the folder above a new run folder. It need not be refused, because nothing in it is reached by
+/// name again. But users who may write to it could remove the evidence.
+fn parent_warning(parent: &Dir) -> Option<String> {
+    let distrust = check_metadata(parent.path(), &parent.metadata().ok()?, PathRole::Own).err()?;
     let path = parent.path().display();
     let problem = match distrust.fault {
         TrustFault::Owner { uid, .. } => format!("{path} belongs to user {uid}"),
-        TrustFault::Everybody { mode } => format!("everybody may write to {path} (mode {mode:04o})"),
+        TrustFault::Everyone { mode } => format!("everyone may write to {path} (mode {mode:04o})"),
         TrustFault::Group { gid, mode } => format!("the group {gid} may write to {path} (mode {mode:04o})"),
     };
     let what = match distrust.fault {
-        // In a sticky folder nobody moves what is another's.
-        TrustFault::Everybody { mode } | TrustFault::Group { mode, .. } if mode & 0o1000 != 0 => "",
+        // In a sticky folder, no one can move files of another user.
+        TrustFault::Everyone { mode } | TrustFault::Group { mode, .. } if mode & 0o1000 != 0 => "",
         _ => ", and could move or remove run folders in it",
     };
     Some(format!(
-        "warning: {problem}{what}. The run is not misled by that; to keep its evidence, give a folder of your own (--output-dir)"
+        "warning: {problem}{what}. The run is not affected, but its evidence may be; name a folder of your own \
+         (--output-dir)"
     ))
 }
 
-/// Makes these files of a folder durable, their names, and its own name.
+/// Syncs to disk these files of a folder, their names and the folder's own name.
 ///
-/// All are synced side by side: a file system with a journal of its own makes them durable in one go, and each by itself
-/// would have to wait for a disk.
+/// All are synced in parallel: a journaling file system can then write them in one go, whereas in sequence each would
+/// wait for the disk.
 pub fn sync_folder(dir: &Dir, files: &[&str]) -> Result<(), FolderError> {
     std::thread::scope(|scope| {
         let sync = |name: &'_ str| dir.sync_file(name).map_err(FolderError::io(&dir.file(name)));
         let files: Vec<_> = files.iter().map(|name| scope.spawn(move || sync(name))).collect();
         let own = scope.spawn(|| dir.sync_names().map_err(FolderError::io(dir.path())));
         let parent = dir.sync_parent().map_err(FolderError::io(dir.path()));
-        let broken = |_| FolderError::io(dir.path())(io::Error::other("a sync broke down"));
+        let broken = |_| FolderError::io(dir.path())(io::Error::other("internal error: a sync panicked"));
         let joined = files.into_iter().chain([own]).map(|one| one.join().map_err(broken).flatten());
         joined.chain([parent]).collect()
     })

@@ -1,8 +1,8 @@
-//! Reading the journal back: how it stands for each target, for the report and for `resume`.
+//! Reads the journal back: the state of each target, for the report and for `resume`.
 //!
-//! One pass keeps a few bytes a target (where its first and its last line stand); details are read again from the
-//! file when a row is written. Whatever can't be read is left out: that can only lose knowledge of a request,
-//! never invent an outcome.
+//! One pass keeps a few bytes per target (the positions of its first and last line). Details are read again from the
+//! file when a row is written. What can't be read is left out: that can only lose knowledge of a request, but never
+//! invent an outcome.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -18,31 +18,32 @@ use serde::Deserialize;
 use std::borrow::Cow;
 use uuid::Uuid;
 
-use super::consistency::{BeganLines, JournalOddities, LastLineKind, LineFacts};
+use super::consistency::{BeganLines, JournalAnomalies, LastLineKind, LineFacts};
 use super::{FORMAT, JOURNAL, Journal, JournalError, RunFolder};
 use crate::event::{
     AnswerEvidence, BeganEvent, Event, EventScope, StopReason, TargetNo, TenantIndex, ThrottledEvent,
 };
 use crate::files::Dir;
 use crate::number;
-use crate::outcome::{Accepted, Outcome};
+use crate::outcome::{AcceptedOutcomes, Outcome};
 
-/// Longest line that is read, in bytes. Our own stay far below; a longer one is damage.
+/// Maximum length of a line, in bytes. The program's own lines are much shorter, so a longer one is damaged.
 const MAX_LINE: usize = 1 << 20;
 
 /// The journal can't be read.
 #[derive(Debug, thiserror::Error)]
 pub enum JournalReadError {
-    /// The operating system refused.
+    /// The operating system refused access.
     #[error("can't read {path}: {source}", path = path.display())]
     Io {
         /// The journal.
         path: PathBuf,
-        /// Why.
+        /// The reason.
         source: io::Error,
     },
     /// It was written by a newer program.
-    #[error("{path} has format {found}, this version reads {FORMAT}: use a newer entra-revoke", path = path.display())]
+    #[error("{path} has format {found}, this version reads {FORMAT}: use a newer \
+         entra-revoke", path = path.display())]
     NewerFormat {
         /// The journal.
         path: PathBuf,
@@ -51,128 +52,130 @@ pub enum JournalReadError {
     },
     /// It belongs to another run.
     #[error(
-        "{path} is the journal of run {found}, and run.json beside it is of run {run}: put this run's own journal back",
+        "{path} is the journal of run {found}, but run.json next to it belongs to run {run}: put this run's \
+         own journal back",
         path = path.display(), found = crate::text::sanitize::sanitize_truncated(found, 40), run = crate::text::sanitize::sanitize_truncated(run, 40)
     )]
     OtherRun {
         /// The journal.
         path: PathBuf,
-        /// The run that it names.
+        /// The run in the journal.
         found: String,
-        /// The folder's.
+        /// The run in `run.json`.
         run: String,
     },
     /// It belongs to another plan.
-    #[error("{path} was written for another plan.csv: the plan was changed after the run began", path = path.display())]
+    #[error("{path} was written for another plan.csv: the plan was changed after the run \
+         began", path = path.display())]
     OtherPlan {
         /// The journal.
         path: PathBuf,
     },
 }
 
-/// How it stands for one target.
+/// The state of one target.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TargetState {
-    /// The word that holds if nothing more comes.
+    /// The outcome according to the lines so far.
     pub outcome: Outcome,
     /// The last answer.
     pub evidence: AnswerEvidence,
-    /// Requests sent.
+    /// The number of requests.
     pub attempts: u32,
     /// Time waited because of 429s, in milliseconds.
     pub throttled_ms: u64,
-    /// When the first request left.
+    /// When the first request was sent.
     pub first_sent_at: Option<Timestamp>,
-    /// When it was settled; none where the run never came to that.
+    /// When its outcome became final. `None` if it never was.
     pub settled_at: Option<Timestamp>,
-    /// The last attempt's `client-request-id`.
+    /// The `client-request-id` of the last attempt.
     pub client_request_id: Option<Uuid>,
 }
 
-/// What the journal holds of one target.
+/// The positions and facts that are kept for one target.
 #[derive(Clone, Copy, Default)]
 struct TargetTrace {
-    /// Where its first `sent` line starts; 0 is the `began` line, so it stands for none.
+    /// Where its first `sent` line starts. 0 means none, because the `began` line is there.
     first_sent: u64,
     /// Where its last line starts.
     last_line: u64,
     attempts: u32,
     outcome: Option<Outcome>,
-    /// What its last line was, and of which process; both only tell lines that can't be.
+    /// The kind of its last line and the process that wrote it. They only serve to find impossible lines.
     last_kind: LastLineKind,
     last_process: u16,
 }
 
-/// A journal, read.
+/// A journal that was read.
 pub struct JournalIndex {
     path: PathBuf,
     file: File,
     window: RefCell<ReadWindow>,
     traces: Vec<TargetTrace>,
-    /// Each process that took up the run.
+    /// The processes that started or resumed the run.
     pub processes: Vec<BeganEvent>,
     /// Where their lines start.
     process_starts: Vec<u64>,
-    /// The same lines, and damaged ones, as they stand there.
+    /// The raw text of these lines, and of damaged ones.
     began_lines: BeganLines,
-    /// Lines that can't stand as the program wrote them.
-    oddities: JournalOddities,
-    /// The apps that the last process lost on the way, and why.
-    pub dropped: Vec<(EventScope, StopReason)>,
+    /// Lines that this program could not have written.
+    oddities: JournalAnomalies,
+    /// The apps that the last process stopped using, and why.
+    pub dropped_apps: Vec<(EventScope, StopReason)>,
     /// Why the last process stopped early, if it did.
     pub stopped: Option<StopReason>,
-    /// When the last process left the run; none where it was killed.
+    /// When the last process ended. `None` if it was killed.
     pub ended_at: Option<Timestamp>,
-    /// Time of the last readable line.
+    /// The time of the last readable line.
     pub last_at: Option<Timestamp>,
-    /// The same, as it stands there.
+    /// The same as text.
     last_line_at: String,
     /// How often the gate closed.
     pub throttle_count: u64,
-    /// What Graph asked for: in each tenant, where a run has several, or in all.
-    pub closings: BTreeMap<Option<TenantIndex>, Vec<ClosingLine>>,
-    /// Why the last process stopped early in single tenants.
-    pub stopped_in: BTreeMap<TenantIndex, StopReason>,
-    /// Lines that could not be read, the torn tail not counted.
+    /// Graph's waits by tenant. The key is `None` if the run has only one tenant.
+    pub throttle_waits: BTreeMap<Option<TenantIndex>, Vec<ThrottleWait>>,
+    /// Why the last process stopped early in individual tenants.
+    pub stopped_tenants: BTreeMap<TenantIndex, StopReason>,
+    /// The number of lines that could not be read, without a torn last line.
     pub damaged: u64,
-    /// Where the last whole line ends, in bytes.
+    /// Where the last complete line ends, in bytes.
     pub(super) complete_bytes: u64,
 }
 
-/// A wait that Graph asked for, by the clock of then.
+/// A wait that Graph asked for, by the clock of the process that wrote it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ClosingLine {
+pub struct ThrottleWait {
     at: Timestamp,
     until: Timestamp,
     requested: Duration,
 }
 
-/// So many waits of a tenant are kept; later ones mostly make earlier ones count for nothing.
-const MAX_CLOSINGS: usize = 64;
+/// This many waits of a tenant are kept. Later waits usually cover earlier ones.
+const MAX_THROTTLE_WAITS: usize = 64;
 
-/// Where Graph did not say how long, not more than this of our own wait holds for another process.
+/// If Graph did not say how long to wait, the program chose a wait. A later process waits at most this long for it.
 const MAX_OWN_WAIT: Duration = Duration::from_secs(15);
 
-impl ClosingLine {
-    fn new(throttled: &ThrottledEvent) -> ClosingLine {
+impl ThrottleWait {
+    fn new(throttled: &ThrottledEvent) -> ThrottleWait {
         let asked = throttled.retry_after_ms.map_or(MAX_OWN_WAIT, number::millis);
-        ClosingLine { at: throttled.at, until: throttled.until, requested: asked }
+        ThrottleWait { at: throttled.at, until: throttled.until, requested: asked }
     }
 
-    /// What is left of it now, which is never more than what was asked for: a clock that was wrong then, or is now,
-    /// makes no wait longer.
+    /// How much of it is left now, which is never more than Graph asked for. A clock that was or is wrong does not make
+    /// the wait longer.
     pub fn remaining(&self, now: Timestamp) -> Option<Duration> {
-        let max = number::between(self.at, self.until)?.min(self.requested);
-        number::between(now, self.until).map(|left| left.min(max))
+        let max = number::duration_between(self.at, self.until)?.min(self.requested);
+        number::duration_between(now, self.until).map(|left| left.min(max))
     }
 
-    /// Whether nothing of an earlier one is left when this one is over, whatever the clock says.
-    fn covers(&self, earlier: ClosingLine) -> bool {
+    /// Whether this wait lasts at least as long as an earlier one, whatever the clock says.
+    fn covers(&self, earlier: ThrottleWait) -> bool {
         self.until >= earlier.until && self.requested >= earlier.requested
     }
 }
 
-/// A short mark of a user id, by which a line is known to speak of the plan's user.
+/// A short hash of a user ID, to check that a line is about the plan's user.
 pub fn fingerprint(user: &str) -> u32 {
     let mut hasher = DefaultHasher::new();
     user.hash(&mut hasher);
@@ -184,7 +187,7 @@ pub fn fingerprint(user: &str) -> u32 {
 struct LineHeader<'a> {
     #[serde(borrow)]
     event: Cow<'a, str>,
-    /// Read as a time only for the last line: that costs more than all else here.
+    /// Only parsed as a time for the last line, because that takes longer than everything else here.
     #[serde(borrow)]
     at: Cow<'a, str>,
     #[serde(default)]
@@ -202,13 +205,14 @@ struct LineHeader<'a> {
 }
 
 impl JournalIndex {
-    /// Reads the journal in a run folder, of a plan with these users' [`fingerprint`]s, in sending order. A missing journal is an
-    /// empty one: the process was killed before its first line.
+    /// Reads the journal of a run folder. `users` are the [`fingerprint`]s of the plan's users, in sending order. A
+    /// missing journal counts as empty: the process was killed before its first line.
     pub fn read(folder: &Dir, users: &[u32], plan_sha256: &str) -> Result<JournalIndex, JournalReadError> {
         let path = folder.file(JOURNAL);
         let fail = |source| JournalReadError::Io { path: path.clone(), source };
         let file = folder.write(JOURNAL).map_err(fail)?;
-        // A killed process may have written lines that it never synced; what counts from here on is on disk.
+        // A killed process may have written lines that it never synced. After this sync, every line that is read below
+        // is on disk.
         file.sync_data().map_err(fail)?;
         let mut index = JournalIndex {
             path: path.clone(),
@@ -216,15 +220,15 @@ impl JournalIndex {
             processes: Vec::new(),
             process_starts: Vec::new(),
             began_lines: BeganLines::default(),
-            oddities: JournalOddities::default(),
-            dropped: Vec::new(),
+            oddities: JournalAnomalies::default(),
+            dropped_apps: Vec::new(),
             stopped: None,
             ended_at: None,
             last_at: None,
             last_line_at: String::new(),
             throttle_count: 0,
-            closings: BTreeMap::new(),
-            stopped_in: BTreeMap::new(),
+            throttle_waits: BTreeMap::new(),
+            stopped_tenants: BTreeMap::new(),
             damaged: 0,
             complete_bytes: 0,
             file: file.try_clone().map_err(fail)?,
@@ -243,7 +247,7 @@ impl JournalIndex {
         Ok(index)
     }
 
-    /// Refuses a newer journal and that of another plan. One bit that was damaged in a line makes it neither.
+    /// Refuses a journal of a newer format or of another plan. A single damaged bit does not count as a difference.
     fn check_format_and_plan(&mut self, plan_sha256: &str) -> Result<(), JournalReadError> {
         let path = || self.path.clone();
         let mut damaged = 0;
@@ -266,8 +270,8 @@ impl JournalIndex {
         Ok(())
     }
 
-    /// Refuses the journal of another run, whichever of its processes names that: another run over the same input has the
-    /// same plan. One bit that was damaged in a line makes it no other run's.
+    /// Refuses the journal if any of its `began` lines names another run. A run of the same input has the same
+    /// plan, so the plan's hash does not show it. A single damaged bit does not count as a difference.
     ///
     /// # Errors
     /// When a line names another run.
@@ -290,12 +294,12 @@ impl JournalIndex {
         Ok(())
     }
 
-    /// Which lines can't stand as the program wrote them, in sentences without their full stop.
-    pub fn oddities(&self) -> Vec<String> {
+    /// The lines that the program can't have written like this, as sentences without the full stop.
+    pub fn anomalies(&self) -> Vec<String> {
         self.oddities.sentences()
     }
 
-    /// Takes one line in; none where it makes no sense.
+    /// Applies one line. `None` if it is not valid.
     fn apply_line(&mut self, start: u64, line: &[u8], users: &[u32]) -> Option<()> {
         let header: LineHeader = serde_json::from_slice(line).ok()?;
         let behind_the_end = self.ended_at.is_some();
@@ -331,13 +335,13 @@ impl JournalIndex {
     }
 
     fn add_began(&mut self, start: u64, began: BeganEvent) {
-        let left = self.outstanding(&Accepted::default()).count();
+        let left = self.outstanding(&AcceptedOutcomes::default()).count();
         self.oddities.check_began(&began, self.processes.last(), left);
         self.processes.push(began);
         self.process_starts.push(start);
-        self.dropped.clear();
+        self.dropped_apps.clear();
         self.stopped = None;
-        self.stopped_in.clear();
+        self.stopped_tenants.clear();
         self.ended_at = None;
     }
 
@@ -345,31 +349,31 @@ impl JournalIndex {
         match event {
             Event::Throttled(throttled) => {
                 self.throttle_count += 1;
-                let closing = ClosingLine::new(&throttled);
-                let closings = self.closings.entry(throttled.whose.tenant).or_default();
+                let closing = ThrottleWait::new(&throttled);
+                let closings = self.throttle_waits.entry(throttled.event_scope.tenant).or_default();
                 closings.retain(|earlier| !closing.covers(*earlier));
                 closings.push(closing);
-                // A journal of any length keeps no more than the last ones.
-                if closings.len() > MAX_CLOSINGS {
+                // Only the last ones are kept, so that the memory stays small for a long journal.
+                if closings.len() > MAX_THROTTLE_WAITS {
                     closings.remove(0);
                 }
             }
-            Event::Dropped { scope, why, .. } => self.dropped.push((scope, why)),
+            Event::Dropped { scope, why, .. } => self.dropped_apps.push((scope, why)),
             Event::Stopping { why, tenant: None, .. } => self.stopped = Some(why),
             Event::Stopping { why, tenant: Some(tenant), .. } => {
-                self.stopped_in.insert(tenant, why);
+                self.stopped_tenants.insert(tenant, why);
             }
             Event::Ended { at } => self.ended_at = Some(at),
             _ => {}
         }
     }
 
-    /// The word that holds for a target if nothing more comes.
+    /// The outcome of a target if no more lines follow.
     pub fn outcome(&self, target: TargetNo) -> Outcome {
         self.trace(target).outcome.unwrap_or(Outcome::NotAttempted)
     }
 
-    /// Requests sent for a target.
+    /// The number of requests for a target.
     pub fn attempts(&self, target: TargetNo) -> u32 {
         self.trace(target).attempts
     }
@@ -379,19 +383,20 @@ impl JournalIndex {
         self.traces.get(index).copied().unwrap_or_default()
     }
 
-    /// The targets that a resumed run has left, in sending order: all that is not done, in any way that is not
-    /// accepted as done.
-    pub fn outstanding(&self, accepted: &Accepted) -> impl Iterator<Item = TargetNo> {
+    /// The targets that a resumed run still has to revoke, in sending order: all whose outcome is not accepted as done.
+    pub fn outstanding(&self, accepted: &AcceptedOutcomes) -> impl Iterator<Item = TargetNo> {
         let left = |(index, trace): (usize, &TargetTrace)| {
             let outcome = trace.outcome.unwrap_or(Outcome::NotAttempted);
-            (!accepted.settles(outcome)).then_some(index as TargetNo + 1)
+            (!accepted.is_done(outcome)).then_some(index as TargetNo + 1)
         };
         self.traces.iter().enumerate().filter_map(left)
     }
 
-    /// All that is known of a target.
+    /// Everything that is known about a target. If a line has been damaged since, the state has what is known without
+    /// it.
     ///
-    /// Fails only where the file can't be read; a line that no longer makes sense gives what can still be said.
+    /// # Errors
+    /// When the file can't be read.
     pub fn target_state(&self, target: TargetNo) -> io::Result<TargetState> {
         let trace = self.trace(target);
         let mut state = TargetState {
@@ -416,7 +421,7 @@ impl JournalIndex {
         Ok(state)
     }
 
-    /// The app of a line that names none: that of the process which wrote it, where it had one only.
+    /// The app of a line without one: the only app of the process that wrote it. `None` if that had several.
     fn single_app(&self, line: u64) -> Option<Arc<str>> {
         let process = self.process_starts.partition_point(|start| *start <= line).checked_sub(1)?;
         match &self.processes.get(process)?.apps[..] {
@@ -425,8 +430,8 @@ impl JournalIndex {
         }
     }
 
-    /// What a target's last line says. A `settled` line, of which a report reads as many as there are users, is parsed
-    /// as what it is, without the detour over an event of any kind.
+    /// Adds the facts of a target's last line. A `settled` line is parsed directly and not as an [`Event`], because a
+    /// report reads one for each user.
     fn read_last_line(&self, state: &mut TargetState, trace: TargetTrace) -> io::Result<()> {
         let mut window = self.window.borrow_mut();
         let line = window.line_at(&self.file, trace.last_line)?;
@@ -453,36 +458,38 @@ impl JournalIndex {
             Ok(Event::Sent(sent)) => {
                 state.client_request_id = Some(sent.client_request_id);
                 state.evidence.app_id = sent.app_id;
-                state.evidence.detail = "sent, and the run was cut off before an answer came".to_owned();
+                state.evidence.detail = "sent, but the run was interrupted before the answer \
+                     arrived"
+                    .to_owned();
             }
             _ => {
                 state.outcome = Outcome::InDoubt;
-                state.evidence.detail = "the journal's line of its outcome can't be read".to_owned();
+                state.evidence.detail = "the journal line with the outcome can't be read".to_owned();
             }
         }
         Ok(())
     }
 
-    /// When the request of the `sent` line that starts there left.
+    /// When the request of the `sent` line at this position was sent.
     fn sent_at(&self, start: u64) -> io::Result<Option<Timestamp>> {
         let mut window = self.window.borrow_mut();
         let sent: Option<Event> = serde_json::from_slice(window.line_at(&self.file, start)?).ok();
         Ok(sent.and_then(|event| if let Event::Sent(sent) = event { Some(sent.at) } else { None }))
     }
 
-    /// Cuts the torn tail off and goes on writing behind the last whole line.
+    /// Cuts off the torn last line and continues after the last complete one.
     pub fn into_journal(self, folder: &RunFolder) -> Result<Journal, JournalError> {
         let mut file = self.file;
         file.set_len(self.complete_bytes)?;
         file.seek(SeekFrom::Start(self.complete_bytes))?;
-        Journal::new(file, self.complete_bytes)?.watched_in(folder)
+        Journal::new(file, self.complete_bytes)?.with_location(folder)
     }
 }
 
-/// Where in the journal a target's line stands.
+/// The place of a target's line in the journal.
 #[derive(Clone, Copy)]
 struct ReplayContext {
-    /// How many processes took up the run before it.
+    /// The number of processes so far.
     process: u16,
     /// Whether every line so far could be read.
     all_read: bool,
@@ -494,7 +501,7 @@ impl TargetTrace {
         start: u64,
         header: &LineHeader<'_>,
         context: ReplayContext,
-        odd: &mut JournalOddities,
+        odd: &mut JournalAnomalies,
     ) -> Option<()> {
         let (last, attempt, outcome) = match &*header.event {
             "sent" => (LastLineKind::Sent, header.attempt?, Outcome::InDoubt),
@@ -504,15 +511,21 @@ impl TargetTrace {
         };
         let ReplayContext { process, all_read } = context;
         let same_process = self.last_process == process;
-        let line =
-            LineFacts { last, attempt, outcome, http_status: header.http_status, all_read, same_process };
+        let line = LineFacts {
+            kind: last,
+            attempt,
+            outcome,
+            http_status: header.http_status,
+            all_read,
+            same_process,
+        };
         odd.compare_with_last(&line, self.last_kind, self.attempts);
         (self.last_kind, self.last_process) = (last, process);
         self.attempts = self.attempts.max(attempt);
         if last == LastLineKind::Sent && self.first_sent == 0 {
             self.first_sent = start;
         }
-        // What is done stays done: nothing that stands behind it can take it back.
+        // A success is final: no later line can undo it.
         if self.outcome != Some(Outcome::Revoked) {
             self.outcome = Some(outcome);
             self.last_line = start;
@@ -521,8 +534,8 @@ impl TargetTrace {
     }
 }
 
-/// A `settled` line, as far as a report needs it: [`AnswerEvidence`] stands in the line's own fields, and to gather those
-/// from an [`Event`] costs three times as much.
+/// A `settled` line, as far as a report needs it. The line has the fields of [`AnswerEvidence`] at its top level, and
+/// reading them through an [`Event`] takes three times as long.
 #[derive(Deserialize)]
 struct SettledLine<'a> {
     at: Timestamp,
@@ -566,11 +579,11 @@ impl SettledLine<'_> {
     }
 }
 
-/// How a `settled` line begins, as this program writes it.
+/// The start of a `settled` line, as this program writes it.
 const SETTLED_PREFIX: &[u8] = br#"{"event":"settled","#;
 
-/// A part of the journal in memory. Rows are read in the input's order and settle in nearly the same, so that the
-/// next line mostly lies in the part that was read for the one before.
+/// A part of the journal in memory. Rows are read in the order of the input and settle in nearly the same order, so the
+/// next line is usually in the part that was read for the previous one.
 #[derive(Default)]
 struct ReadWindow {
     start: u64,
@@ -578,11 +591,11 @@ struct ReadWindow {
 }
 
 impl ReadWindow {
-    /// How much is read at once, and how much of it lies before the line that was asked for; bytes.
+    /// How many bytes are read at once, and how many of them are before the requested line.
     const SIZE: u64 = 256 << 10;
     const BEFORE: u64 = 64 << 10;
 
-    /// The line that starts there, up to its end or the longest length.
+    /// The line that starts at `start`, up to its end or the maximum length.
     fn line_at(&mut self, file: &File, start: u64) -> io::Result<&[u8]> {
         if self.find(start).is_none() {
             self.read(file, start.saturating_sub(Self::BEFORE), Self::SIZE)?;
@@ -596,7 +609,7 @@ impl ReadWindow {
         Ok(&line[..end])
     }
 
-    /// Where the line that starts there ends, if all of it is here.
+    /// Where the line that starts there ends, if it is completely in memory.
     fn find(&self, start: u64) -> Option<usize> {
         let from = usize::try_from(start.checked_sub(self.start)?).ok()?;
         self.bytes.get(from..)?.iter().position(|byte| *byte == b'\n')
@@ -611,7 +624,7 @@ impl ReadWindow {
     }
 }
 
-/// Lines of bounded length, with the offsets at which they start.
+/// Lines of limited length, with their start offsets.
 struct JournalLines {
     reader: BufReader<File>,
     line: Vec<u8>,
@@ -629,7 +642,8 @@ impl JournalLines {
         }
     }
 
-    /// The next whole line without its end, or `Some((_, None))` for one that is too long; the torn tail ends it.
+    /// The next complete line without its line end, or `Some((_, None))` for one that is too long. A torn last line
+    /// counts as the end.
     #[allow(clippy::type_complexity)]
     fn next(&mut self) -> io::Result<Option<(u64, Option<&[u8]>)>> {
         let start = self.offset;

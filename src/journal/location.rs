@@ -1,4 +1,4 @@
-//! Whether the journal that is written still lies where it was made: lines in a file that nobody finds again are lost.
+//! Checks that the open journal is still at its path: lines in a file that no one finds again are lost.
 
 use std::fs::{File, Metadata};
 use std::io;
@@ -9,26 +9,26 @@ use std::time::{Duration, Instant};
 
 use super::{JOURNAL, RunFolder};
 
-/// How long one look holds.
+/// How long a check stays valid.
 const CHECK_INTERVAL: Duration = Duration::from_millis(5);
 
-/// The folder in which a journal lies, which file it is, and how long it must be by now. Both are held open: the file's
-/// number can't become another's, and another folder in this one's place changes nothing.
+/// The folder of a journal, its file and the length that it must have. Both are held open, so that the file's number
+/// can't be reused, and it does not matter if the folder is replaced.
 #[derive(Clone, Debug)]
 pub struct JournalLocation {
     folder: RunFolder,
     file: Arc<File>,
-    /// Whether the file system gives the open file and its name one number; some network file systems don't.
+    /// Whether the file system has the same number for the open file and its name. Some network file systems do not.
     has_file_id: bool,
     written: Arc<AtomicU64>,
     last_check: Option<Instant>,
 }
 
 impl JournalLocation {
-    /// The place of a folder's journal, which is open and has so many bytes.
+    /// The location of a folder's journal, which is open and has `written` bytes.
     ///
     /// # Errors
-    /// When the file can't be held open once more.
+    /// When the file can't be held open a second time.
     pub fn new(folder: &RunFolder, file: &File, written: u64) -> io::Result<JournalLocation> {
         let file = Arc::new(file.try_clone()?);
         let metadata_here = file.metadata().ok().as_ref().and_then(file_id);
@@ -42,12 +42,12 @@ impl JournalLocation {
         })
     }
 
-    /// Takes in how long the file is by now.
+    /// Stores the new length of the file.
     pub(super) fn set_written(&self, written: u64) {
         self.written.store(written, Ordering::Relaxed);
     }
 
-    /// The same as [`is_lost`](Self::is_lost), at little cost: one look holds for some milliseconds.
+    /// The same as [`is_lost`](Self::is_lost), but cheaper: a check stays valid for a few milliseconds.
     pub(super) fn is_lost_cached(&mut self) -> bool {
         if self.last_check.is_some_and(|at| at.elapsed() < CHECK_INTERVAL) {
             return false;
@@ -56,8 +56,7 @@ impl JournalLocation {
         self.is_lost()
     }
 
-    /// Whether the file is gone from its place, another lies there, or it was cut. What can't be looked at now may still
-    /// be there.
+    /// Whether the file was removed, replaced or truncated. If that can't be checked, the file counts as present.
     pub fn is_lost(&self) -> bool {
         let Ok(metadata_here) = self.file.metadata() else { return false };
         if is_unlinked(&metadata_here)
@@ -71,13 +70,13 @@ impl JournalLocation {
         }
     }
 
-    /// The journal's name, for messages.
+    /// The journal's path, for messages.
     pub fn path(&self) -> PathBuf {
         self.folder.journal_path()
     }
 }
 
-/// What tells one file from another on this machine.
+/// What identifies a file on this machine.
 #[cfg(unix)]
 fn file_id(metadata: &Metadata) -> Option<(u64, u64)> {
     use std::os::unix::fs::MetadataExt;

@@ -1,4 +1,4 @@
-//! What was approved when a run began: the mark by which a changed `run.json` is noticed, and whom the run protects.
+//! What was approved when a run began: the mark that reveals a changed `run.json`, and the users that the run protects.
 
 use std::fs;
 use std::io::{self, Write};
@@ -8,18 +8,18 @@ use serde::{Deserialize, Serialize};
 
 use super::RunRecord;
 use crate::plan::ListEntry;
-use crate::text::digest::{HashingWriter, sha256_of};
+use crate::text::digest::{HashingWriter, sha256_of_file};
 
-/// Whom a run protects, as it was named. `resume` reads the lists again.
+/// The protect list as it was given. `resume` reads the lists again.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProtectRecord {
     /// The entries of `--protect` and of the profile.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub entries: Vec<ProtectEntry>,
-    /// The ids of `--unprotect`.
+    /// The IDs of `--unprotect`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unprotect: Vec<String>,
-    /// `--eligible`, which counts for roles.
+    /// `--eligible`, which applies to roles.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub eligible: bool,
     /// `--allow-empty`.
@@ -30,10 +30,10 @@ pub struct ProtectRecord {
     pub no_lookup: bool,
 }
 
-/// One entry: an id, `group:…`, `role:…`, or a file with its hash.
+/// One entry: an ID, `group:…`, `role:…`, or a file with its hash.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProtectEntry {
-    /// As it was given; a file by its whole path.
+    /// As it was given. A file has its absolute path.
     pub entry: String,
     /// SHA-256 of a file, in hex.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -41,38 +41,38 @@ pub struct ProtectEntry {
 }
 
 impl ProtectEntry {
-    /// Takes the fingerprint of what is named.
+    /// Parses an entry and hashes its file.
     pub fn new(text: &str, eligible: bool) -> ProtectEntry {
         let ListEntry::File(path) = ListEntry::parse(text, eligible) else {
             return ProtectEntry { entry: text.to_owned(), sha256: None };
         };
         let full_path = std::path::absolute(&path).unwrap_or(path);
         ProtectEntry {
-            sha256: sha256_of_plain_file(&full_path).ok(),
+            sha256: sha256_of_regular_file(&full_path).ok(),
             entry: full_path.to_string_lossy().into_owned(),
         }
     }
 
-    /// The file that it names, if it names one.
+    /// The file of the entry, if it is one.
     pub fn file(&self, eligible: bool) -> Option<PathBuf> {
         match ListEntry::parse(&self.entry, eligible) {
             ListEntry::File(path) => Some(path),
-            ListEntry::Id(_) | ListEntry::Selected(_) => None,
+            ListEntry::Id(_) | ListEntry::Selector(_) => None,
         }
     }
 }
 
-/// SHA-256 of a plain file; a pipe would wait for a writer.
-pub(crate) fn sha256_of_plain_file(path: &std::path::Path) -> io::Result<String> {
+/// The SHA-256 of a regular file. A pipe would wait for a writer.
+pub(crate) fn sha256_of_regular_file(path: &std::path::Path) -> io::Result<String> {
     match fs::metadata(path)?.is_file() {
-        true => sha256_of(path),
-        false => Err(io::Error::other("it is not a plain file")),
+        true => sha256_of_file(path),
+        false => Err(io::Error::other("it is not a regular file")),
     }
 }
 
 impl RunRecord {
-    /// The mark of what was approved: where the run sends, as which app, which plan, and whom it protects. Settings that
-    /// `resume` may change do not count. It stands in the journal's `began` lines.
+    /// The mark of what was approved: the destination, the app, the plan, and the protected users. Settings that
+    /// `resume` may change are not included. It is written to the journal's `began` lines.
     pub fn approval_mark(&self) -> String {
         let tenants: Vec<_> =
             self.tenants.iter().map(|one| (&one.tenant, &one.tenant_id, &one.app_id, &one.closed)).collect();
@@ -85,7 +85,7 @@ impl RunRecord {
             (protect, self.drill.is_some()),
         );
         let mut out = HashingWriter::new(io::sink());
-        // Plain data always becomes JSON, and a sink takes it.
+        // Plain data always becomes JSON, and a sink accepts it.
         let written =
             serde_json::to_writer(&mut out, &facts).map_err(io::Error::from).and_then(|()| out.flush());
         written.map(|()| out.finish().1).unwrap_or_default()

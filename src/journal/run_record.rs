@@ -1,4 +1,4 @@
-//! `run.json`: what a run is, who ran it, and with which settings. It holds no secret.
+//! `run.json`: what a run is, who ran it, and with which settings. It contains no secrets.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -12,223 +12,223 @@ use crate::dispatch::{BatchSize, Jobs};
 use crate::graph::Priority;
 use crate::identity::{AdditionalApp, CredentialSources};
 use crate::intake::{InputDigest, Shard};
-use crate::outcome::{Accepted, Outcome};
+use crate::outcome::{AcceptedOutcomes, Outcome};
 
 /// The contents of `run.json`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct RunRecord {
-    /// Version of the folder's format; see [`super::FORMAT`].
+    /// The version of the folder's format: see [`super::FORMAT`].
     pub format: u32,
-    /// The run's short id.
+    /// The run's short ID.
     pub id: String,
-    /// When the run was begun.
+    /// When the run began.
     pub started_at: Timestamp,
-    /// Version of the program that began it.
+    /// The version of the program that started it.
     pub version: String,
-    /// The operator's case id.
+    /// The operator's case ID.
     pub case_id: Option<String>,
-    /// The cloud's name.
+    /// The name of the cloud.
     pub cloud: String,
-    /// The tenant as it was given and found: an id or a domain.
+    /// The tenant as it was given or found: an ID or a domain.
     pub tenant: Option<String>,
-    /// The tenant's id as the token or Graph says it.
+    /// The tenant's ID, from the token or from Graph.
     pub tenant_id: Option<String>,
-    /// The id that was given, where nothing told whether it is the token's tenant.
+    /// The ID that was given, if it could not be verified that it is the token's tenant.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unverified_tenant: Option<String>,
-    /// Who ran it: the first app, or the person.
+    /// The operator: the first app, or the user.
     pub operator: OperatorRecord,
     /// Whether the rows of the input name their tenants.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub by_row: bool,
-    /// Its tenants, where it has several, in the order of the journal's numbers. Then `tenant` and `tenant_id` are empty,
-    /// and `operator` is that of the first.
+    /// The tenants, if there are several, in the order of the journal's numbers. Then `tenant` and `tenant_id` are
+    /// empty, and `operator` is that of the first tenant.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tenants: Vec<TenantRecord>,
-    /// The apps that it was begun with, the operator's first; none in runs of older versions.
+    /// The apps at the start of the run, the operator's first. Empty in runs of older versions.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub apps: Vec<AppRecord>,
     /// The input files, in order.
     pub inputs: Vec<InputDigest>,
-    /// The inputs' own columns, in order.
+    /// The column names of the inputs, in order.
     pub columns: Vec<String>,
-    /// What the plan holds.
+    /// The plan's hash and counts.
     pub plan: PlanRecord,
-    /// The profile that filled the settings, if one did.
+    /// The profile that filled the settings, if any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub profile: Option<ProfileRecord>,
-    /// What was decided before it began.
+    /// What was decided before the run began.
     #[serde(flatten)]
-    pub decided: ApprovalDecision,
-    /// The settings that `resume` takes as defaults.
+    pub approval: ApprovalDecision,
+    /// The settings that `resume` uses as defaults.
     pub settings: SettingsRecord,
-    /// Set where the run is a drill: the simulator's settings, with which `resume` starts it anew.
+    /// Set if the run is a drill: the simulator's settings, with which `resume` starts it again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub drill: Option<serde_json::Value>,
 }
 
-/// One of a run's tenants.
+/// One of the tenants of a run.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TenantRecord {
-    /// What `plan.csv` and the reports call it: its id, or the first of its names where nobody could sign in.
+    /// Its name in `plan.csv` and in the reports: its ID, or the first of its names if the sign-in failed.
     pub tenant: String,
-    /// The names that rows give it.
+    /// Its names in the rows.
     pub named: Vec<String>,
-    /// Its id, as the token says it.
+    /// Its ID, from the token.
     pub tenant_id: Option<String>,
-    /// The app that sends there, as far as it is known.
+    /// The app that sends there, if it is known.
     pub app_id: Option<String>,
-    /// How it signed in; none where it did not.
+    /// The sign-in method. `None` if the sign-in failed.
     pub auth: Option<String>,
-    /// Users to revoke there.
+    /// The number of users to revoke there.
     pub users: u64,
-    /// Why nothing is ever sent there in this run: nobody could be compared with the lists.
+    /// Why this run never sends anything there: its users could not be compared with the lists.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub closed: Option<String>,
-    /// The app's id, where the tenant has its own way to sign in.
+    /// The app's ID, if the tenant has its own sign-in method.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client_id: Option<String>,
-    /// That way.
+    /// That method.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sources: Option<CredentialSources>,
 }
 
-/// What was decided before a run began: for whom it was, and who said yes to what.
+/// What was decided before a run began: which users to revoke, and who confirmed it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ApprovalDecision {
-    /// Whom it was asked for, in words: files, groups, roles.
+    /// The selection in words: files, groups, roles.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub selection: Vec<String>,
-    /// Who was sent although somebody protects them (`--unprotect`).
+    /// Protected users that are revoked anyway (`--unprotect`).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unprotected: Vec<UnprotectedRecord>,
     /// The lists that protect and exclude, with their counts.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub lists: Vec<ListRecord>,
-    /// What only informs and could not be looked up, and why.
+    /// Look-ups that only inform and failed, with the reasons.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unchecked: Vec<String>,
-    /// How the questions were answered: `--yes`, `--yes-i-mean 250`, or what was typed.
+    /// How the questions were answered: `--yes`, `--yes-i-mean 250`, or the typed answer.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub confirmed: Vec<String>,
-    /// The plan file that was applied, if one was.
+    /// The plan file that was applied, if any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plan_file: Option<PlanFileRecord>,
-    /// Which part of its input it holds, where it does not hold all of it.
+    /// The shard of the input that the run has, if it does not have all of it.
     #[serde(flatten)]
-    pub sharded: Option<ShardRecord>,
+    pub shard_record: Option<ShardRecord>,
 }
 
-/// A list that protects or excludes, and what it holds.
+/// A list that protects or excludes, and what is in it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ListRecord {
     /// `protect` or `exclude`.
     pub list: String,
-    /// The file's name; `--protect` or `--exclude` for what is named directly.
+    /// The file's name, or `--protect` or `--exclude` for entries on the command line.
     pub name: String,
-    /// Its entries.
+    /// The number of entries.
     pub entries: u64,
-    /// Entries that are single accounts.
+    /// The number of entries that are single accounts.
     pub accounts: u64,
-    /// Entries that are groups.
+    /// The number of entries that are groups.
     #[serde(default)]
     pub groups: u64,
-    /// Entries that are roles.
+    /// The number of entries that are roles.
     #[serde(default)]
     pub roles: u64,
-    /// Those whom it names and the plan's rows name, too: they are left out.
+    /// The number of its users that also are in the plan's rows. They are left out.
     #[serde(default)]
     pub in_plan: u64,
-    /// Lines of comments that hold ids: nobody is left out by them.
+    /// Comment lines that contain IDs, which protect or exclude no one.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub comments: Vec<u64>,
 }
 
-/// Which part of an input a run holds, and what is known of the whole.
+/// The shard of an input that a run has, and what is known of the whole input.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ShardRecord {
-    /// Which part.
+    /// The shard.
     pub shard: Shard,
-    /// Rows of the whole input, without those that selections from the directory gave.
+    /// The number of rows of the whole input, without those from selections.
     pub input_rows: u64,
-    /// The names of all sources as lines show them, in order: files, then selections.
+    /// The names of all sources as they are shown, in order: files, then selections.
     pub sources: Vec<String>,
 }
 
-/// Somebody who was sent although somebody protects them.
+/// A protected user that is revoked anyway.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UnprotectedRecord {
-    /// By a name that people know.
+    /// A readable name.
     pub user: String,
-    /// What protects them.
+    /// Why the user is protected.
     pub because: String,
 }
 
 /// The plan file that a run applied.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PlanFileRecord {
-    /// Where it lay.
+    /// Its path.
     pub path: PathBuf,
-    /// Its SHA-256, in hex: over what it says, in one spelling (see [`crate::plan_file`]).
+    /// Its SHA-256 in hex, of its canonical form (see [`crate::plan_file`]).
     pub sha256: String,
-    /// When it was made.
+    /// When it was created.
     pub made_at: Timestamp,
-    /// Who made it.
+    /// Who created it.
     pub made_by: OperatorRecord,
-    /// Who approved it, where that was asked for.
+    /// Who approved it, if that was required.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub approved_by: Option<ApprovalRecord>,
 }
 
-/// Which profile filled the settings.
+/// The profile that filled the settings.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProfileRecord {
     /// Its name.
     pub name: String,
-    /// The config file that it stands in.
+    /// The config file that it is in.
     pub config: PathBuf,
 }
 
-/// Who ran it, as far as the token and the machine tell.
+/// Who ran it, as far as the token and the machine show.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OperatorRecord {
-    /// How the program signed in: `token`, `token-file`, `client-secret`.
+    /// The sign-in method: `token`, `token-file`, `client-secret`.
     pub auth: String,
-    /// The app's id (`appid` of the token, or `--client-id`).
+    /// The app's ID (`appid` of the token, or `--client-id`).
     pub app_id: Option<String>,
     /// The signed-in user, for a delegated token.
     pub user: Option<String>,
     /// The account on this machine.
     pub local_user: Option<String>,
-    /// This machine.
+    /// The name of this machine.
     pub host: Option<String>,
 }
 
 impl OperatorRecord {
-    /// The way to sign in, and as whom.
+    /// The sign-in method and the signed-in user or app.
     pub fn short_description(&self) -> String {
-        let whom = self.user.as_ref().or(self.app_id.as_ref());
-        whom.map_or_else(|| self.auth.clone(), |whom| format!("{} as {whom}", self.auth))
+        let account = self.user.as_ref().or(self.app_id.as_ref());
+        account.map_or_else(|| self.auth.clone(), |account| format!("{} as {account}", self.auth))
     }
 }
 
-/// An app that a run was begun with.
+/// An app at the start of a run.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AppRecord {
-    /// The app's id, as far as it is known.
+    /// The app's ID, if it is known.
     pub app_id: Option<String>,
-    /// How it signed in; none where it did not.
+    /// The sign-in method. `None` if the sign-in failed.
     pub auth: Option<String>,
-    /// What names a further app: its profile, or its place in one.
+    /// The name of a further app: its profile, or its position in one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// Why it takes no part, if so.
+    /// Why it is not used, if so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub left_out: Option<String>,
 }
 
 impl AppRecord {
-    /// The app by which somebody signed in.
+    /// The app that the operator signed in with.
     pub fn from_operator(operator: &OperatorRecord) -> AppRecord {
         AppRecord {
             app_id: operator.app_id.clone(),
@@ -238,21 +238,21 @@ impl AppRecord {
     }
 }
 
-/// What the plan holds.
+/// The plan's hash and counts.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PlanRecord {
-    /// Rows of the input.
+    /// The number of rows of the input.
     pub rows: u64,
-    /// Users to revoke.
+    /// The number of users to revoke.
     pub targets: u32,
-    /// Rows that are not sent, by word.
+    /// The number of rows that are left out, by outcome.
     pub left_out: OutcomeCounts,
-    /// Users known to be external.
+    /// The number of users known to be external.
     pub external: u64,
-    /// Rows that selections from the directory gave: they have no cells of their own.
+    /// The number of rows from selections. They have no cells of their own.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub selected: u64,
-    /// SHA-256 of `plan.csv`, in hex; empty while there is none.
+    /// The SHA-256 of `plan.csv` in hex. Empty before there is one.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub sha256: String,
 }
@@ -261,7 +261,7 @@ fn is_zero(count: &u64) -> bool {
     *count == 0
 }
 
-/// How many, by outcome.
+/// Counts by outcome.
 pub type OutcomeCounts = BTreeMap<Outcome, u64>;
 
 /// The settings of a run, without secrets.
@@ -269,7 +269,7 @@ pub type OutcomeCounts = BTreeMap<Outcome, u64>;
 pub struct SettingsRecord {
     /// `--jobs`.
     pub jobs: Jobs,
-    /// `--batch-size`; runs of older versions sent everybody alone.
+    /// `--batch-size`. Runs of older versions sent one request per user.
     #[serde(default = "BatchSize::alone")]
     pub batch_size: BatchSize,
     /// `--rate`, as written.
@@ -290,7 +290,7 @@ pub struct SettingsRecord {
     /// `--max-users`.
     pub max_users: Option<u32>,
     /// `--accept`.
-    pub accept: Accepted,
+    pub accept: AcceptedOutcomes,
     /// `--column`.
     pub column: Option<String>,
     /// `--tenant-column`: the column's name, or `none`.
@@ -302,10 +302,10 @@ pub struct SettingsRecord {
     pub authority_url: Option<String>,
     /// `--client-id`.
     pub client_id: Option<String>,
-    /// What was named to sign in with: the way, files, ids.
+    /// The sign-in settings that were given: the method, files, IDs.
     #[serde(flatten)]
     pub sources: CredentialSources,
-    /// The further apps that were named, also those that could not sign in.
+    /// The further apps that were given, including those that could not sign in.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub further: Vec<AdditionalApp>,
     /// `--throttle-priority`.
@@ -313,7 +313,7 @@ pub struct SettingsRecord {
     pub throttle_priority: Priority,
     /// `--ca-cert`.
     pub ca_cert: Option<PathBuf>,
-    /// Whom the run protects, so that `resume` can look again; none in runs of older versions.
+    /// The protect list, so that `resume` can read it again. `None` in runs of older versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub protect: Option<ProtectRecord>,
 }

@@ -1,4 +1,4 @@
-//! The journal read back from whatever may stand on a disk.
+//! Reads the journal back from any contents that a disk may have.
 
 use std::collections::BTreeSet;
 use std::fs::{self, OpenOptions};
@@ -12,13 +12,13 @@ use crate::event::{
     TargetNo, ThrottledEvent,
 };
 use crate::files::Dir;
-use crate::outcome::{Accepted, Outcome};
+use crate::outcome::{AcceptedOutcomes, Outcome};
 
 const USERS: TargetNo = 5;
 const PLAN: &str = "00aa";
 
 fn user(target: TargetNo) -> String {
-    // Characters that JSON escapes belong to it.
+    // Characters that JSON escapes are part of it.
     format!("\"ü\\{target}\"@contoso.com")
 }
 
@@ -80,7 +80,7 @@ fn event() -> impl Strategy<Value = Event> {
             }))
         }),
         1 => Just(Event::Throttled(ThrottledEvent {
-            at, until: at, retry_after_ms: None, whose: EventScope::default(), scope: None, information: None,
+            at, until: at, retry_after_ms: None, event_scope: EventScope::default(), scope: None, information: None,
         })),
         1 => Just(Event::Stopping { at, why: StopReason::Interrupted, tenant: None }),
         1 => Just(Event::Ended { at }),
@@ -104,7 +104,7 @@ fn text(lines: &[(Event, Vec<u8>)]) -> Vec<u8> {
     lines.iter().flat_map(|(_, line)| line.clone()).collect()
 }
 
-/// The word for each target after these events, found the plain way.
+/// The outcome of each target after these events, computed in the simplest way.
 fn expected_outcomes<'a>(events: impl Iterator<Item = &'a Event>) -> Vec<Outcome> {
     let mut words = vec![Outcome::NotAttempted; USERS as usize];
     for event in events {
@@ -144,7 +144,7 @@ proptest! {
     #[test]
     fn arbitrary_bytes_never_panic_and_revoke_nobody(bytes in prop::collection::vec(any::<u8>(), 0..2000)) {
         if let Ok(index) = read(&bytes) {
-            prop_assert_eq!(index.outstanding(&Accepted::default()).count(), USERS as usize);
+            prop_assert_eq!(index.outstanding(&AcceptedOutcomes::default()).count(), USERS as usize);
             for target in 0..=USERS + 1 {
                 index.target_state(target).unwrap();
             }
@@ -168,9 +168,9 @@ proptest! {
     #[test]
     fn done_and_outstanding_targets_partition_the_plan(lines in journal(), accepts in any::<bool>()) {
         let index = read(&text(&lines)).unwrap();
-        let accepted: Accepted = accepts.then_some(Outcome::NotFound).into_iter().collect();
+        let accepted: AcceptedOutcomes = accepts.then_some(Outcome::NotFound).into_iter().collect();
         let outstanding: BTreeSet<TargetNo> = index.outstanding(&accepted).collect();
-        let settled: BTreeSet<TargetNo> = (1..=USERS).filter(|target| accepted.settles(index.outcome(*target))).collect();
+        let settled: BTreeSet<TargetNo> = (1..=USERS).filter(|target| accepted.is_done(index.outcome(*target))).collect();
         prop_assert!(outstanding.is_disjoint(&settled));
         prop_assert_eq!(outstanding.union(&settled).copied().collect::<Vec<_>>(), (1..=USERS).collect::<Vec<_>>());
     }
@@ -186,7 +186,7 @@ proptest! {
         let at = at.index(bytes.len());
         let end = if replaces { (at + damage.len()).min(bytes.len()) } else { at };
         bytes.splice(at..end, damage);
-        // A journal whose damage makes it another plan's, or a newer one's, is refused as a whole.
+        // A journal is refused as a whole if its damage makes it one of another plan or of a newer format.
         if let Ok(index) = read(&bytes) {
             prop_assert!(indexed_as_revoked(&index).is_subset(&recorded_as_revoked(&lines)));
             for target in 1..=USERS {
@@ -209,7 +209,7 @@ proptest! {
         fs::write(&path, &torn).unwrap();
         let whole = torn.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
 
-        // What makes it a run folder.
+        // The file that makes it a run folder.
         fs::write(dir.path().join("run.json"), "{}").unwrap();
         let run = RunFolder::open(dir.path()).unwrap();
         let folder = run.dir();
@@ -233,12 +233,12 @@ fn a_flush_that_fails_leaves_whole_lines() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("journal.jsonl");
     fs::write(&path, "").unwrap();
-    // A handle that can't write stands for a disk that won't.
+    // A handle that can't write acts as a full disk.
     let mut journal = Journal::new(OpenOptions::new().read(true).open(&path).unwrap(), 0).unwrap();
     journal.append(&began()).unwrap();
     journal.flush().unwrap_err();
     assert_eq!(fs::read(&path).unwrap(), b"");
-    // What was gathered is dropped, and is not tried again behind the caller's back.
+    // The collected lines are dropped, and are not written again without the caller's knowledge.
     journal.flush().unwrap();
     assert_eq!(*journal.synced().borrow().as_ref().unwrap(), 0);
 }
@@ -257,7 +257,7 @@ fn synced_count_excludes_unsynced_lines() {
     assert_eq!(*synced.borrow().as_ref().unwrap(), end);
 }
 
-/// A pipe takes writes and can't be synced: what a failing `fsync` looks like.
+/// A pipe can be written to but not synced, which acts as a failing `fsync`.
 #[cfg(unix)]
 #[test]
 fn a_sync_that_fails_is_told_and_ends_the_syncing() {
@@ -269,19 +269,19 @@ fn a_sync_that_fails_is_told_and_ends_the_syncing() {
     journal.flush().unwrap();
     journal.request_sync();
     let error = journal.close().unwrap_err();
-    assert!(error.to_string().contains("the journal can't be written"), "{error}");
+    assert!(error.to_string().contains("can't write the journal"), "{error}");
     assert!(synced.borrow().is_err());
     drop(reader);
 }
 
-/// What is left of a wait, in seconds, where the journal tells of it with these times (in seconds since 1970).
+/// What is left of a wait, in seconds, if the journal has these times (in seconds since 1970).
 fn remaining(at: i64, until: i64, retry_after: Option<u64>, now: i64) -> Option<u64> {
     let time = |seconds: i64| jiff::Timestamp::from_second(seconds).unwrap();
     let event = Event::Throttled(ThrottledEvent {
         at: time(at),
         until: time(until),
         retry_after_ms: retry_after.map(|seconds| seconds.saturating_mul(1_000)),
-        whose: EventScope::default(),
+        event_scope: EventScope::default(),
         scope: None,
         information: None,
     });
@@ -291,7 +291,7 @@ fn remaining(at: i64, until: i64, retry_after: Option<u64>, now: i64) -> Option<
         lines.push(b'\n');
     }
     let index = read(&lines).unwrap();
-    let closings = index.closings.get(&None)?;
+    let closings = index.throttle_waits.get(&None)?;
     closings.iter().filter_map(|closing| closing.remaining(time(now))).max().map(|left| left.as_secs())
 }
 
@@ -304,7 +304,7 @@ fn wrong_clock_never_extends_retry_after() {
     // The clock was years ahead then, or is years behind now.
     assert_eq!(remaining(NOW + YEARS, NOW + YEARS + 60, Some(60), NOW), Some(60));
     assert_eq!(remaining(NOW - YEARS, NOW - YEARS + 60, Some(60), NOW), None);
-    // What was written of its end is not what was asked for.
+    // The end that was written is not the wait that Graph asked for.
     assert_eq!(remaining(NOW, NOW + YEARS, Some(60), NOW), Some(60));
     assert_eq!(remaining(NOW, NOW + YEARS, None, NOW), Some(15), "nobody asked for anything");
     assert_eq!(remaining(NOW, NOW + 3, None, NOW), Some(3));

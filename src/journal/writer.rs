@@ -1,4 +1,5 @@
-//! Writing the journal: lines go out in order and at once; a thread of its own syncs them in groups.
+//! The journal's writer: lines are written in order, without waiting for a sync, and a separate thread syncs them in
+//! groups.
 
 use std::fs::File;
 use std::io::{self, Seek, SeekFrom, Write};
@@ -12,22 +13,22 @@ use tokio::sync::watch;
 use super::{JournalLocation, RunFolder};
 use crate::event::Event;
 
-/// How long the sync thread gathers before it syncs: outcomes that settle within this time share one `fsync`.
+/// How long the sync thread waits for more before it syncs: outcomes that settle within this time share one `fsync`.
 const GROUP_DELAY: Duration = Duration::from_millis(10);
 
-/// Nothing may be sent from here on.
+/// The journal failed, so nothing more may be sent.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum JournalError {
     /// The journal can't be written.
-    #[error("the journal can't be written: {reason}")]
+    #[error("can't write the journal: {reason}")]
     WriteFailed {
-        /// Why.
+        /// The reason.
         reason: String,
     },
-    /// It was removed or cut, or another file lies in its place: nobody would find what is written to it.
-    #[error("the journal {path} was removed or replaced while the run went on, or cut", path = path.display())]
+    /// It was removed, replaced or truncated, so no one would find what is written to it.
+    #[error("the journal {path} was removed, replaced or truncated during the run", path = path.display())]
     Lost {
-        /// Where it lay.
+        /// Its path.
         path: PathBuf,
     },
 }
@@ -44,14 +45,14 @@ impl From<io::Error> for JournalError {
     }
 }
 
-/// How far the journal is safe on disk, in bytes; or why it is not.
+/// How much of the journal is synced to disk, in bytes; or why it is not.
 pub type SyncedBytes = Result<u64, JournalError>;
 
-/// The one writer of a run's journal.
+/// The only writer of a run's journal.
 ///
-/// [`append`](Journal::append) gathers lines, [`flush`](Journal::flush) writes them, and
-/// [`request_sync`](Journal::request_sync) asks the thread behind it to make them durable; how far it got is
-/// watched through [`synced`](Journal::synced).
+/// [`append`](Journal::append) collects lines, [`flush`](Journal::flush) writes them, and
+/// [`request_sync`](Journal::request_sync) asks the sync thread to sync them. [`synced`](Journal::synced) shows how far
+/// it got.
 #[derive(Debug)]
 pub struct Journal {
     file: File,
@@ -64,8 +65,8 @@ pub struct Journal {
 }
 
 impl Journal {
-    /// Takes over `file`, which ends at `length` bytes with a whole line and stands there. It must be open for
-    /// writing, and not for appending: on Windows such a handle can't cut a torn line off.
+    /// Takes over `file`, which has `length` bytes, ends with a complete line and is positioned there. It must be open
+    /// for writing and not for appending, because on Windows an appending handle can't cut off a torn line.
     pub fn new(file: File, length: u64) -> Result<Journal, JournalError> {
         let (requests, receive) = mpsc::channel();
         let (publish, synced) = watch::channel(Ok(length));
@@ -84,21 +85,21 @@ impl Journal {
         })
     }
 
-    /// The same, of the journal in that folder: once it is removed or replaced, nothing can be written.
+    /// The same journal, watched in this folder: once the file is removed or replaced, nothing more can be written.
     ///
     /// # Errors
-    /// When the file can't be held open once more.
-    pub fn watched_in(mut self, folder: &RunFolder) -> Result<Journal, JournalError> {
+    /// When the file can't be held open a second time.
+    pub fn with_location(mut self, folder: &RunFolder) -> Result<Journal, JournalError> {
         self.location = Some(JournalLocation::new(folder, &self.file, self.written)?);
         Ok(self)
     }
 
-    /// Where it lies, as far as that is watched.
+    /// Its location, if that is watched.
     pub fn location(&self) -> Option<&JournalLocation> {
         self.location.as_ref()
     }
 
-    /// Gathers a line; returns where it ends, in bytes from the journal's start.
+    /// Adds a line to the buffer. Returns where it ends, in bytes from the journal's start.
     pub fn append(&mut self, event: &Event) -> Result<u64, JournalError> {
         let start = self.buffer.len();
         if let Err(error) = serde_json::to_writer(&mut self.buffer, event) {
@@ -109,8 +110,8 @@ impl Journal {
         Ok(self.written + self.buffer.len() as u64)
     }
 
-    /// Writes what was gathered, so that it survives the process. On an error the file is cut back to its last
-    /// whole line, and the gathered lines are dropped.
+    /// Writes the buffer, so that it survives the process. On an error, the file is truncated to its last complete
+    /// line, and the buffered lines are dropped.
     pub fn flush(&mut self) -> Result<(), JournalError> {
         if self.buffer.is_empty() {
             return Ok(());
@@ -128,7 +129,7 @@ impl Journal {
                 place.set_written(self.written);
             }
         } else {
-            // A torn line would be cut at the next start anyway; cutting it now keeps the evidence clean.
+            // The next start would cut off a torn line anyway, but cutting it off now keeps the evidence clean.
             let _ = self.file.set_len(self.written);
             let _ = self.file.seek(SeekFrom::Start(self.written));
         }
@@ -136,20 +137,20 @@ impl Journal {
         Ok(result?)
     }
 
-    /// Asks for everything that was flushed to be made durable.
+    /// Requests that everything written so far is synced to disk.
     pub fn request_sync(&self) {
         if let Some(requests) = &self.requests {
-            // The thread ends early only after it has published why.
+            // The thread only ends early after it has published the reason.
             let _ = requests.send(self.written);
         }
     }
 
-    /// How far the journal is durable.
+    /// How far the journal is synced to disk.
     pub fn synced(&self) -> watch::Receiver<SyncedBytes> {
         self.synced.clone()
     }
 
-    /// Flushes, syncs, and ends the thread.
+    /// Flushes, syncs and ends the thread.
     pub fn close(mut self) -> Result<(), JournalError> {
         self.flush()?;
         self.request_sync();
@@ -164,7 +165,7 @@ impl Journal {
     fn join(&mut self) {
         self.requests = None;
         if let Some(thread) = self.thread.take() {
-            // A panic there leaves `synced` behind `written`, and nobody takes an outcome for durable.
+            // After a panic there, `synced` stays below `written`, so no outcome counts as synced.
             let _ = thread.join();
         }
     }
@@ -186,7 +187,7 @@ fn sync_in_groups(file: &File, requests: &Receiver<u64>, publish: &watch::Sender
     }
 }
 
-/// Takes the requests of the next [`GROUP_DELAY`] together: the furthest of them covers all.
+/// Merges the requests of the next [`GROUP_DELAY`]: the furthest of them covers all.
 fn collect_requests(first: u64, requests: &Receiver<u64>) -> u64 {
     let end = Instant::now() + GROUP_DELAY;
     let mut upto = first;

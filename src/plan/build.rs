@@ -1,5 +1,5 @@
-//! How a plan comes about: whom to leave out first, then all rows in pieces, then each selection page by page. Of each
-//! user only the id, the place and the rank stay in memory.
+//! Builds a plan: first the users to leave out, then all rows in chunks, then each selection page by page.
+//! Only the ID, the origin and the rank of each user stay in memory.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashSet};
@@ -7,15 +7,17 @@ use std::path::Path;
 
 use super::context::{PlanContext, TenantScope, UnresolvedEntries, missing_permission_error};
 use super::directory_source::{DirectorySource, ProgressFn, ReadProgress, UserPages, find_all, resolve_all};
-use super::guard::{EXCLUDED, FIRST, Guard, GuardError, PROTECTED, for_each_user, members_of_entry};
+use super::guard::{
+    EXCLUDE_LIST, FIRST_LIST, Guard, GuardError, PROTECT_LIST, for_each_user, members_of_entry,
+};
 use super::input_rows::ShardPart;
 use super::plan_builder::{BuiltPlan, PlanBuilder, RowRules};
 use super::row_origin::{RowOrigin, SourceNames};
 use super::sending_order::FirstTargets;
 use super::tenants::PlanTenants;
 use super::{
-    AccountFilter, Draft, InputRows, ListEntry, ListResolution, Operator, PlanError, PlanOptions,
-    PlanSummary, merge_stats, notices,
+    AccountFilter, Draft, InputRows, ListEntry, LookupStatus, Operator, PlanError, PlanOptions, PlanSummary,
+    merge_summaries, notices,
 };
 use crate::directory::{Budget, DirectoryUser, PrivilegedUsers, ResolvedId, Selector, UserReadScope};
 use crate::event::TenantIndex;
@@ -24,37 +26,38 @@ use crate::journal::ShardRecord;
 use crate::user_id::{UserId, clean, unwrap_address};
 use futures_util::stream::{self, StreamExt};
 
-/// So many of the first users are tried to find out whether users can be read: one of them may be gone.
+/// The number of users that are tried to find out whether users can be read. More than one, because a user
+/// may no longer exist.
 const MAX_PROBED_USERS: usize = 3;
 
-/// Rows that are looked up at once.
+/// The number of rows that are looked up together.
 const LOOKUP_CHUNK: usize = 2_000;
 
-/// Longest text that is looked for as a name, in characters.
+/// The maximum length of a text that is looked up as a name, in characters.
 const MAX_NAME_CHARS: usize = 256;
 
-/// Tenants that are read side by side.
+/// The maximum number of tenants that are read at the same time.
 const MAX_CONCURRENT_TENANTS: usize = 32;
 
-/// Rows that are looked up at once in a run of several tenants, in these chunks.
+/// The maximum number of chunks that are looked up together in a run of several tenants.
 const MAX_LOOKUP_CHUNKS: usize = 8;
 
-/// A tenant, once all is known that must be known before the first row.
+/// A tenant that is ready for the first row.
 struct PreparedTenant<'a, D> {
     context: PlanContext<'a, D>,
     rules: RowRules,
     facts: PlanSummary,
 }
 
-/// Makes the plan.
+/// Builds the plan.
 pub(super) async fn build_plan<D: DirectorySource>(
     mut input: InputRows,
     options: &PlanOptions,
     tenants: &PlanTenants<'_, D>,
     progress: ProgressFn<'_>,
 ) -> Result<Draft, PlanError> {
-    // Whoever writes `me` means themselves, by whatever name they stand in the list again.
-    let include_self = options.include_self || input.names_me;
+    // An operator who writes `me` wants to be revoked, also if another row names them differently.
+    let include_self = options.include_self || input.has_me;
     let options = &PlanOptions { include_self, ..options.clone() };
     let (mut rows, other_shard_rows, part) =
         (input.rows()?, input.other_shard_rows()?, input.shard_part.take());
@@ -82,7 +85,7 @@ pub(super) async fn build_plan<D: DirectorySource>(
         input_rows: input.input_rows,
         sources: names.names().to_vec(),
     });
-    let facts = PlanSummary { sharded, ..facts };
+    let facts = PlanSummary { shard: sharded, ..facts };
     let keys = tenants.tenants.iter().map(|tenant| tenant.key.clone()).collect();
     let mut builder = PlanBuilder::new(rules, keys, names, input.columns.len(), facts);
     let what = "the users of the input";
@@ -116,7 +119,7 @@ pub(super) async fn build_plan<D: DirectorySource>(
     for (context, facts) in contexts.iter().zip(&mut each) {
         facts.unchecked.extend(context.skipped_lookups.describe());
     }
-    merge_stats::merge_summaries(&mut facts, each, counted, &drafted_rows, tenants, &closed);
+    merge_summaries::merge_summaries(&mut facts, each, counted, &drafted_rows, tenants, &closed);
     if options.max_share.is_some() {
         facts.tenant_users = count_users(&contexts).await?;
     }
@@ -145,29 +148,29 @@ fn users_to_probe<D>(input: &InputRows, tenants: &PlanTenants<'_, D>, rows: &[In
         }
     }
     for row in rows.iter().filter(|row| input.tenant_counts.is_none() || row.tenant.is_none()) {
-        let user = UserId::read(&row.id).ok().filter(|id| *id != UserId::Me);
+        let user = UserId::parse_lenient(&row.id).ok().filter(|id| *id != UserId::Me);
         if let (Ok(tenant_index), Some(user)) = (tenants.resolver.resolve(row.tenant.as_deref()), user) {
             users_to_probe[tenant_index as usize].push(user);
         }
     }
     for first in &mut users_to_probe {
-        // What can be nobody is tried last: most such ids are slips, and tell nothing of the permission.
+        // Invalid IDs are tried last: most of them are typos, and say nothing about the permission.
         first.sort_by_key(|id| id.check().is_err());
         first.truncate(MAX_PROBED_USERS);
     }
     users_to_probe
 }
 
-/// What is known before any tenant is asked.
+/// What is known before the first read of a tenant.
 struct PrepareContext<'a> {
     /// The first users of each tenant.
     users_to_probe: &'a [Vec<UserId>],
-    /// What look-ups that only inform may lose, in all tenants together.
+    /// The time that failures of look-ups that only inform may cost, in all tenants together.
     budget: &'a Budget,
 }
 
-/// Gets all tenants ready, side by side. One whose directory can't be read is closed where there are others: nothing is
-/// sent there, and they go on.
+/// Prepares all tenants at the same time. If there are several tenants and the directory of one can't be
+/// read, that tenant is closed: nothing is sent there, and the others continue.
 async fn prepare_tenants<'a, D: DirectorySource>(
     input: &InputRows,
     options: &PlanOptions,
@@ -177,8 +180,8 @@ async fn prepare_tenants<'a, D: DirectorySource>(
     progress: ProgressFn<'_>,
 ) -> Result<(Vec<PreparedTenant<'a, D>>, ClosedTenants), PlanError> {
     let several = tenants.tenants.len() > 1;
-    let has_no_users = input.users == 0 && !options.names_anyone();
-    // There is nothing to compare one user with.
+    let has_no_users = input.users == 0 && !options.needs_lookups();
+    // A single user and no lists: there is nothing to compare.
     let has_comparison = options.always_look_up
         || input.users > 1
         || !options.protect.is_empty()
@@ -242,16 +245,16 @@ async fn prepare_tenants<'a, D: DirectorySource>(
     Ok((ready, closed))
 }
 
-/// Whether an error is that of one tenant's directory, and not of what was asked for.
+/// Whether an error comes from one tenant's directory, not from the options.
 fn is_single_tenant_error(why: &PlanError) -> bool {
     matches!(why, PlanError::Directory(_) | PlanError::Guard(GuardError::Directory { .. }))
 }
 
-/// The tenants in which nothing is sent because nobody could be looked up there.
+/// The tenants in which nothing is revoked because no users could be looked up there.
 #[derive(Debug, Default)]
 pub(super) struct ClosedTenants {
     pub(super) reasons: BTreeMap<TenantIndex, String>,
-    /// Whether there is any, those that were closed before the plan among them.
+    /// Whether any tenant is closed, including those that were closed before the plan.
     any_closed: bool,
 }
 
@@ -262,7 +265,7 @@ impl ClosedTenants {
     }
 }
 
-/// What lists name and no tenant knows: an error, unless it may be known where nothing is sent.
+/// Entries of lists that no tenant resolved. They are errors, unless a closed tenant could know them.
 fn unknown_entry_warnings(
     unresolved: UnresolvedEntries,
     closed: &ClosedTenants,
@@ -274,13 +277,13 @@ fn unknown_entry_warnings(
         }
         let why = why.to_string();
         let what = why.split(". Nothing").next().unwrap_or(&why);
-        warnings.push(format!("warning: {what}; it may belong to a tenant in which nothing is sent"));
+        warnings.push(format!("warning: {what}; it may belong to a tenant in which nothing is revoked"));
     }
     Ok(warnings)
 }
 
-/// Whom each row names, asked in its tenant; all tenants side by side. A tenant whose directory fails is closed where
-/// there are others.
+/// Looks up the user of each row in the row's tenant, all tenants at the same time. If there are several
+/// tenants, one whose directory fails is closed.
 async fn look_up_tenants<D: DirectorySource>(
     contexts: &[PlanContext<'_, D>],
     closed: &mut ClosedTenants,
@@ -312,7 +315,7 @@ async fn look_up_tenants<D: DirectorySource>(
     Ok(found)
 }
 
-/// The users of all tenants in which something is sent; none where nobody is asked.
+/// The number of users in all tenants whose directory is read; `None` if there is no such tenant.
 async fn count_users<D: DirectorySource>(contexts: &[PlanContext<'_, D>]) -> Result<Option<u64>, PlanError> {
     let asked = contexts.iter().map(|context| async move {
         match context.directory {
@@ -328,7 +331,7 @@ async fn count_users<D: DirectorySource>(contexts: &[PlanContext<'_, D>]) -> Res
     Ok(sum)
 }
 
-/// Looks up all that must be known before the first row.
+/// Looks up everything that must be known before the first row.
 async fn load_rules<D: DirectorySource>(
     options: &PlanOptions,
     signed: &Operator,
@@ -340,7 +343,7 @@ async fn load_rules<D: DirectorySource>(
     facts.unchecked = loaded.unchecked;
     let first = load_first_targets(&options.first, context, progress).await?;
     let admins = load_admins(options, context, facts).await;
-    let told =
+    let knows_account_types =
         context.lookup_directory().is_some_and(|directory| directory.user_reads() != UserReadScope::Basic);
     let only = options.account_filter;
     Ok(RowRules {
@@ -348,7 +351,7 @@ async fn load_rules<D: DirectorySource>(
         first,
         admins,
         account_filter: only,
-        knows_account_types: told,
+        knows_account_types,
         admins_first: options.admins_first,
     })
 }
@@ -360,60 +363,64 @@ async fn load_first_targets<D: DirectorySource>(
 ) -> Result<FirstTargets, GuardError> {
     let mut first = FirstTargets::default();
     for (number, entry) in (0..).zip(entries) {
-        // Rows that are not looked up may name a member by another id than the group does.
-        if matches!(entry, ListEntry::Selected(_)) && !context.is_resolved() {
+        // Rows that are not looked up may have another ID for a member than the group has.
+        if matches!(entry, ListEntry::Selector(_)) && !context.is_resolved() {
             let entry = entry.to_string();
-            return Err(GuardError::Directory { list: FIRST, entry, source: missing_permission_error() });
+            return Err(GuardError::Directory {
+                list: FIRST_LIST,
+                entry,
+                source: missing_permission_error(),
+            });
         }
         let mut take = |ids: Vec<UserId>, _: &str, _: &str| {
             first.add(ids, number);
             Ok(())
         };
-        for_each_user(FIRST, entry, context, progress, &mut Vec::new(), &mut take).await?;
+        for_each_user(FIRST_LIST, entry, context, progress, &mut Vec::new(), &mut take).await?;
     }
     Ok(first)
 }
 
-/// Who holds roles, as far as that is to be learned. It informs, also where administrators are to go first: without it
-/// they go in their order, and that is told.
+/// The users who hold roles, if they can be read. This only informs, even with `--admins-first`: without it,
+/// administrators keep the order of the input, and a line says so.
 async fn load_admins<D: DirectorySource>(
     options: &PlanOptions,
     context: &PlanContext<'_, D>,
     facts: &mut PlanSummary,
 ) -> Option<PrivilegedUsers> {
     let order = |line: String| match options.admins_first {
-        true => format!("{line}: --admins-first puts nobody first whose role is not known"),
+        true => format!("{line}: --admins-first has no effect on users whose roles are not known"),
         false => line,
     };
     let Some(directory) = context.info_lookups() else {
-        if options.admins_first && matches!(context.resolution, ListResolution::Impossible(_)) {
-            facts.unchecked.push(order("who holds roles (users can't be read)".to_owned()));
+        if options.admins_first && matches!(context.resolution, LookupStatus::Impossible(_)) {
+            facts.unchecked.push(order("holders of roles (can't read users)".to_owned()));
         }
         return None;
     };
     let admins = match directory.privileged_users().await {
         Ok(admins) => admins,
         Err(why) => {
-            facts.unchecked.push(order(why.line("who holds roles")));
+            facts.unchecked.push(order(why.line("holders of roles")));
             facts.unchecked.push(GLOBAL_ADMINS_UNKNOWN.to_owned());
             return None;
         }
     };
     facts.admins = Some(Default::default());
     if let Some(why) = &admins.unread_groups {
-        facts.unchecked.push(order(format!("who holds roles through a group ({why})")));
+        facts.unchecked.push(order(format!("holders of roles through a group ({why})")));
     }
     facts.unchecked.extend(admins.gaps.iter().cloned().map(order));
-    if admins.global_unsure {
+    if admins.global_administrators_incomplete {
         facts.unchecked.push(GLOBAL_ADMINS_UNKNOWN.to_owned());
     }
     Some(admins)
 }
 
-/// What the guard of Global Administrators can't tell without roles.
-const GLOBAL_ADMINS_UNKNOWN: &str = "how many of the Global Administrators are among them";
+/// What is unknown without roles: the check of the Global Administrators is skipped.
+const GLOBAL_ADMINS_UNKNOWN: &str = "how many Global Administrators are among them";
 
-/// Whom each row names; none for rows that name nobody, and where the directory is not asked.
+/// Looks up the user of each row; `None` for rows without a user, and if the directory is not read.
 async fn look_up<D: DirectorySource>(
     context: &PlanContext<'_, D>,
     by_name: bool,
@@ -422,8 +429,8 @@ async fn look_up<D: DirectorySource>(
     let mut found: Vec<Option<ResolvedId>> = vec![None; rows.len()];
     let Some(directory) = context.lookup_directory() else { return Ok(found) };
     let (mut ids, mut names) = ((Vec::new(), Vec::new()), (Vec::new(), Vec::new()));
-    for (at, row) in rows.iter().enumerate().filter(|(_, row)| row.verdict == RowStatus::Read) {
-        match UserId::read(&row.id) {
+    for (at, row) in rows.iter().enumerate().filter(|(_, row)| row.status == RowStatus::Read) {
+        match UserId::parse_lenient(&row.id) {
             Ok(UserId::Principal(_)) | Err(_) if by_name && is_name(&row.id) => {
                 names.0.push(unwrap_address(&row.id).unwrap_or_else(|| clean(&row.id)).to_owned());
                 names.1.push(at);
@@ -456,7 +463,7 @@ async fn look_up<D: DirectorySource>(
     Ok(found)
 }
 
-/// Whom ids name, where nothing depends on it. After a failure nobody more is asked for.
+/// Resolves IDs if nothing depends on it. After a failure, no more users are looked up.
 async fn resolve_optional<D: DirectorySource>(
     context: &PlanContext<'_, D>,
     ids: &[UserId],
@@ -475,20 +482,21 @@ async fn resolve_optional<D: DirectorySource>(
     }
 }
 
-/// Whether a text can be what somebody is called.
+/// Whether a text can be a name.
 fn is_name(text: &str) -> bool {
     !text.is_empty()
         && text.chars().count() <= MAX_NAME_CHARS
         && !text.chars().any(crate::text::sanitize::needs_escape)
 }
 
-/// Reads the files of all lists, before anybody signs in: a file that can't be read is known first. A pipe can be read once
-/// alone, which is when the plan is made.
+/// Checks the files of all lists before sign-in, so that a file that can't be read is reported first. A pipe
+/// is skipped, because it can be read only once, when the plan is made.
 ///
 /// # Errors
-/// When a list can't be read, or holds a line that names nobody.
+/// When a list can't be read, or one of its lines does not name a user.
 pub fn check_lists(options: &PlanOptions) -> Result<(), PlanError> {
-    let lists = [(PROTECTED, &options.protect), (EXCLUDED, &options.exclude), (FIRST, &options.first)];
+    let lists =
+        [(PROTECT_LIST, &options.protect), (EXCLUDE_LIST, &options.exclude), (FIRST_LIST, &options.first)];
     for (list, entries) in lists {
         for entry in entries {
             let is_pipe =
@@ -504,13 +512,13 @@ pub fn check_lists(options: &PlanOptions) -> Result<(), PlanError> {
 /// A selection.
 struct SelectionRequest<'a> {
     selector: &'a Selector,
-    /// Its number among the sources.
+    /// Its index among the sources.
     source: usize,
-    /// The part of it that is wanted, where not all of it is.
+    /// The shard, if only a part of the selection is wanted.
     part: Option<&'a ShardPart>,
 }
 
-/// Takes in whom a selection finds.
+/// Adds the users of a selection.
 async fn add_selection<D: DirectorySource>(
     request: &SelectionRequest<'_>,
     options: &PlanOptions,
@@ -521,7 +529,7 @@ async fn add_selection<D: DirectorySource>(
     let directory = context.directory.ok_or(PlanError::LookupRequired)?;
     let mut pages = directory.select_users(request.selector).await?;
     let what = pages.name().to_owned();
-    // A page may give somebody again: that is Graph's paging, and nobody named them twice.
+    // A user who occurs again on a later page is an effect of Graph's paging, not a duplicate.
     let mut known = HashSet::new();
     while let Some(page) = pages.next_page().await? {
         for person in &complete_attributes(page, options.account_filter, context).await? {
@@ -540,7 +548,7 @@ async fn add_selection<D: DirectorySource>(
         builder
             .facts
             .unchecked
-            .push(format!("{missing} of {what}: Graph counted them and did not give them"));
+            .push(format!("{missing} of {what}: Graph counted them but did not return them"));
     }
     if known.is_empty() && !options.allow_empty {
         return Err(PlanError::EmptySelection { selection: what });
@@ -549,8 +557,8 @@ async fn add_selection<D: DirectorySource>(
     Ok(())
 }
 
-/// Looks up those of whom a list tells too little: one of roles or of risk has no kinds of accounts.
-/// Where the plan does not ask for kinds, that only informs.
+/// Looks up the users for whom a selection has too few attributes: selections by role or risk have no account
+/// types. If the plan does not filter by account type, this only informs.
 async fn complete_attributes<D: DirectorySource>(
     mut page: Vec<DirectoryUser>,
     only: AccountFilter,
@@ -584,10 +592,10 @@ async fn complete_attributes<D: DirectorySource>(
     Ok(page)
 }
 
-/// Whether ids were compared as they are written although somebody could have been asked.
-pub(super) fn unresolved_reason(resolution: &ListResolution) -> Option<&str> {
+/// Why users could not be looked up, if so.
+pub(super) fn unresolved_reason(resolution: &LookupStatus) -> Option<&str> {
     match resolution {
-        ListResolution::Impossible(why) => Some(why),
-        ListResolution::Full | ListResolution::NotAsked => None,
+        LookupStatus::Impossible(why) => Some(why),
+        LookupStatus::Full | LookupStatus::NotAsked => None,
     }
 }

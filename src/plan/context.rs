@@ -1,4 +1,4 @@
-//! Whether ids are looked up in the directory, or compared as they are written.
+//! Decides whether IDs are looked up in the directory or compared as they are written.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -6,31 +6,31 @@ use std::collections::BTreeMap;
 use uuid::Uuid;
 
 use super::directory_source::DirectorySource;
-use super::info_lookups::{InfoLookups, SkippedLookups};
-use super::{GuardError, ListResolution, PlanError, PlanOptions};
+use super::info_lookups::{OptionalLookups, SkippedLookups};
+use super::{GuardError, LookupStatus, PlanError, PlanOptions};
 use crate::directory::{Budget, DirectoryError, Permission, UserReadScope};
 use crate::event::TenantIndex;
 use crate::tenant::TenantResolver;
 use crate::user_id::UserId;
 
-/// Nobody's object id: whether users may be read can be learned by it, too.
+/// An object ID that no user has. A read of it is enough to find out whether users may be read.
 const PROBE_USER_ID: Uuid = Uuid::from_u128(0xffff_ffff_ffff_4fff_bfff_ffff_ffff_ffff);
 
-/// What a plan may know of users.
+/// What a plan can find out about users.
 pub(super) struct PlanContext<'a, D> {
-    /// The directory, where there is one: groups may be readable although users are not.
+    /// The directory, if there is one. Groups may be readable even if users are not.
     pub(super) directory: Option<&'a D>,
-    /// The same, where what is asked only informs.
-    pub(super) info_lookups: Option<InfoLookups<D>>,
-    /// Whether something depends on who the users are; otherwise, that only informs.
+    /// The directory for look-ups that only inform.
+    pub(super) info_lookups: Option<OptionalLookups<D>>,
+    /// Whether the plan depends on who the users are. If not, looking them up only informs.
     pub(super) depends_on_users: bool,
-    /// Users whom that did not tell.
+    /// Users whose informing look-up failed.
     pub(super) skipped_lookups: SkippedLookups,
-    /// Whether ids are looked up, and if not, why not.
-    pub(super) resolution: ListResolution,
-    /// Whether a list of people may hold nobody.
+    /// Whether IDs are looked up, and if not, why not.
+    pub(super) resolution: LookupStatus,
+    /// Whether a list may have no users.
     pub(super) allow_empty: bool,
-    /// Which tenant it is, where the run has several.
+    /// The tenant, if the run has several.
     pub(super) scope: TenantScope<'a>,
 }
 
@@ -38,39 +38,40 @@ pub(super) struct PlanContext<'a, D> {
 #[derive(Clone, Copy, Default)]
 pub(super) struct TenantScope<'a> {
     pub(super) tenant: TenantIndex,
-    /// Which entries of lists hold there; all, where nothing is said.
+    /// Decides which list entries apply in this tenant. Without it, all do.
     pub(super) resolver: Option<&'a TenantResolver>,
-    /// What was found nowhere so far: an entry may hold in another tenant. Where there is no other, it is an error at once.
+    /// The entries that no tenant has resolved so far: an entry may belong to another tenant. `None` if there
+    /// is only one tenant, in which an unresolved entry is an error at once.
     pub(super) unresolved: Option<&'a RefCell<UnresolvedEntries>>,
 }
 
-/// The entries of lists, and whether any tenant knows them.
+/// The list entries, each with an error until a tenant resolves it.
 #[derive(Default)]
 pub(super) struct UnresolvedEntries(BTreeMap<(&'static str, String), Option<GuardError>>);
 
 impl UnresolvedEntries {
-    /// The entries that no tenant knows.
+    /// The errors of the entries that no tenant resolved.
     pub(super) fn into_errors(self) -> impl Iterator<Item = GuardError> {
         self.0.into_values().flatten()
     }
 }
 
 impl TenantScope<'_> {
-    /// Whether an entry of a list holds here, by its cell in the list's column of tenants. In a run of one tenant, every
-    /// entry does.
+    /// Whether a list entry applies in this tenant, by its cell in the list's tenant column. In a run of one
+    /// tenant, every entry does.
     pub(super) fn applies_here(&self, cell: Option<&str>) -> bool {
         self.unresolved.is_none() || self.resolver.is_none_or(|places| places.applies_in(cell, self.tenant))
     }
 
-    /// Somebody knows the entry.
+    /// Records that this tenant resolved the entry.
     pub(super) fn mark_found(&self, list: &'static str, entry: &str) {
         if let Some(unresolved) = self.unresolved {
             unresolved.borrow_mut().0.insert((list, entry.to_owned()), None);
         }
     }
 
-    /// Nobody here knows the entry; an error where nobody else could.
-    pub(super) fn mark_missing(
+    /// Records that this tenant can't resolve the entry. Fails at once if there is no other tenant.
+    pub(super) fn record_missing(
         &self,
         list: &'static str,
         entry: &str,
@@ -83,18 +84,18 @@ impl TenantScope<'_> {
 }
 
 impl<'a, D: DirectorySource> PlanContext<'a, D> {
-    /// Finds out, by a read of the first of these `people` unless the token itself says that it may read nobody.
+    /// Finds out whether users can be read, with a read of `probe_users`. There is no read if the token says
+    /// that it may not read users, or if the token does not list its permissions and there is nothing to
+    /// compare (`compares`).
     ///
-    /// Where the token does not tell and there is nobody to compare with anybody (`compares`), nothing is asked.
-    ///
-    /// Without the permission, ids are compared as they are written: the lists then refuse what can't be compared. Where
-    /// the token does not tell, and nothing was asked for that only the directory knows, anything but an answer means the
-    /// same: what is wrong with the way to Graph, the run will meet for itself. Where the token says that it may read
-    /// users, a directory that does not answer is another matter where something depends on it: whoever could be protected
-    /// must not be sent for a bad connection.
+    /// Without the permission, IDs are compared as they are written, and the lists refuse what can't be
+    /// compared. The same applies if the token does not list its permissions, nothing requires the directory,
+    /// and the read fails in any way: if the connection to Graph is the problem, the run itself will report
+    /// it. But if the token says that it may read users and the plan depends on them, a directory that does
+    /// not answer is an error: a bad connection must not lead to protected users being revoked.
     ///
     /// # Errors
-    /// When users can't be read and the wishes can't do without, or when they should be readable and are not.
+    /// When users can't be read but the options need them, or when they should be readable and are not.
     pub(super) async fn probe(
         directory: Option<&'a D>,
         options: &PlanOptions,
@@ -103,10 +104,10 @@ impl<'a, D: DirectorySource> PlanContext<'a, D> {
         scope: TenantScope<'a>,
         budget: &Budget,
     ) -> Result<PlanContext<'a, D>, PlanError> {
-        let build_context = |resolution: ListResolution| {
-            let directory = directory.filter(|_| resolution != ListResolution::NotAsked);
+        let build_context = |resolution: LookupStatus| {
+            let directory = directory.filter(|_| resolution != LookupStatus::NotAsked);
             PlanContext {
-                info_lookups: directory.map(|directory| InfoLookups::new(directory, budget)),
+                info_lookups: directory.map(|directory| OptionalLookups::new(directory, budget)),
                 depends_on_users: options.depends_on_users(),
                 resolution,
                 ..PlanContext::without_lookup(directory, options.allow_empty, scope)
@@ -115,17 +116,17 @@ impl<'a, D: DirectorySource> PlanContext<'a, D> {
         let Some(asked) = directory else {
             return match options.needs_directory() {
                 true => Err(PlanError::LookupRequired),
-                false => Ok(build_context(ListResolution::NotAsked)),
+                false => Ok(build_context(LookupStatus::NotAsked)),
             };
         };
         let probe_user = probe_users.first().cloned().unwrap_or(UserId::Object(PROBE_USER_ID));
         let why = match asked.user_reads() {
             UserReadScope::Missing => missing_permission_error(),
             UserReadScope::Unknown if !options.needs_directory() && !compares => {
-                return Ok(build_context(ListResolution::NotAsked));
+                return Ok(build_context(LookupStatus::NotAsked));
             }
             reads if !options.depends_on_users() => {
-                let informing = InfoLookups::new(asked, budget);
+                let informing = OptionalLookups::new(asked, budget);
                 let answer = match reads {
                     UserReadScope::Unknown if !options.needs_directory() => {
                         informing.check_reachable(probe_users).await
@@ -133,18 +134,18 @@ impl<'a, D: DirectorySource> PlanContext<'a, D> {
                     _ => informing.resolve(&[probe_user]).await.map(drop),
                 };
                 return Ok(build_context(match answer {
-                    Ok(()) => ListResolution::Full,
-                    Err(why) => ListResolution::Impossible(why.sentence()),
+                    Ok(()) => LookupStatus::Full,
+                    Err(why) => LookupStatus::Impossible(why.sentence()),
                 }));
             }
             UserReadScope::Unknown if !options.needs_directory() => {
                 match asked.check_reachable(probe_users).await {
-                    Ok(()) => return Ok(build_context(ListResolution::Full)),
+                    Ok(()) => return Ok(build_context(LookupStatus::Full)),
                     Err(why) => why,
                 }
             }
             _ => match asked.resolve(&[probe_user]).await {
-                Ok(_) => return Ok(build_context(ListResolution::Full)),
+                Ok(_) => return Ok(build_context(LookupStatus::Full)),
                 Err(why) if why.is_forbidden() => why,
                 Err(why) => return Err(why.into()),
             },
@@ -152,32 +153,32 @@ impl<'a, D: DirectorySource> PlanContext<'a, D> {
         if options.needs_users() {
             return Err(why.into());
         }
-        Ok(build_context(ListResolution::Impossible(why.to_string())))
+        Ok(build_context(LookupStatus::Impossible(why.to_string())))
     }
 
-    /// Whether ids are looked up.
+    /// Whether IDs are looked up.
     pub(super) fn is_resolved(&self) -> bool {
-        self.resolution == ListResolution::Full
+        self.resolution == LookupStatus::Full
     }
 
-    /// Whether ids would be looked up, and can't be.
-    pub(super) fn is_impossible(&self) -> bool {
-        matches!(self.resolution, ListResolution::Impossible(_))
+    /// Whether IDs should be looked up, but can't be.
+    pub(super) fn is_lookup_impossible(&self) -> bool {
+        matches!(self.resolution, LookupStatus::Impossible(_))
     }
 
-    /// The directory, where ids are looked up.
+    /// The directory, if IDs are looked up.
     pub(super) fn lookup_directory(&self) -> Option<&'a D> {
         self.directory.filter(|_| self.is_resolved())
     }
 
-    /// The same for what only informs.
-    pub(super) fn info_lookups(&self) -> Option<&InfoLookups<D>> {
+    /// The directory for look-ups that only inform, if IDs are looked up.
+    pub(super) fn info_lookups(&self) -> Option<&OptionalLookups<D>> {
         self.info_lookups.as_ref().filter(|_| self.is_resolved())
     }
 }
 
 impl<'a, D> PlanContext<'a, D> {
-    /// One in which nobody is looked up.
+    /// A context in which no users are looked up.
     pub(super) fn without_lookup(
         directory: Option<&'a D>,
         allow_empty: bool,
@@ -188,18 +189,18 @@ impl<'a, D> PlanContext<'a, D> {
             info_lookups: None,
             depends_on_users: false,
             skipped_lookups: SkippedLookups::default(),
-            resolution: ListResolution::NotAsked,
+            resolution: LookupStatus::NotAsked,
             allow_empty,
             scope,
         }
     }
 }
 
-/// The token lists permissions, and none that reads users.
+/// The error for a token that lists its permissions, but none to read users.
 pub(super) fn missing_permission_error() -> DirectoryError {
     DirectoryError::Forbidden {
         what: "users".to_owned(),
         permission: Permission::Users,
-        detail: "the token does not list that permission".to_owned(),
+        detail: "the token does not list this permission".to_owned(),
     }
 }

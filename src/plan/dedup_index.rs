@@ -1,4 +1,4 @@
-//! The users named so far, each by its tenant and its id: one name in two tenants is two users.
+//! An index of the users named so far, by tenant and ID. The same name in two tenants is two users.
 
 use std::collections::HashSet;
 use std::hash::{BuildHasher, RandomState};
@@ -9,12 +9,12 @@ use super::Target;
 use crate::event::TenantIndex;
 use crate::user_id::UserId;
 
-/// The users named so far: indexes into the targets, found by hash.
+/// The users named so far, as indexes into the targets, found by hash.
 #[derive(Default)]
 pub(super) struct DedupIndex {
     table: HashTable<u32>,
     hasher: RandomState,
-    /// Hashes of the other ids that rows give their targets, where somebody is to be left out.
+    /// Hashes of the other IDs that rows give for their targets. Filled only if a list leaves users out.
     alias_hashes: HashSet<u64>,
 }
 
@@ -31,7 +31,7 @@ impl DedupIndex {
         self.alias_hashes.extend(ids.into_iter().map(|id| self.hasher.hash_one((tenant, id))));
     }
 
-    /// Whether some row gives a target of the tenant this id.
+    /// Whether a row gives this ID for a target of the tenant.
     pub(super) fn is_alias_of_target(&self, tenant: TenantIndex, id: &UserId, targets: &[Target]) -> bool {
         self.find(tenant, id, targets).is_some()
             || self.alias_hashes.contains(&self.hasher.hash_one((tenant, id)))

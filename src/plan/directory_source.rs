@@ -1,4 +1,4 @@
-//! What a plan asks the directory, so that plans can be tried out against made-up tenants.
+//! The reads that a plan needs from the directory, as a trait, so that tests can use fake tenants.
 
 use crate::directory::{
     Budget, Directory, DirectoryError, DirectoryUser, PrivilegedUsers, ResolvedId, Selector, UserReadScope,
@@ -6,21 +6,22 @@ use crate::directory::{
 };
 use crate::user_id::UserId;
 
-/// How far a long read has come.
+/// The progress of a long read.
 #[derive(Clone, Copy, Debug)]
 pub struct ReadProgress<'a> {
-    /// What is read, in words: `group Finance`.
+    /// What is read, in words, such as `group Finance`.
     pub what: &'a str,
-    /// Users so far.
+    /// The number of users so far.
     pub count: u64,
-    /// Users in all, where that is known.
+    /// The total number of users, if it is known.
     pub total: Option<u64>,
 }
 
-/// Whoever wants to know how far a long read has come.
+/// A callback for the progress of a long read.
 pub(super) type ProgressFn<'a> = &'a dyn Fn(&ReadProgress<'_>);
 
-/// A directory, as a plan needs it: where it fails, there is no plan. What only informs is asked of [`InfoLookups`].
+/// The directory, as a plan needs it. If a read fails, there is no plan. Reads that only inform go through
+/// [`OptionalLookups`](super::info_lookups::OptionalLookups).
 pub(super) trait DirectorySource: Sized {
     /// Its pages of users.
     type Pages: UserPages;
@@ -28,15 +29,15 @@ pub(super) trait DirectorySource: Sized {
     fn with_budget(&self, budget: &Budget) -> Self;
     /// As [`Directory::user_reads`].
     fn user_reads(&self) -> UserReadScope;
-    /// As [`Directory::answers_challenge`].
+    /// As [`Directory::check_reachable`].
     async fn check_reachable(&self, people: &[UserId]) -> Result<(), DirectoryError>;
-    /// As [`Directory::resolve_column`].
+    /// As [`Directory::resolve`].
     async fn resolve(&self, ids: &[UserId]) -> Result<Vec<ResolvedId>, DirectoryError>;
-    /// As [`Directory::parse`].
+    /// As [`Directory::find_users`].
     async fn find_users(&self, names: &[String]) -> Result<Vec<ResolvedId>, DirectoryError>;
-    /// As [`Directory::people`].
+    /// As [`Directory::select_users`].
     async fn select_users(&self, selector: &Selector) -> Result<Self::Pages, DirectoryError>;
-    /// As [`Directory::admins_text`].
+    /// As [`Directory::privileged_users`].
     async fn privileged_users(&self) -> Result<PrivilegedUsers, DirectoryError>;
     /// As [`Directory::app_owners`].
     async fn app_owners(&self, app_id: &str) -> Result<Vec<DirectoryUser>, DirectoryError>;
@@ -48,13 +49,13 @@ pub(super) trait DirectorySource: Sized {
 
 /// Users, page by page.
 pub(super) trait UserPages {
-    /// As [`Pages::parse_name`].
+    /// As [`UserSelection::name`].
     fn name(&self) -> &str;
-    /// As [`Pages::next_page`].
+    /// As [`UserSelection::next_page`].
     async fn next_page(&mut self) -> Result<Option<Vec<DirectoryUser>>, DirectoryError>;
-    /// As [`Pages::missing_notice`].
+    /// As [`UserSelection::missing`].
     fn missing(&self) -> u64;
-    /// As [`Pages::expected_count`].
+    /// As [`UserSelection::expected`].
     fn expected(&self) -> Option<u64>;
 }
 
@@ -120,7 +121,7 @@ impl UserPages for UserSelection {
     }
 }
 
-/// Whom each id names; an answer for each, or none at all. `me` of an app is nobody.
+/// Resolves each ID, with one answer per ID. For an app, `me` is missing.
 pub(super) async fn resolve_all<D: DirectorySource>(
     directory: &D,
     ids: &[UserId],
@@ -139,7 +140,7 @@ pub(super) async fn resolve_all<D: DirectorySource>(
     Ok(ids.iter().map_while(&mut answer).collect())
 }
 
-/// Whom each name means; an answer for each, or none at all.
+/// Finds the user of each name, with one answer per name.
 pub(super) async fn find_all<D: DirectorySource>(
     directory: &D,
     names: &[String],
@@ -152,18 +153,18 @@ fn check_count(found: Vec<ResolvedId>, asked: usize) -> Result<Vec<ResolvedId>, 
         true => Ok(found),
         false => Err(DirectoryError::Untrusted {
             what: "users".to_owned(),
-            reason: format!("{asked} were asked for, and {} came", found.len()),
+            reason: format!("{asked} were requested, but {} were returned", found.len()),
         }),
     }
 }
 
-/// All ids of a person that a row or a list can hold.
-pub(super) fn ids_of(person: &DirectoryUser) -> impl Iterator<Item = UserId> + '_ {
+/// All IDs of a user that a row or a list can have.
+pub(super) fn user_ids(person: &DirectoryUser) -> impl Iterator<Item = UserId> + '_ {
     let name = person.upn.as_deref().and_then(|upn| upn.parse().ok());
     std::iter::once(UserId::Object(person.id)).chain(name)
 }
 
-/// A name of the person that people know.
+/// The name to show for a user.
 pub(super) fn user_display_name(person: &DirectoryUser) -> String {
     match (&person.upn, &person.name) {
         (Some(name), _) | (None, Some(name)) => name.to_string(),

@@ -1,16 +1,17 @@
-//! Names for the input's own columns that stand beside one another without a clash.
+//! Distinct names for the input's own columns.
 
 use std::collections::{HashMap, HashSet};
 
-/// The columns' names made distinct, without regard to case, from one another and from `taken`: a name that is
-/// used already gets ` (2)`, ` (3)` … behind it, and a column without a name is called by its place, `column 4`.
+/// Makes the column names distinct from one another and from `taken`, ignoring case. A name that is already
+/// in use gets ` (2)`, ` (3)` … at its end. A column without a name is named by its position: `column 4`.
 ///
-/// PowerShell's `Import-Csv` and `ConvertFrom-Json` refuse a file whose names differ by case alone or not at all.
+/// PowerShell's `Import-Csv` and `ConvertFrom-Json` refuse a file in which two names are equal or differ only
+/// in case.
 pub(crate) fn distinct_names(columns: &[String], taken: &[&str]) -> Vec<String> {
     let own = columns.iter().map(|name| name.to_lowercase());
     let known: HashSet<String> = own.chain(taken.iter().map(|name| name.to_lowercase())).collect();
     let mut used: HashSet<String> = taken.iter().map(|name| name.to_lowercase()).collect();
-    // Where the search for a number went on to, so that thousands of equal names cost no square of them.
+    // The next number to try for each name, so that thousands of equal names do not take quadratic time.
     let mut next: HashMap<String, u32> = HashMap::new();
     let mut names = Vec::with_capacity(columns.len());
     for (place, column) in columns.iter().enumerate() {

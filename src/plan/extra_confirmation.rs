@@ -1,48 +1,49 @@
-//! What makes a plan want more than a yes: its size, the administrators in it, and three things that want the number of
-//! users said by itself. Pure functions of what is known of the plan.
+//! Plans for which `y` is not enough: large plans, plans with administrators, and three cases in which the
+//! number of users is confirmed separately. All functions depend only on the facts about the plan.
 
 use crate::plan::{MaxShare, PlanSummary};
 use crate::text::humanize;
 
-/// Up to so many users a yes is enough, if no administrator is among them.
+/// The maximum number of users for which `y` is enough, if no administrator is among them.
 const MAX_WITHOUT_NUMBER: u64 = 100;
 
-/// Whether the operator types the number of users instead of `y`. Where roles could not be read, the number alone tells.
+/// Whether the operator must type the number of users instead of `y`. If roles could not be read, only the
+/// number of users decides.
 pub fn requires_number(facts: &PlanSummary, users: u64) -> bool {
     users > MAX_WITHOUT_NUMBER || facts.administrators > 0
 }
 
-/// Why a plan is confirmed by a number of its own, also by a scheduled job (`--yes-i-mean`).
+/// Why a plan needs a separate confirmation by number, also in a scheduled job (`--yes-i-mean`).
 #[derive(Clone, Debug, PartialEq)]
 pub enum ExtraConfirmation {
-    /// Every user of the tenant is chosen.
+    /// The plan is for every user of the tenant.
     AllUsers,
-    /// More than the share of the tenant's users that `--max-share` allows.
+    /// The plan is for more than the share of the tenant's users that `--max-share` allows.
     Share {
-        /// Users in the plan.
+        /// The number of users in the plan.
         users: u64,
-        /// Users of the tenant.
+        /// The number of users in the tenant.
         total: u64,
-        /// What is allowed.
+        /// The allowed share.
         allowed: MaxShare,
     },
-    /// More than half of the tenant's Global Administrators.
+    /// The plan has more than half of the tenant's Global Administrators.
     GlobalAdministrators {
-        /// How many of them are in the plan.
+        /// The number in the plan.
         in_plan: u64,
-        /// How many the tenant has.
+        /// The number in the tenant.
         total: u64,
     },
-    /// More than half of the Global Administrators of some of the run's tenants.
+    /// The plan has more than half of the Global Administrators of some tenants.
     GlobalAdministratorsInTenants {
-        /// How many tenants.
+        /// The number of such tenants.
         tenants: u64,
-        /// The first of them, how many are in the plan there, and how many it has.
+        /// The first such tenant, with the numbers in the plan and in the tenant.
         first: (String, u64, u64),
     },
 }
 
-/// Tenants that could lose most of their Global Administrators.
+/// Finds the tenants with more than half of their Global Administrators in the plan.
 fn assess_tenants(facts: &PlanSummary) -> Option<ExtraConfirmation> {
     let affected = facts.tenants.iter().filter_map(|tenant| {
         let (in_plan, total) =
@@ -55,10 +56,10 @@ fn assess_tenants(facts: &PlanSummary) -> Option<ExtraConfirmation> {
 }
 
 impl ExtraConfirmation {
-    /// What is to be cautious of in a plan of so many users.
+    /// The reasons for a separate confirmation of a plan with this number of users.
     ///
     /// # Errors
-    /// When the share of the tenant's users is to be limited, and nobody knows how many the tenant has.
+    /// When there is a `max_share`, but the number of the tenant's users is not known.
     pub fn assess(
         facts: &PlanSummary,
         users: u64,
@@ -73,7 +74,7 @@ impl ExtraConfirmation {
         if let Some(allowed) = max_share {
             let total = facts.tenant_users.ok_or_else(|| {
                 format!(
-                    "--max-share {allowed} can't be checked: nobody knows how many users the tenant has. The sign-in \
+                    "can't check --max-share {allowed}: the tenant's user count is unknown. The sign-in \
                      needs the permission User.Read.All"
                 )
             })?;
@@ -93,12 +94,14 @@ impl ExtraConfirmation {
         Ok(found)
     }
 
-    /// In one sentence, without its full stop.
+    /// The reason as one sentence, without a full stop.
     pub fn describe(&self) -> String {
         match self {
-            ExtraConfirmation::AllUsers => "every user of the tenant is chosen (--all-users)".to_owned(),
+            ExtraConfirmation::AllUsers => "the plan includes every user of the tenant \
+                 (--all-users)"
+                .to_owned(),
             ExtraConfirmation::Share { users, total, allowed } => format!(
-                "these are {} of the tenant's {}, more than --max-share {allowed}",
+                "the plan has {} of the tenant's {}, more than --max-share {allowed}",
                 humanize::count(*users),
                 humanize::users(*total)
             ),
@@ -108,17 +111,17 @@ impl ExtraConfirmation {
                     more => format!(", and more than half in {} other tenants", humanize::count(more - 1)),
                 };
                 format!(
-                    "{in_plan} of the {total} Global Administrators of tenant {tenant} are among them{more}; to keep those for \
-                     emergencies out, use --protect"
+                    "{in_plan} of the {total} Global Administrators of tenant {tenant} are among them{more}; \
+                     use --protect to keep break-glass accounts out"
                 )
             }
             ExtraConfirmation::GlobalAdministrators { in_plan, total } if in_plan == total => format!(
-                "these are all {total} Global Administrators of the tenant, those for emergencies among them; to keep some \
-                 out, use --protect"
+                "this revokes all {total} Global Administrators of the tenant, including break-glass accounts; \
+                 use --protect to keep some out"
             ),
             ExtraConfirmation::GlobalAdministrators { in_plan, total } => format!(
-                "{in_plan} of the tenant's {total} Global Administrators are among them, more than half; to keep those for \
-                 emergencies out, use --protect"
+                "{in_plan} of the tenant's {total} Global Administrators are among them, more than half; use \
+                 --protect to keep break-glass accounts out"
             ),
         }
     }

@@ -1,4 +1,5 @@
-//! The rows of the inputs, read in full before anybody is asked anything: a file that can't be read is known first.
+//! The rows of the inputs. They are read in full before sign-in, so that a file that can't be read is
+//! reported first.
 
 use std::io::{BufRead, BufReader, BufWriter, Seek, Write};
 
@@ -9,20 +10,20 @@ use crate::intake::{InputDigest, InputRow, Intake, RowStatus, Shard, ShardTenant
 use crate::tenant::TenantCounts;
 use crate::user_id::UserId;
 
-/// Rows are kept in memory up to this size, in bytes, and in a temporary file beyond.
+/// The maximum size of rows in memory, in bytes. Beyond it, they are in a temporary file.
 const MAX_IN_MEMORY: usize = 4 << 20;
 
-/// Rows on the way, as JSON lines.
+/// Rows that were read, as JSON lines.
 type InputSpool = BufWriter<TemporaryFile>;
 
-/// A part of an input.
+/// One shard of the input.
 pub(super) struct ShardPart {
     pub(super) shard: Shard,
     tenants: ShardTenants,
 }
 
 impl ShardPart {
-    /// Whether a user whom a selection found is in it.
+    /// Whether a user of a selection belongs to it.
     pub(super) fn contains(&self, id: &UserId) -> bool {
         self.tenants.is_in(self.shard, None, &id.to_string())
     }
@@ -31,36 +32,36 @@ impl ShardPart {
 /// The rows of all inputs.
 pub struct InputRows {
     spool: InputSpool,
-    /// The rows of other shards, without their cells: what they call people counts for the lists.
+    /// The rows of other shards, without their cells. The lists need their IDs as aliases.
     other_shards: InputSpool,
-    /// Which part of the input it is, and how the parts are told apart; none where it is all of it.
+    /// The shard; `None` if this is the whole input.
     pub(super) shard_part: Option<ShardPart>,
-    /// How many rows were read, of whatever shard.
+    /// The number of rows in all shards.
     pub(super) input_rows: u64,
-    /// The tenants that they name.
+    /// The tenants that the rows name.
     tenants: ShardTenants,
     /// The inputs' own columns.
     pub columns: Vec<String>,
     /// The inputs' names.
     pub source_names: Vec<String>,
-    /// What the reader decided, in words.
+    /// Notices about how the inputs were read, in words.
     pub notices: Vec<String>,
     /// The inputs' fingerprints.
     pub inputs: Vec<InputDigest>,
-    /// Rows that name somebody, as far as can be seen without the directory.
+    /// The number of rows that name a user, as far as is known without the directory.
     pub users: u64,
     /// Whether a row says `me`.
-    pub names_me: bool,
-    /// Whether some input names its users by mail addresses.
+    pub has_me: bool,
+    /// Whether an input has mail addresses as IDs.
     pub ids_are_mail: bool,
-    /// The tenants that rows name; none where no input has a column of them.
+    /// The tenants that rows name; `None` if no input has a tenant column.
     pub tenant_counts: Option<TenantCounts>,
-    /// The column that names them, by the name it has in the first input with one.
+    /// The name of the tenant column in the first input that has one.
     pub tenant_column: Option<String>,
 }
 
 impl Default for InputRows {
-    /// No input at all.
+    /// No input.
     fn default() -> InputRows {
         InputRows {
             spool: new_spool(),
@@ -74,7 +75,7 @@ impl Default for InputRows {
             inputs: Vec::new(),
             users: 0,
             ids_are_mail: false,
-            names_me: false,
+            has_me: false,
             tenant_counts: None,
             tenant_column: None,
         }
@@ -85,7 +86,7 @@ impl InputRows {
     /// Reads all rows.
     ///
     /// # Errors
-    /// When an input can't be read to its end, or the rows can't be kept.
+    /// When an input can't be read in full, or the rows can't be stored.
     pub fn read(mut intake: Intake) -> Result<InputRows, PlanError> {
         let mut input = InputRows {
             columns: intake.columns().to_vec(),
@@ -106,11 +107,11 @@ impl InputRows {
         Ok(input)
     }
 
-    /// The targets of a plan that was made before, to be judged anew: their line is their place in the sending order, and
-    /// so is their priority.
+    /// The targets of an earlier plan, to be checked again. Their line and their priority are their position
+    /// in the sending order.
     ///
     /// # Errors
-    /// When a row can't be read, or can't be kept.
+    /// When a row can't be read or stored.
     pub fn from_plan_targets(
         plan: impl Iterator<Item = Result<PlanRow, PlanError>>,
     ) -> Result<InputRows, PlanError> {
@@ -123,22 +124,23 @@ impl InputRows {
         Ok(input)
     }
 
-    /// Gives the one input another name in the evidence: it was made for this run, and its path says nothing.
+    /// Sets another name for the inputs in the evidence. For an input that was made for this run, the path
+    /// says nothing.
     pub fn rename_inputs(&mut self, name: &str) {
         for input in &mut self.inputs {
             name.clone_into(&mut input.name);
         }
     }
 
-    /// Leaves the rows of other shards out: of those, only whom they name is kept, for the lists of people.
+    /// Leaves out the rows of other shards. Only their IDs are kept, because the lists need them.
     ///
     /// # Errors
-    /// When the rows can't be read back, or can't be kept.
+    /// When the rows can't be read back or stored.
     pub fn apply_shard(&mut self, shard: Shard) -> Result<(), PlanError> {
         let part = ShardPart { shard, tenants: std::mem::take(&mut self.tenants) };
         let (rows, input_rows) = (self.rows()?, self.input_rows);
-        (self.users, self.names_me) = (0, false);
-        // Only tenants of this part are signed in to.
+        (self.users, self.has_me) = (0, false);
+        // Only tenants of this shard need a sign-in.
         self.tenant_counts = self.tenant_counts.as_ref().map(|_| TenantCounts::default());
         for row in rows {
             let mut row = row?;
@@ -154,17 +156,17 @@ impl InputRows {
     }
 
     fn push(&mut self, row: &InputRow) -> std::io::Result<()> {
-        let read = row.verdict == RowStatus::Read;
+        let read = row.status == RowStatus::Read;
         self.input_rows += 1;
         self.users += u64::from(read);
         if let Some(named) = self.tenant_counts.as_mut().filter(|_| read) {
             named.count(row.tenant.as_deref(), &row.id);
         }
-        self.names_me |= read && matches!(UserId::read(&row.id), Ok(UserId::Me));
+        self.has_me |= read && matches!(UserId::parse_lenient(&row.id), Ok(UserId::Me));
         write_row(&mut self.spool, row)
     }
 
-    /// The rows, in the inputs' order; what else is known stays.
+    /// The rows, in the order of the inputs. They can be taken only once.
     ///
     /// # Errors
     /// When the rows can't be read back.
@@ -201,15 +203,19 @@ fn read_back(
     }))
 }
 
-/// What to say of cells in the column of tenants that name none.
+/// The warning about cells in the tenant column that are not tenants.
 fn invalid_tenant_warning(tenants: &TenantCounts) -> Option<String> {
-    let first = crate::text::sanitize::sanitize_truncated(tenants.first_senseless.as_deref()?, 60);
+    let first = crate::text::sanitize::sanitize_truncated(tenants.first_invalid.as_deref()?, 60);
     Some(format!(
-        "warning: {} of the column of tenants neither a tenant's id nor a domain, as {first}: such rows are invalid and \
-         are not sent. If that column does not name tenants: --tenant-column none",
-        match tenants.senseless {
-            1 => "1 cell holds in place".to_owned(),
-            cells => format!("{} cells hold in place", crate::text::humanize::count(cells)),
+        "warning: {} (first: {first}). Those rows are invalid and are skipped. If that column does not have \
+         tenants, use --tenant-column none",
+        match tenants.invalid {
+            1 => "1 cell in the tenant column is not a tenant ID or domain".to_owned(),
+            cells => format!(
+                "{} cells in the tenant column are not a tenant ID or \
+                 domain",
+                crate::text::humanize::count(cells)
+            ),
         }
     ))
 }
@@ -219,14 +225,14 @@ fn input_row_from_target(row: PlanRow, order: TargetNo) -> InputRow {
         source: 0,
         line: u64::from(order),
         id: row.user_id,
-        also: Some(row.user_principal_name).into_iter().filter(|name| !name.is_empty()).collect(),
-        perhaps: Vec::new(),
+        other_ids: Some(row.user_principal_name).into_iter().filter(|name| !name.is_empty()).collect(),
+        possible_ids: Vec::new(),
         priority: Some(order.to_string()),
         tenant: Some(row.tenant).filter(|tenant| !tenant.is_empty()),
         external_hint: row.external,
         cells: Vec::new(),
         note: None,
-        verdict: RowStatus::Read,
+        status: RowStatus::Read,
     }
 }
 

@@ -1,18 +1,19 @@
-//! From rows and selections to targets: who is revoked, in which order, and who is left out and why.
+//! Turns rows and selections into targets: which users are revoked and in which order, and which are left out
+//! and why.
 //!
 //! ```text
-//!  gathered rows ──▶ looked up in pieces ─┐
+//!  input rows ─────▶ looked up in chunks ─┐
 //!  selections ─────▶ page by page ────────┤
 //!                                         ▼
-//!  lists ──────────▶ guard ──────────▶ drafting: left out, or a target
-//!                                         │ spool of rows; ids, places, ranks
+//!  lists ──────────▶ guard ──────────▶ draft: left out, or a target
+//!                                         │ spool of rows; IDs, origins, ranks
 //!                                         ▼
 //!                                     plan.csv, in sending order
 //! ```
 //!
-//! [`Draft::build`] keeps of each target only its id, its place and its rank; the rows themselves, with all their
-//! columns, lie in a temporary file. [`Draft::freeze`] writes `plan.csv` from it, with the order settled. Nothing is
-//! sent before that file stands.
+//! [`Draft::build`] keeps in memory only the ID, origin and rank of each target. The rows with all their
+//! columns are in a temporary file. [`Draft::freeze`] writes them to `plan.csv`, with the final order.
+//! Nothing is sent before that file is written.
 
 mod build;
 mod context;
@@ -23,7 +24,7 @@ mod extra_confirmation;
 mod guard;
 mod info_lookups;
 mod input_rows;
-mod merge_stats;
+mod merge_summaries;
 mod notices;
 mod options;
 mod plan_builder;
@@ -43,13 +44,13 @@ pub use directory_source::ReadProgress;
 pub(crate) use distinct_names::distinct_names;
 pub use extra_confirmation::{ExtraConfirmation, requires_number};
 pub use guard::GuardError;
-pub(crate) use guard::{EXCLUDED, PROTECTED};
+pub(crate) use guard::{EXCLUDE_LIST, PROTECT_LIST};
 pub use input_rows::InputRows;
 pub use options::{AccountFilter, ListEntry, MaxShare, PlanOptions};
 pub use plan_csv::{LeftOutReason, PlanError, PlanReader, PlanRow};
 pub use recheck::{ChangedUsers, PlanChanges, PlanMetadata};
-pub use recount::{CountDifference, PlanRecount};
-pub use summary::{ListResolution, PlanSummary};
+pub use recount::{FieldMismatch, PlanRecount};
+pub use summary::{LookupStatus, PlanSummary};
 pub use tenants::{PlanTenant, PlanTenantFacts, PlanTenants};
 
 use std::collections::BTreeMap;
@@ -60,51 +61,51 @@ use crate::files::{Dir, TemporaryFile};
 use crate::intake::{InputDigest, IntakeError};
 use crate::journal::{PLAN_CSV, PlanRecord};
 use crate::user_id::UserId;
-use plan_builder::DraftedRows;
+use plan_builder::DraftRows;
 use sending_order::SendingOrder;
 
 /// One user to revoke.
 #[derive(Clone, Debug)]
 pub struct Target {
-    /// Whose sessions.
+    /// The user's ID.
     pub user: UserId,
-    /// Whether the user's home is another tenant; none where nothing tells.
+    /// Whether the user's home is another tenant; `None` if that is not known.
     pub external: Option<bool>,
-    /// In which of the run's tenants.
+    /// The user's tenant among those of the run.
     pub tenant: TenantIndex,
     /// Whether the user is known to hold a role.
     pub administrator: bool,
 }
 
-/// A plan that was read and not frozen yet.
+/// A plan that is not frozen yet.
 pub struct Draft {
     spool: csv::Writer<TemporaryFile>,
     columns: Vec<String>,
     inputs: Vec<InputDigest>,
     notices: Vec<String>,
-    drafted_rows: DraftedRows,
+    drafted_rows: DraftRows,
     facts: PlanSummary,
     closed: build::ClosedTenants,
     tenant_column: Option<String>,
     budget: Budget,
 }
 
-/// Who signed in: nobody is revoked by their own hand unasked.
+/// The person or app that is signed in. By default, the operator is not revoked.
 #[derive(Clone, Debug, Default)]
 pub struct Operator {
-    /// The ids of the signed-in user; none for an app.
+    /// The IDs of the signed-in user; empty for an app.
     pub user_ids: Vec<UserId>,
-    /// The ids of the apps that send, the first one's first.
+    /// The IDs of the apps that send, in their order.
     pub app_ids: Vec<String>,
 }
 
 impl Draft {
-    /// Makes a plan of the rows of the inputs, and of whom the directory names, for one tenant. Without the directory, ids
-    /// are compared as they are written.
+    /// Makes a plan for one tenant, from the rows of the inputs and the users of the selections. Without the
+    /// directory, IDs are compared as they are written.
     ///
     /// # Errors
-    /// When a list of people can't be read and resolved in full, when a selection can't be read or names nobody, or when
-    /// nobody can tell whether a row is somebody protected.
+    /// When a list can't be read and resolved in full, when a selection can't be read or has no users, or
+    /// when it is not clear whether a row names a protected user.
     pub async fn build(
         input: InputRows,
         options: &PlanOptions,
@@ -120,10 +121,12 @@ impl Draft {
         .await
     }
 
-    /// The same for any tenants, which are asked side by side; and tells how far long reads have come.
+    /// The same for any number of tenants, which are read at the same time. Reports the progress of long
+    /// reads.
     ///
     /// # Errors
-    /// The same. Where there are several tenants, one whose directory can't be read is only closed: see `Draft::closed`.
+    /// The same. If there are several tenants and the directory of one can't be read, only that tenant is
+    /// closed: see [`Draft::closed_tenants`].
     pub async fn build_with_progress(
         input: InputRows,
         options: &PlanOptions,
@@ -138,16 +141,17 @@ impl Draft {
         self.tenant_column.as_deref()
     }
 
-    /// Why nothing may be sent in single tenants: nobody could be looked up there, and the lists could not be compared.
+    /// The tenants in which nothing may be sent, each with the reason: no users could be looked up there, so
+    /// the lists could not be compared.
     pub fn closed_tenants(&self) -> &BTreeMap<TenantIndex, String> {
         &self.closed.reasons
     }
 
-    /// What could not be checked, in a sentence, where something could not: the question says it by itself. That the
-    /// sign-in may not read users is a notice of its own.
+    /// What could not be checked, as one line, if there is something. It does not include that the sign-in
+    /// may not read users, which has its own notice.
     pub fn unchecked(&self) -> Option<String> {
         let unchecked = match &self.facts.resolution {
-            ListResolution::Impossible(why) if notices::lacks_permission(why) => {
+            LookupStatus::Impossible(why) if notices::lacks_permission(why) => {
                 let covered = summary::owners_unchecked();
                 self.facts.unchecked.iter().filter(|word| **word != covered).cloned().collect()
             }
@@ -156,28 +160,28 @@ impl Draft {
         (!unchecked.is_empty()).then(|| format!("not checked: {}", unchecked.join("; ")))
     }
 
-    /// The time that look-ups which only inform may still lose.
+    /// The time that failures of look-ups that only inform may still cost.
     pub fn budget(&self) -> &Budget {
         &self.budget
     }
 
-    /// Takes in something more that could not be checked.
+    /// Adds something that could not be checked.
     pub fn add_unchecked(&mut self, what: String) {
         self.facts.unchecked.push(what);
     }
 
-    /// What is known of the plan as a whole.
+    /// The facts about the plan as a whole.
     pub fn summary(&self) -> &PlanSummary {
         &self.facts
     }
 
-    /// Users to revoke.
-    pub fn targets(&self) -> usize {
+    /// The number of users to revoke.
+    pub fn target_count(&self) -> usize {
         self.drafted_rows.targets.len()
     }
 
     /// Whether `me` is among them.
-    pub fn names_me(&self) -> bool {
+    pub fn includes_me(&self) -> bool {
         self.drafted_rows.targets.iter().any(|target| target.user == UserId::Me)
     }
 
@@ -186,7 +190,7 @@ impl Draft {
         self.drafted_rows.includes_operator
     }
 
-    /// What people should know of it, in words.
+    /// Notices about the plan, in words.
     pub fn notices(&self) -> &[String] {
         &self.notices
     }
@@ -201,12 +205,12 @@ impl Draft {
         &self.inputs
     }
 
-    /// The first row that is no user id, in words, if there is one.
+    /// The first row without a valid user ID, in words, if there is one.
     pub fn first_invalid(&self) -> Option<&str> {
         self.drafted_rows.first_invalid.as_deref()
     }
 
-    /// Counts so far; the hash is empty until the plan is frozen.
+    /// The counts so far. The hash is empty until the plan is frozen.
     pub fn record(&self) -> PlanRecord {
         PlanRecord {
             rows: self.drafted_rows.rows,
@@ -218,8 +222,9 @@ impl Draft {
         }
     }
 
-    /// Writes the plan into a run folder with the order settled, and gives the targets in sending order. It is not synced here:
-    /// [`RunFolder::sync`](crate::journal::RunFolder::sync) does that for all that stands before the first request.
+    /// Writes the plan into a run folder with the final order, and returns the targets in sending order. The
+    /// file is not synced here: [`RunFolder::sync`](crate::journal::RunFolder::sync) does that for all files
+    /// that must be on disk before the first request.
     pub fn freeze(self, folder: &Dir) -> Result<FrozenPlan, PlanError> {
         let mut record = self.record();
         let order = SendingOrder::from_ranks(&self.drafted_rows.ranks);
@@ -231,7 +236,7 @@ impl Draft {
         Ok(FrozenPlan { targets, record, columns: self.columns, inputs: self.inputs })
     }
 
-    /// Gives each row of the plan, in the input's order.
+    /// Calls `visit` for each row of the plan, in the input's order.
     pub fn for_each_row(
         self,
         mut visit: impl FnMut(&PlanRow) -> std::io::Result<()>,
@@ -245,7 +250,7 @@ impl Draft {
 pub struct FrozenPlan {
     /// Users to revoke, in sending order.
     pub targets: Vec<Target>,
-    /// What the plan holds, with its hash.
+    /// The counts of the plan, with its hash.
     pub record: PlanRecord,
     /// The inputs' own columns.
     pub columns: Vec<String>,

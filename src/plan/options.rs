@@ -1,51 +1,51 @@
-//! What was asked for, parsed: whom to choose, whom to leave out, who goes first.
+//! The parsed options of a plan: which users are selected, left out, or go first.
 
 use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use super::{GuardError, PROTECTED, guard};
+use super::{GuardError, PROTECT_LIST, guard};
 use crate::directory::Selector;
 use crate::journal::ListRecord;
 use crate::user_id::UserId;
 
-/// What a plan is made by, beside the rows of files.
+/// The options of a plan, in addition to the rows of files.
 #[derive(Clone, Debug, Default)]
 pub struct PlanOptions {
-    /// Whom the directory names; added to the rows.
+    /// Selections whose users are added to the rows.
     pub selectors: Vec<Selector>,
-    /// Never sent; fail-closed.
+    /// Users who are never revoked; fails closed.
     pub protect: Vec<ListEntry>,
-    /// Never sent, whatever `unprotect` says.
+    /// Users who are never revoked, even if `unprotect` names them.
     pub protect_always: Vec<ListEntry>,
-    /// Whether `unprotect` may name somebody whom nothing protects (any more).
+    /// Whether `unprotect` may name a user who is not protected (any more).
     pub allow_unused_unprotect: bool,
-    /// Whether each user is looked up although there is nobody to compare with.
+    /// Whether each user is looked up even if there is nothing to compare them with.
     pub always_look_up: bool,
-    /// Sent although they are protected: the very ids.
+    /// Users who are revoked even if they are protected, by their exact IDs.
     pub unprotect: Vec<UserId>,
-    /// Left out.
+    /// Users who are left out.
     pub exclude: Vec<ListEntry>,
-    /// Whether the signed-in operator is sent, too, last of all.
+    /// Whether the signed-in operator is revoked too, after all others.
     pub include_self: bool,
-    /// Which kinds of accounts stay.
+    /// The account types that stay in.
     pub account_filter: AccountFilter,
-    /// Who goes first; who is named earlier goes earlier.
+    /// Users who go first, in the order of the entries.
     pub first: Vec<ListEntry>,
     /// Whether holders of directory roles go before others.
     pub admins_first: bool,
-    /// Whether what no id names is looked for by mail address, alias, on-premises name and employee id.
+    /// Whether text that is not an ID is looked up as a mail address, alias, on-premises name or employee ID.
     pub resolve_names: bool,
-    /// Whether a selection may find nobody.
+    /// Whether a selection may find no users.
     pub allow_empty: bool,
-    /// The most users, as a share of the tenant's, for which no number must be confirmed.
+    /// The maximum share of the tenant's users for which no number must be confirmed.
     pub max_share: Option<MaxShare>,
 }
 
 impl PlanOptions {
     /// Whether a plan can't be made without reading the directory.
     pub fn needs_directory(&self) -> bool {
-        let of_directory = |listed: &ListEntry| matches!(listed, ListEntry::Selected(_));
+        let of_directory = |listed: &ListEntry| matches!(listed, ListEntry::Selector(_));
         !self.selectors.is_empty()
             || self.protect.iter().chain(&self.exclude).chain(&self.first).any(of_directory)
             || self.admins_first
@@ -54,13 +54,13 @@ impl PlanOptions {
             || self.account_filter != AccountFilter::default()
     }
 
-    /// Whether there is anybody to look up beside the rows.
-    pub(super) fn names_anyone(&self) -> bool {
+    /// Whether there is something to look up in addition to the rows.
+    pub(super) fn needs_lookups(&self) -> bool {
         let lists = [&self.protect, &self.exclude, &self.first];
         self.needs_directory() || !self.unprotect.is_empty() || lists.iter().any(|list| !list.is_empty())
     }
 
-    /// Whether somebody is to be left out, or to go first, by a list.
+    /// Whether a list or filter leaves users out, or changes their order.
     pub fn has_lists(&self) -> bool {
         let lists = [&self.protect, &self.protect_always, &self.exclude, &self.first];
         lists.iter().any(|list| !list.is_empty())
@@ -74,8 +74,8 @@ impl PlanOptions {
         self.resolve_names || self.account_filter != AccountFilter::default()
     }
 
-    /// Whether something depends on who the users are, so that a look-up that fails ends the plan: a selection, a list, a
-    /// kind of accounts. Who goes first because of a role is none of that: who holds roles only informs.
+    /// Whether a selection, a list or an account filter depends on who the users are, so that a failed
+    /// look-up ends the plan. `--admins-first` does not count, because roles only inform.
     pub(super) fn depends_on_users(&self) -> bool {
         let lists = [&self.protect, &self.protect_always, &self.exclude, &self.first];
         self.needs_users()
@@ -85,28 +85,28 @@ impl PlanOptions {
     }
 }
 
-/// Which kinds of accounts stay in.
+/// The account types that stay in.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct AccountFilter {
-    /// Guests alone (`Some(true)`), or members alone (`Some(false)`).
+    /// Only guests (`Some(true)`), or only members (`Some(false)`).
     pub guests: Option<bool>,
-    /// Enabled accounts alone.
+    /// Only enabled accounts.
     pub enabled: bool,
 }
 
-/// An entry of a list of people.
+/// An entry of a list of users.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ListEntry {
     /// One user.
     Id(UserId),
     /// The users in a file.
     File(PathBuf),
-    /// Those whom the directory names: `group:…` or `role:…`.
-    Selected(Selector),
+    /// The users of a group or role in the directory: `group:…` or `role:…`.
+    Selector(Selector),
 }
 
 impl ListEntry {
-    /// Reads `group:ID`, `role:ID`, an id, or a file's path. `eligible` holds for roles.
+    /// Parses `group:ID`, `role:ID`, a user ID, or the path of a file. `eligible` applies to roles.
     pub fn parse(text: &str, eligible: bool) -> ListEntry {
         let text = text.trim();
         let after_prefix = |prefix: &str| {
@@ -114,12 +114,12 @@ impl ListEntry {
             head.eq_ignore_ascii_case(prefix).then(|| name.trim().to_owned())
         };
         if let Some(name) = after_prefix("group") {
-            return ListEntry::Selected(Selector::Group { name, direct: false });
+            return ListEntry::Selector(Selector::Group { name, direct: false });
         }
         if let Some(name) = after_prefix("role") {
-            return ListEntry::Selected(Selector::Role { name, eligible });
+            return ListEntry::Selector(Selector::Role { name, eligible });
         }
-        match UserId::read(text) {
+        match UserId::parse_lenient(text) {
             Ok(user) if user.check().is_ok() => ListEntry::Id(user),
             _ => ListEntry::File(PathBuf::from(text)),
         }
@@ -127,23 +127,23 @@ impl ListEntry {
 }
 
 impl ListEntry {
-    /// Whether it can be read, as far as that shows without the directory.
+    /// Checks that the entry can be read, as far as possible without the directory.
     ///
     /// # Errors
-    /// When a file can't be read in full. `list` is what to call it, such as "protect list".
+    /// When a file can't be read in full. `list` is the name for the error, such as "protect list".
     pub fn check_readable(&self, list: &'static str) -> Result<(), GuardError> {
         guard::read_members(list, self).map(drop)
     }
 
-    /// What a file holds, as far as that shows without the directory; none for what is no file.
+    /// Counts the entries of a file, without the directory; `None` if the entry is not a file.
     ///
     /// # Errors
-    /// When it can't be read in full.
+    /// When the file can't be read in full.
     pub fn count_entries(&self, list: &'static str) -> Result<Option<ListRecord>, GuardError> {
         let ListEntry::File(path) = self else { return Ok(None) };
         let (_, counts) = guard::read_members(list, self)?;
         Ok(Some(ListRecord {
-            list: if list == PROTECTED { "protect" } else { "exclude" }.to_owned(),
+            list: if list == PROTECT_LIST { "protect" } else { "exclude" }.to_owned(),
             name: path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned(),
             entries: counts.accounts + counts.groups + counts.roles,
             accounts: counts.accounts,
@@ -160,7 +160,7 @@ impl fmt::Display for ListEntry {
         match self {
             ListEntry::Id(user) => user.fmt(f),
             ListEntry::File(path) => path.display().fmt(f),
-            ListEntry::Selected(selector) => selector.fmt(f),
+            ListEntry::Selector(selector) => selector.fmt(f),
         }
     }
 }
@@ -170,7 +170,7 @@ impl fmt::Display for ListEntry {
 pub struct MaxShare(f64);
 
 impl MaxShare {
-    /// Whether `part` of `whole` is more than this.
+    /// Whether `part` is more than this share of `total`.
     pub fn is_exceeded(self, part: u64, total: u64) -> bool {
         part as f64 > total as f64 * self.0 / 100.0
     }

@@ -1,12 +1,12 @@
-//! What becomes of each row, one after the other.
+//! Decides for each row whether it becomes a target or is left out.
 
 use std::collections::HashSet;
 
 use super::dedup_index::DedupIndex;
-use super::directory_source::{ids_of, user_display_name};
+use super::directory_source::{user_display_name, user_ids};
 use super::guard::{Guard, OPERATOR_REASON, RowIds};
 use super::row_origin::{RowOrigin, SourceNames};
-use super::sending_order::{FirstTargets, HeadTail, TargetRank};
+use super::sending_order::{FirstLastNames, FirstTargets, TargetRank};
 use super::{AccountFilter, LeftOutReason, PlanError, PlanRow, PlanSummary, Target};
 use crate::directory::{DirectoryError, DirectoryUser, Permission, PrivilegedUsers, ResolvedId};
 use crate::event::TenantIndex;
@@ -16,54 +16,56 @@ use crate::journal::{ListRecord, OutcomeCounts};
 use crate::outcome::Outcome;
 use crate::user_id::{InvalidUserId, UserId, explain, names_external, unwrap_address};
 
-/// Rows are kept in memory up to this size, in bytes, and in a temporary file beyond.
+/// The maximum size of rows in memory, in bytes. Beyond it, they are in a temporary file.
 pub(super) const SPOOL_IN_MEMORY: usize = 4 << 20;
 
-/// Sent after everybody who has a priority.
+/// The priority of a row without one: after all others.
 const NO_PRIORITY: i64 = i64::MAX;
 
-/// Protected persons whom the facts name; the plan has them all.
+/// The maximum number of protected users in the summary. The plan file lists all of them.
 pub(super) const MAX_PROTECTED_LISTED: usize = 1_000;
 
-/// What is said of a target whom the directory does not know, or has deleted, or who is sent although protected.
+/// Notes on targets that the directory does not know, that are deleted, or that are revoked although
+/// protected. They are part of the format of plan files: `recount` searches plan files for them, including files of
+/// older versions.
 pub(super) const MISSING_NOTE: &str = "the directory knows no such user";
 pub(super) const DELETED_NOTE: &str = "this user is deleted";
 pub(super) const UNPROTECTED_NOTE: &str = "sent although it is protected (--unprotect): ";
 
-/// Missing users whom the notice names.
+/// The maximum number of users named in the notice about unknown users.
 const MAX_MISSING_NAMED: usize = 3;
 
-/// What is kept in memory while rows come in.
+/// What is kept in memory while rows are added.
 #[derive(Default)]
-pub(super) struct DraftedRows {
+pub(super) struct DraftRows {
     pub(super) targets: Vec<Target>,
     pub(super) ranks: Vec<TargetRank>,
     pub(super) origins: Vec<RowOrigin>,
     pub(super) rows: u64,
-    /// Rows that selections gave.
+    /// The number of rows from selections.
     pub(super) selected: u64,
-    /// Rows, and users of selections, that are in other shards.
+    /// The number of rows and users of selections that belong to other shards.
     pub(super) other_shard_rows: u64,
     pub(super) left_out: OutcomeCounts,
     pub(super) external: u64,
     pub(super) first_invalid: Option<String>,
     pub(super) bad_priorities: u64,
-    /// The first users whom the directory does not know, as they were named.
+    /// The first users whom the directory does not know, as the input names them.
     pub(super) missing: Vec<String>,
     /// Whether the signed-in operator is a target.
     pub(super) includes_operator: bool,
-    /// Whether the signed-in operator was left out unasked.
+    /// Whether the signed-in operator was left out by default.
     pub(super) skips_operator: bool,
 }
 
-/// By which rules rows are sorted.
+/// The rules that decide about the rows of one tenant.
 #[derive(Default)]
 pub(super) struct RowRules {
     pub(super) guard: Guard,
     pub(super) first: FirstTargets,
     pub(super) admins: Option<PrivilegedUsers>,
     pub(super) account_filter: AccountFilter,
-    /// Whether the directory tells what kind of account somebody has.
+    /// Whether the directory returns account types.
     pub(super) knows_account_types: bool,
     pub(super) admins_first: bool,
 }
@@ -74,51 +76,52 @@ impl RowRules {
     }
 }
 
-/// What is counted of one tenant.
+/// The counts of one tenant.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct PlanTenantCounts {
     pub(super) users: u64,
-    /// Global Administrators among them, and those that the tenant has; none where roles are not known.
+    /// The number of Global Administrators among them and in the tenant; `None` if roles are not known.
     pub(super) global_administrators: Option<(u64, u64)>,
 }
 
-/// A plan while rows come in.
+/// A plan while rows are added.
 pub(super) struct PlanBuilder {
-    /// Those of each tenant, in the order of the plan's.
+    /// The rules of each tenant, in the order of the plan's tenants.
     rules: Vec<RowRules>,
-    /// What each is called in the plan.
+    /// The name of each tenant in the plan.
     tenants: Vec<String>,
-    /// What is counted of each alone.
+    /// The counts of each tenant.
     tenant_counts: Vec<PlanTenantCounts>,
     names: SourceNames,
     columns: usize,
     dedup_index: DedupIndex,
-    head_tail: HeadTail,
+    first_last_names: FirstLastNames,
     protected: HashSet<(TenantIndex, UserId)>,
     pub(super) spool: csv::Writer<TemporaryFile>,
-    pub(super) drafted_rows: DraftedRows,
+    pub(super) drafted_rows: DraftRows,
     pub(super) facts: PlanSummary,
 }
 
-/// Somebody who may become a target.
+/// A user who may become a target.
 struct RowCandidate<'a> {
-    /// In which tenant.
+    /// The user's tenant.
     tenant: TenantIndex,
-    /// The id to send by.
+    /// The ID for the request.
     user: UserId,
     person: Option<&'a DirectoryUser>,
-    /// All ids that are known, `user` first.
+    /// All known IDs, `user` first.
     ids: Vec<UserId>,
     possible_ids: Vec<UserId>,
     is_me: bool,
     external_hint: Option<bool>,
     priority: Option<&'a str>,
-    /// What the directory said where it knows nobody.
+    /// The directory's answer, if it did not find the user.
     unresolved: Option<&'a ResolvedId>,
 }
 
 impl PlanBuilder {
-    /// For rows with so many columns of their own, in tenants with these rules and keys.
+    /// Creates a builder for tenants with these rules and names. `columns` is the number of the input's own
+    /// columns.
     pub(super) fn new(
         rules: Vec<RowRules>,
         tenants: Vec<String>,
@@ -129,12 +132,15 @@ impl PlanBuilder {
         let spool = TemporaryFile::new(SPOOL_IN_MEMORY);
         let each = rules.iter().map(|rules| PlanTenantCounts {
             users: 0,
-            // Of a list with gaps, those who are known count; none of them tells nothing.
+            // If the list of Global Administrators has gaps, those that are known count. If none is known,
+            // the number is unknown.
             global_administrators: rules
                 .admins
                 .as_ref()
-                .filter(|admins| !(admins.global_unsure && admins.global.is_empty()))
-                .map(|admins| (0, admins.global.len() as u64)),
+                .filter(|admins| {
+                    !(admins.global_administrators_incomplete && admins.global_administrators.is_empty())
+                })
+                .map(|admins| (0, admins.global_administrators.len() as u64)),
         });
         PlanBuilder {
             tenant_counts: each.collect(),
@@ -143,16 +149,16 @@ impl PlanBuilder {
             names,
             columns,
             dedup_index: DedupIndex::default(),
-            head_tail: HeadTail::default(),
+            first_last_names: FirstLastNames::default(),
             protected: HashSet::new(),
             spool: csv::WriterBuilder::new().has_headers(false).from_writer(spool),
-            drafted_rows: DraftedRows::default(),
+            drafted_rows: DraftRows::default(),
             facts,
         }
     }
 
-    /// Decides what becomes of a file's row in its tenant, or why it has none; `found` is whom the directory knows by it,
-    /// where that was asked.
+    /// Decides about a row of a file. `tenant` is its tenant, or why it has none. `found` is the result of
+    /// the look-up, if there was one.
     pub(super) fn add_row(
         &mut self,
         row: &InputRow,
@@ -164,7 +170,7 @@ impl PlanBuilder {
         if let Ok(tenant) = tenant {
             planned.tenant.clone_from(&self.tenants[tenant as usize]);
         }
-        let left_out = match &row.verdict {
+        let left_out = match &row.status {
             RowStatus::Excluded(why) => {
                 if let Ok(tenant) = tenant {
                     self.add_alias(row, tenant);
@@ -180,29 +186,34 @@ impl PlanBuilder {
         self.push(planned, left_out)
     }
 
-    /// Takes in what a row of another shard calls its user: whoever is listed is so under that id here, too.
+    /// Adds the IDs of a row of another shard as aliases: if its user is on a list, these IDs are protected
+    /// here too.
     pub(super) fn record_alias(&mut self, row: &InputRow, tenant: Option<TenantIndex>) {
         self.drafted_rows.other_shard_rows += 1;
-        if let (false, Some(tenant)) = (matches!(row.verdict, RowStatus::Unreadable(_)), tenant) {
+        if let (false, Some(tenant)) = (matches!(row.status, RowStatus::Unreadable(_)), tenant) {
             self.add_alias(row, tenant);
         }
     }
 
-    /// The same of a user of another shard.
+    /// The same for a selected user of another shard.
     pub(super) fn record_user_alias(&mut self, person: &DirectoryUser) {
         self.drafted_rows.other_shard_rows += 1;
-        self.rules[0].guard.add_aliases(&ids_of(person).collect::<Vec<UserId>>());
+        self.rules[0].guard.add_aliases(&user_ids(person).collect::<Vec<UserId>>());
     }
 
     fn add_alias(&mut self, row: &InputRow, tenant: TenantIndex) {
-        if let Ok(user) = UserId::read(&row.id) {
-            let others = row.also.iter().chain(&row.perhaps).filter_map(|text| UserId::read(text).ok());
+        if let Ok(user) = UserId::parse_lenient(&row.id) {
+            let others = row
+                .other_ids
+                .iter()
+                .chain(&row.possible_ids)
+                .filter_map(|text| UserId::parse_lenient(text).ok());
             let guard = &mut self.rules[tenant as usize].guard;
             guard.add_aliases(&std::iter::once(user).chain(others).collect::<Vec<UserId>>());
         }
     }
 
-    /// Decides what becomes of somebody whom a selection found.
+    /// Decides about a user of a selection.
     pub(super) fn add_user(&mut self, person: &DirectoryUser, origin: RowOrigin) -> Result<(), PlanError> {
         let id = UserId::Object(person.id);
         let mut planned = PlanRow {
@@ -212,12 +223,12 @@ impl PlanBuilder {
             cells: vec![String::new(); self.columns],
             ..PlanRow::default()
         };
-        // Selections are of one tenant alone.
+        // There are selections only in runs of one tenant.
         let candidate = RowCandidate {
             tenant: 0,
             user: id,
             person: Some(person),
-            ids: ids_of(person).collect(),
+            ids: user_ids(person).collect(),
             possible_ids: Vec::new(),
             is_me: false,
             external_hint: None,
@@ -229,13 +240,13 @@ impl PlanBuilder {
         self.push(planned, left_out)
     }
 
-    /// Looks back once all rows are in, and gives the facts.
+    /// Checks the rows against each other after the last one, and returns the plan.
     pub(super) fn finish(mut self) -> Result<BuiltPlan, PlanError> {
         let (seen, targets) = (&self.dedup_index, &self.drafted_rows.targets);
         for (tenant, rules) in (0..).zip(&self.rules) {
-            rules.guard.detect_contradictions(|id| seen.is_alias_of_target(tenant, id, targets))?;
+            rules.guard.reject_contradictions(|id| seen.is_alias_of_target(tenant, id, targets))?;
         }
-        (self.facts.first, self.facts.last) = self.head_tail.into_names();
+        (self.facts.first, self.facts.last) = self.first_last_names.into_names();
         for list in self.rules.iter().flat_map(|rules| rules.guard.list_records()) {
             merge_list(&mut self.facts.lists, list);
         }
@@ -271,8 +282,8 @@ impl PlanBuilder {
         if let Some(person) = candidate.person {
             planned.set_directory_attributes(person, rules.roles_of(person));
         }
-        if let Some(left_out) = rules.guard.check(candidate.guarded_id())? {
-            self.note_protected(candidate, &left_out);
+        if let Some(left_out) = rules.guard.check(candidate.row_ids())? {
+            self.record_protected(candidate, &left_out);
             return Ok(Some(left_out));
         }
         if let Some(why) = candidate
@@ -283,16 +294,13 @@ impl PlanBuilder {
         {
             return Ok(Some(LeftOutReason::new(Outcome::Excluded, why.to_owned())));
         }
-        // Of duplicates, too: what they call their target counts as much.
+        // Duplicates are included, because their IDs are also IDs of the target.
         if !rules.guard.is_empty() {
             self.dedup_index.add_aliases(*tenant, ids.iter().filter(|id| *id != user).chain(perhaps));
         }
         if let Some(first) = self.dedup_index.find(*tenant, user, &self.drafted_rows.targets) {
             let line = self.names.display_origin(self.drafted_rows.origins[first as usize]);
-            return Ok(Some(LeftOutReason::new(
-                Outcome::Duplicate,
-                format!("named before (by line {line})"),
-            )));
+            return Ok(Some(LeftOutReason::new(Outcome::Duplicate, format!("same user as on line {line}"))));
         }
         self.add_target(candidate, planned, origin);
         Ok(None)
@@ -306,7 +314,7 @@ impl PlanBuilder {
         planned.index = Some(index);
         planned.note = self.note(candidate, planned);
         self.count_target(candidate, planned.external);
-        self.head_tail.push(rank, index, || candidate.display_name());
+        self.first_last_names.push(rank, index, || candidate.display_name());
         self.dedup_index.insert(candidate.tenant, &candidate.user, index, &self.drafted_rows.targets);
         self.drafted_rows.targets.push(Target {
             user: candidate.user.clone(),
@@ -341,7 +349,7 @@ impl PlanBuilder {
         }
     }
 
-    /// What there is to say of a target beforehand.
+    /// The note on a target.
     fn note(&mut self, candidate: &RowCandidate<'_>, planned: &PlanRow) -> String {
         let mut notes = Vec::new();
         if let Some(reasons) = self.rules[candidate.tenant as usize].guard.unprotected_reasons(&candidate.ids)
@@ -378,7 +386,7 @@ impl PlanBuilder {
         facts.disabled += u64::from(person.enabled == Some(false));
         let Some(known) = &self.rules[candidate.tenant as usize].admins else { return };
         if let Some((global, _)) = &mut each.global_administrators {
-            *global += u64::from(known.global.contains(&person.id));
+            *global += u64::from(known.global_administrators.contains(&person.id));
         }
         let Some(roles) = known.roles.get(&person.id) else { return };
         facts.administrators += 1;
@@ -387,7 +395,7 @@ impl PlanBuilder {
         }
     }
 
-    fn note_protected(&mut self, candidate: &RowCandidate<'_>, left_out: &LeftOutReason) {
+    fn record_protected(&mut self, candidate: &RowCandidate<'_>, left_out: &LeftOutReason) {
         if left_out.outcome != Outcome::Protected {
             return;
         }
@@ -400,7 +408,7 @@ impl PlanBuilder {
     }
 }
 
-/// Joins what a list holds in one tenant to what it holds in others: its entries are the same everywhere.
+/// Merges the counts of a list in one tenant with those in others. Its entries are the same in all tenants.
 fn merge_list(lists: &mut Vec<ListRecord>, list: ListRecord) {
     match lists.iter_mut().find(|known| known.list == list.list && known.name == list.name) {
         Some(known) if known.entries == list.entries => known.in_plan += list.in_plan,
@@ -408,16 +416,16 @@ fn merge_list(lists: &mut Vec<ListRecord>, list: ListRecord) {
     }
 }
 
-/// A plan once all rows are in.
+/// A plan after the last row.
 pub(super) struct BuiltPlan {
     pub(super) spool: csv::Writer<TemporaryFile>,
-    pub(super) drafted_rows: DraftedRows,
+    pub(super) drafted_rows: DraftRows,
     pub(super) facts: PlanSummary,
     pub(super) tenant_counts: Vec<PlanTenantCounts>,
 }
 
 impl RowCandidate<'_> {
-    fn guarded_id(&self) -> RowIds<'_> {
+    fn row_ids(&self) -> RowIds<'_> {
         RowIds { ids: &self.ids, possible_ids: &self.possible_ids, is_me: self.is_me }
     }
 
@@ -425,7 +433,7 @@ impl RowCandidate<'_> {
         self.person.map_or_else(|| self.user.to_string(), user_display_name)
     }
 
-    /// Whether the user's home is another tenant: the directory knows best, then the row.
+    /// Whether the user's home is another tenant. The directory takes precedence over the row.
     fn external(&self) -> Option<bool> {
         if let Some(name) = self.person.and_then(|person| person.upn.as_deref()) {
             return Some(names_external(name));
@@ -433,80 +441,86 @@ impl RowCandidate<'_> {
         if self.person.is_some_and(|person| person.guest == Some(true)) || self.external_hint == Some(true) {
             return Some(true);
         }
-        self.user.external().or(self.external_hint)
+        self.user.is_external().or(self.external_hint)
     }
 }
 
-/// Who a row names; or why nobody can tell.
+/// The user of a row, or why it has none.
 fn candidate_from_row<'a>(
     row: &'a InputRow,
     tenant: TenantIndex,
     found: Option<&'a ResolvedId>,
 ) -> Result<RowCandidate<'a>, String> {
-    let given = UserId::read(&row.id);
+    let given = UserId::parse_lenient(&row.id);
     let (user, person) = match (found, &given) {
         (Some(ResolvedId::User(person)), _) => (UserId::Object(person.id), Some(person)),
         (Some(ResolvedId::Ambiguous(names)), _) => {
-            return Err(format!("ambiguous: it may be any of {}; name one by its id", names.join(", ")));
+            return Err(format!("ambiguous: it may be any of {}; use an ID", names.join(", ")));
         }
         (_, Ok(user)) => match (user.check(), found) {
             (Ok(()), _) => (user.clone(), None),
-            // The directory's word is final: what it does not know and Entra can't have is a slip.
+            // The name is not in the directory and is not valid in Entra, so it is a typo.
             (Err(why), Some(_)) => {
                 return Err(format!(
-                    "the directory knows no such user, and there can be none: {}",
+                    "the directory has no such user, and the name is not valid: {}",
                     explain(&row.id, &why)
                 ));
             }
             (Err(why), None) => return Err(invalid_id_reason(&row.id, &why)),
         },
-        (Some(_), Err(_)) => return Err("no user has that name, mail address, alias or number".to_owned()),
+        (Some(_), Err(_)) => {
+            return Err("no user has this name, mail address, alias or employee ID".to_owned());
+        }
         (None, Err(why)) => return Err(invalid_id_reason(&row.id, why)),
     };
-    let says_me = given == Ok(UserId::Me);
-    let parsed = |texts: &'a [String]| texts.iter().filter_map(|text| UserId::read(text).ok());
+    let is_me = given == Ok(UserId::Me);
+    let parsed = |texts: &'a [String]| texts.iter().filter_map(|text| UserId::parse_lenient(text).ok());
     let mut ids = vec![user.clone()];
-    let others = person.into_iter().flat_map(ids_of).chain(given).chain(parsed(&row.also));
+    let others = person.into_iter().flat_map(user_ids).chain(given).chain(parsed(&row.other_ids));
     ids.extend(others.filter(|id: &UserId| *id != user));
     Ok(RowCandidate {
         tenant,
         user,
         person,
         ids,
-        possible_ids: parsed(&row.perhaps).collect(),
-        is_me: says_me,
+        possible_ids: parsed(&row.possible_ids).collect(),
+        is_me,
         external_hint: row.external_hint,
         priority: row.priority.as_deref(),
         unresolved: found.filter(|_| person.is_none()),
     })
 }
 
-/// Why a text is no user id, and that it may be another name.
+/// Why a text is not a user ID, with a hint at `--resolve` if it may be another name.
 fn invalid_id_reason(text: &str, why: &InvalidUserId) -> String {
     let other = match why {
-        InvalidUserId::NeitherGuidNorName => " (--resolve looks for other names, too)",
+        InvalidUserId::NeitherGuidNorName => " (--resolve also looks for other names)",
         _ if unwrap_address(text).is_some() => " (--resolve looks it up)",
         _ => "",
     };
-    format!("not a user id: {}{other}", explain(text, why))
+    format!("not a user ID: {}{other}", explain(text, why))
 }
 
 impl AccountFilter {
-    /// Why a person does not stay in. Of whom nothing is known although users may be read (`told`), the directory has
-    /// nobody any more: they stay in, as rows of unknown users do.
-    fn reason(&self, person: &DirectoryUser, told: bool) -> Result<Option<&'static str>, PlanError> {
-        if told && person.upn.is_none() {
+    /// Why a user is left out by the filter, if so. If account types can be read but nothing is known about a
+    /// user, that user no longer exists, and stays in like any unknown user.
+    fn reason(
+        &self,
+        person: &DirectoryUser,
+        knows_account_types: bool,
+    ) -> Result<Option<&'static str>, PlanError> {
+        if knows_account_types && person.upn.is_none() {
             return Ok(None);
         }
         let unknown = |what: &str| DirectoryError::Forbidden {
             what: format!("whether {} is {what}", user_display_name(person)),
             permission: Permission::Users,
-            detail: "it gives the user without that".to_owned(),
+            detail: "Graph's answer does not include it".to_owned(),
         };
         if let Some(guests) = self.guests {
             match (person.guest.ok_or_else(|| unknown("a guest"))?, guests) {
                 (true, false) => return Ok(Some("a guest (--members-only)")),
-                (false, true) => return Ok(Some("no guest (--guests-only)")),
+                (false, true) => return Ok(Some("not a guest (--guests-only)")),
                 _ => {}
             }
         }

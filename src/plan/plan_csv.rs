@@ -1,5 +1,5 @@
-//! `plan.csv`: every row of the input once, in the input's order, with its place in the sending order or the
-//! reason why it is left out, and the input's own columns behind.
+//! `plan.csv`: every row of the input once, in the input's order, with its position in the sending order or
+//! the reason why it is left out, followed by the input's own columns.
 
 use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Seek, Write};
@@ -14,11 +14,11 @@ use crate::files::{Dir, TemporaryFile};
 use crate::intake::{InputRow, IntakeError};
 use crate::journal::PLAN_CSV;
 use crate::outcome::Outcome;
-use crate::text::digest::{HashingWriter, sha256_to_end};
+use crate::text::digest::{HashingWriter, sha256_of_reader};
 use crate::text::sanitize::{neutralize_formula, restore_formula, sanitize_line};
 
-/// The plan's columns before the input's own. The last six are what the directory says. The tenant, where there are
-/// several, stands in the middle: an input's own first column may be called so, and must not be taken for it.
+/// The plan's columns before the input's own. The last six come from the directory. The tenant column is in
+/// the middle, because the first column of an input may also be called `tenant` and must not be taken for it.
 pub(super) const PLAN_COLUMNS: [&str; 15] = [
     "order",
     "line",
@@ -37,47 +37,48 @@ pub(super) const PLAN_COLUMNS: [&str; 15] = [
     "roles",
 ];
 
-/// Where the tenant stands.
+/// The index of the tenant column.
 const TENANT_COLUMN: usize = 8;
 
-/// How many columns plans of earlier formats have: one had no tenant, one nothing of the directory.
-const COLUMNS_OF_FORMAT_2: usize = PLAN_COLUMNS.len() - 1;
-const COLUMNS_OF_FORMAT_1: usize = TENANT_COLUMN;
+/// The number of columns in earlier formats: format 2 has no tenant, format 1 has no directory columns
+/// either.
+const FORMAT_2_COLUMNS: usize = PLAN_COLUMNS.len() - 1;
+const FORMAT_1_COLUMNS: usize = TENANT_COLUMN;
 
-/// No plan can be made, or a plan can't be read.
+/// A plan can't be made or read.
 #[derive(Debug, thiserror::Error)]
 pub enum PlanError {
     /// The input can't be read.
     #[error(transparent)]
     Intake(Box<IntakeError>),
-    /// Somebody may be protected, and nobody can tell.
+    /// It is not known whether a user is protected.
     #[error(transparent)]
     Guard(#[from] GuardError),
     /// The directory can't be read.
     #[error(transparent)]
     Directory(#[from] DirectoryError),
-    /// What was asked for can't be told without the directory, and there is none.
+    /// The options need the directory, but it is not read.
     #[error(
-        "this can't be planned without reading the directory: selections, groups and roles on lists, kinds of accounts, \
-         --resolve, --admins-first and --max-share need it; take --no-lookup away"
+        "this plan needs the directory (for selections, groups and roles on lists, account types, --resolve, \
+         --admins-first or --max-share): remove --no-lookup"
     )]
     LookupRequired,
-    /// A selection finds nobody.
-    #[error("{selection} has no users. Look at the name; where that may be, give --allow-empty")]
+    /// A selection has no users.
+    #[error(
+        "{selection} has no users. Check the name; if the selection is meant to be empty, use \
+         --allow-empty"
+    )]
     EmptySelection {
-        /// Which selection.
+        /// The selection.
         selection: String,
     },
     /// The tenant's users can't be counted.
-    #[error(
-        "nobody can tell what share of the tenant's users that is (--max-share needs the permission User.Read.All to count \
-         them): {0}"
-    )]
+    #[error("can't check --max-share: {0}")]
     UserCount(#[source] DirectoryError),
-    /// The plan, or the temporary file behind it, can't be written.
+    /// The plan or its temporary file can't be written.
     #[error("can't write {what}: {source}")]
     Write {
-        /// Which file.
+        /// The file, in words.
         what: String,
         /// Why.
         source: io::Error,
@@ -85,7 +86,7 @@ pub enum PlanError {
     /// A plan can't be read back.
     #[error("can't read {path}: {reason}", path = path.display())]
     Read {
-        /// Which file.
+        /// The file.
         path: PathBuf,
         /// Why.
         reason: String,
@@ -102,13 +103,13 @@ impl PlanError {
     }
 }
 
-/// Why a row is never sent.
+/// Why a row is left out.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LeftOutReason {
     /// `protected`, `excluded`, `duplicate` or `invalid`.
     pub outcome: Outcome,
-    /// In words.
+    /// The reason, in words.
     pub detail: String,
 }
 
@@ -118,41 +119,41 @@ impl LeftOutReason {
     }
 }
 
-/// One row of the input, as the plan holds it.
+/// One row of the input in the plan.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PlanRow {
-    /// Its place in the sending order, from 1; none for a row that is left out. While the plan is drafted, the
+    /// Its position in the sending order, from 1; `None` for a row that is left out. In a draft, it is the
     /// index of its target.
     #[serde(rename = "order")]
     pub index: Option<u32>,
-    /// Its line, with the file's name before it where there are several.
+    /// Its line number, with the source's name before it if there are several sources.
     pub line: String,
-    /// The id cell, as it stood in the input.
+    /// The ID cell as it is in the input.
     pub input: String,
-    /// The user id in its canonical spelling; empty where there is none.
+    /// The user ID in its canonical spelling; empty if there is none.
     pub user_id: String,
     /// Why it is left out.
     pub left_out: Option<LeftOutReason>,
-    /// Whether the user's home is another tenant, where that is known.
+    /// Whether the user's home is another tenant, if known.
     pub external: Option<bool>,
     /// The priority cell.
     pub priority: String,
-    /// What there is to say of somebody who is sent all the same.
+    /// A remark about a user who is revoked, such as one who is not in the directory.
     pub note: String,
-    /// User principal name, as the directory has it; empty where nobody looked.
+    /// The user principal name from the directory; empty without a look-up.
     pub user_principal_name: String,
-    /// Display name, likewise.
+    /// The display name from the directory; empty without a look-up.
     pub display_name: String,
-    /// Whether it is a guest by its type, where that is known.
+    /// Whether the user type is Guest, if known.
     pub guest: Option<bool>,
-    /// Whether the account is enabled, likewise.
+    /// Whether the account is enabled, if known.
     pub enabled: Option<bool>,
-    /// Whether it is synchronized from on-premises, likewise.
+    /// Whether the account is synchronized from on-premises, if known.
     pub synced: Option<bool>,
-    /// The directory roles that it holds.
+    /// The directory roles of the user.
     pub roles: String,
-    /// The tenant, as `run.json` calls it; empty where the run has one.
+    /// The tenant, by its name in `run.json`; empty if the run has only one.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub tenant: String,
     /// The input's own cells.
@@ -169,21 +170,21 @@ impl PlanRow {
         }
     }
 
-    /// Its place in the sending order; none where it is not sent.
+    /// Its position in the sending order; `None` if it is left out.
     pub fn order(&self) -> Option<TargetNo> {
         self.index
     }
 
-    /// Takes in what the directory says.
+    /// Sets the attributes that the directory has.
     pub(super) fn set_directory_attributes(&mut self, person: &DirectoryUser, roles: Option<&[String]>) {
-        // Nothing in the plan's file acts on a terminal that shows it.
-        let told = |text: &Option<Box<str>>| sanitize_line(text.as_deref().unwrap_or_default()).into_owned();
-        (self.user_principal_name, self.display_name) = (told(&person.upn), told(&person.name));
+        // The plan's file must be safe to show in a terminal.
+        let safe = |text: &Option<Box<str>>| sanitize_line(text.as_deref().unwrap_or_default()).into_owned();
+        (self.user_principal_name, self.display_name) = (safe(&person.upn), safe(&person.name));
         (self.guest, self.enabled, self.synced) = (person.guest, person.enabled, person.synced);
         self.roles = roles.unwrap_or_default().join("; ");
     }
 
-    /// What people know the user by: the name that the directory has, or the id.
+    /// The name to show for the user: the one in the directory, or the ID.
     pub fn display_name(&self) -> &str {
         let names = [&self.user_principal_name, &self.display_name].into_iter().find(|name| !name.is_empty());
         names.unwrap_or(&self.user_id)
@@ -194,7 +195,7 @@ impl PlanRow {
         !self.roles.is_empty()
     }
 
-    /// `Guest` or `Member`, as Graph writes it; empty where that is not known.
+    /// `Guest` or `Member`, as Graph writes it; empty if it is not known.
     pub fn user_type(&self) -> &'static str {
         self.guest.map_or("", |guest| if guest { "Guest" } else { "Member" })
     }
@@ -226,7 +227,7 @@ impl PlanRow {
         out.write_record(&self.cells)
     }
 
-    /// `named_columns` is how many columns stand before the input's own.
+    /// Parses a row. `plan_columns` is the number of columns before the input's own.
     fn parse(record: &csv::StringRecord, plan_columns: usize) -> Option<PlanRow> {
         let text = |at: usize| record.get(at).map(str::to_owned);
         let shift = usize::from(plan_columns == PLAN_COLUMNS.len());
@@ -241,7 +242,7 @@ impl PlanRow {
             "" => None,
             number => Some(number.parse().ok()?),
         };
-        // A row is either sent or left out, and never both.
+        // A row is either a target or left out, never both.
         (index.is_some() != left_out.is_some()).then_some(())?;
         Some(PlanRow {
             index,
@@ -280,7 +281,7 @@ fn parse_flag(word: &str) -> Option<Option<bool>> {
     }
 }
 
-/// Copies the spool to `out` with targets' indexes turned into places, and gives its SHA-256 in hex.
+/// Copies the spool to `out`, with the indexes of targets replaced by positions. Returns the SHA-256 in hex.
 pub(super) fn write_plan_csv(
     spool: csv::Writer<TemporaryFile>,
     columns: &[String],
@@ -299,7 +300,7 @@ pub(super) fn write_plan_csv(
     Ok(sha256)
 }
 
-/// Copies the spool to `out` with targets' indexes turned into places.
+/// Copies the spool to `out`, with the indexes of targets replaced by positions.
 pub(super) fn copy_plan_csv(
     spool: csv::Writer<TemporaryFile>,
     columns: &[String],
@@ -318,7 +319,7 @@ pub(super) fn header(columns: &[String]) -> impl Iterator<Item = &str> {
     PLAN_COLUMNS.iter().copied().chain(columns.iter().map(String::as_str))
 }
 
-/// Gives the spool's rows with targets' indexes turned into places.
+/// Calls `visit` for each row of the spool, with the indexes of targets replaced by positions.
 pub(super) fn for_each_row(
     spool: csv::Writer<TemporaryFile>,
     place_of: &[TargetNo],
@@ -331,7 +332,7 @@ pub(super) fn for_each_row(
         csv::ReaderBuilder::new().has_headers(false).from_reader(BufReader::with_capacity(1 << 16, spool));
     let mut record = csv::StringRecord::new();
     while rows.read_record(&mut record).map_err(PlanError::spool_error)? {
-        let damaged_row = || failed(io::Error::other("the temporary file holds a row that makes no sense"));
+        let damaged_row = || failed(io::Error::other("the temporary file has an invalid row"));
         let mut row = PlanRow::parse(&record, PLAN_COLUMNS.len()).ok_or_else(damaged_row)?;
         row.index = row.index.and_then(|index| place_of.get(index as usize).copied());
         visit(&row).map_err(failed)?;
@@ -345,30 +346,30 @@ pub struct PlanReader {
     rows: csv::Reader<BufReader<File>>,
     record: csv::StringRecord,
     columns: Vec<String>,
-    /// Columns before the input's own.
+    /// The number of columns before the input's own.
     plan_columns: usize,
 }
 
 impl PlanReader {
-    /// Opens the plan in a run folder and checks that it is the one with this SHA-256 (hex): a changed plan is refused.
+    /// Opens the plan in a run folder. A plan without this SHA-256 (hex) was changed, and is refused.
     pub fn open(folder: &Dir, sha256: &str) -> Result<PlanReader, PlanError> {
         let path = folder.file(PLAN_CSV);
         let fail = |reason: String| PlanError::Read { path: path.clone(), reason };
         let io = |error: io::Error| fail(error.to_string());
         let mut file = folder.read(PLAN_CSV).map_err(io)?;
-        if sha256_to_end(&file).map_err(io)? != sha256 {
+        if sha256_of_reader(&file).map_err(io)? != sha256 {
             return Err(fail("it was changed after the run began".to_owned()));
         }
         file.rewind().map_err(io)?;
         let mut rows = csv::Reader::from_reader(BufReader::with_capacity(1 << 16, file));
         let header = rows.headers().map_err(|error| fail(error.to_string()))?;
-        // Runs that an earlier version began have fewer columns, and can be ended and reported all the same.
+        // Plans of earlier versions have fewer columns. Their runs can still be resumed and reported.
         let without_tenant =
             PLAN_COLUMNS.iter().enumerate().filter(|(at, _)| *at != TENANT_COLUMN).map(|(_, name)| *name);
         let known = match () {
             () if header.iter().take(PLAN_COLUMNS.len()).eq(PLAN_COLUMNS) => PLAN_COLUMNS.len(),
-            () if header.iter().take(COLUMNS_OF_FORMAT_2).eq(without_tenant) => COLUMNS_OF_FORMAT_2,
-            () => COLUMNS_OF_FORMAT_1,
+            () if header.iter().take(FORMAT_2_COLUMNS).eq(without_tenant) => FORMAT_2_COLUMNS,
+            () => FORMAT_1_COLUMNS,
         };
         let columns = header.iter().skip(known).map(str::to_owned).collect();
         Ok(PlanReader { path, rows, record: csv::StringRecord::new(), columns, plan_columns: known })
@@ -379,12 +380,12 @@ impl PlanReader {
         &self.columns
     }
 
-    /// Where the next row starts, in bytes.
+    /// The byte offset of the next row.
     pub fn offset(&self) -> u64 {
         self.rows.position().byte()
     }
 
-    /// The row that starts at `offset`; the next one read is the one behind it.
+    /// The row that starts at `offset`. The next read continues after it.
     pub fn row_at(&mut self, offset: u64) -> Result<PlanRow, PlanError> {
         let mut position = csv::Position::new();
         position.set_byte(offset);
@@ -400,7 +401,7 @@ impl PlanReader {
         match self.rows.read_record(&mut self.record) {
             Ok(true) => match PlanRow::parse(&self.record, self.plan_columns) {
                 Some(row) => Ok(Some(row)),
-                None => Err("a row makes no sense".to_owned()),
+                None => Err("a row is not valid".to_owned()),
             },
             Ok(false) => Ok(None),
             Err(error) => Err(error.to_string()),

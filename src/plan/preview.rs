@@ -1,4 +1,4 @@
-//! The plan as people and programs look at it before anything is sent (`--dry-run`).
+//! The output of `--dry-run`: the plan for people and programs, before anything is sent.
 
 use std::fmt::Write as _;
 use std::io::{self, Write};
@@ -6,11 +6,11 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 use super::plan_csv::PLAN_COLUMNS;
-use super::{Draft, LeftOutReason, ListResolution, PlanError, PlanRow, distinct_names};
+use super::{Draft, LeftOutReason, LookupStatus, PlanError, PlanRow, distinct_names};
 use crate::text::humanize;
 use crate::text::sanitize::{self, escape_csv_formula, sanitize_line, sanitize_truncated};
 
-/// Rows that the text shows.
+/// The maximum number of rows in each list of the text.
 const MAX_ROWS_SHOWN: usize = 20;
 
 /// A row as JSON.
@@ -34,7 +34,7 @@ struct JsonRow<'a> {
 }
 
 impl Draft {
-    /// Writes the plan as CSV for people: as `plan.csv` will hold it, but harmless in a terminal and a spreadsheet.
+    /// Writes the plan as CSV: the content of `plan.csv`, but safe to show in a terminal and a spreadsheet.
     pub fn print_csv(self, out: &mut dyn Write) -> Result<(), PlanError> {
         let mut out = csv::Writer::from_writer(out);
         let own = distinct_names(self.columns(), &PLAN_COLUMNS);
@@ -45,7 +45,7 @@ impl Draft {
         out.flush().map_err(plan_write_error)
     }
 
-    /// Writes a JSON object a row.
+    /// Writes one JSON object per row.
     pub fn print_json(self, out: &mut dyn Write) -> Result<(), PlanError> {
         self.for_each_row(|row| {
             let left_out = row.left_out.as_ref();
@@ -66,12 +66,12 @@ impl Draft {
                 roles: &row.roles,
                 tenant: &row.tenant,
             };
-            writeln!(out, "{}", crate::text::sanitize::json(&serde_json::to_string(&json)?))
+            writeln!(out, "{}", crate::text::sanitize::sanitize_json(&serde_json::to_string(&json)?))
         })?;
         out.flush().map_err(plan_write_error)
     }
 
-    /// The plan in short, for people: counts, who goes first, and who is left out.
+    /// A short text for people: counts, the first users, and the rows that are left out.
     pub fn preview(self) -> Result<String, PlanError> {
         let record = self.record();
         let looked_up = self.facts.resolution.clone();
@@ -99,18 +99,21 @@ impl Draft {
             rows_text(record.rows)
         );
         for list in &lists {
-            let _ = writeln!(text, "{} list {}.", list.list, humanize::list(list, true));
+            let _ = writeln!(text, "{} list {}.", list.list, humanize::protect_list(list, true));
         }
         if record.external > 0 {
-            let _ =
-                writeln!(text, "{} of them external: their home tenant holds the sessions.", record.external);
+            let _ = writeln!(
+                text,
+                "External users: {}. Revoking has no effect, because their home tenant holds their sessions.",
+                record.external
+            );
         }
         for row in &first {
             let user = sanitize_truncated(&row.user_id, 70);
             let external = if row.external == Some(true) { "  (external)" } else { "" };
             let name = match (&*row.user_principal_name, &*row.display_name) {
                 ("", "") => String::new(),
-                ("", name) | (name, _) => format!("  {}", sanitize::name(name)),
+                ("", name) | (name, _) => format!("  {}", sanitize::sanitize_name(name)),
             };
             let tenant = match &*row.tenant {
                 "" => String::new(),
@@ -132,14 +135,15 @@ impl Draft {
             let _ = writeln!(text, "  line {line}  {}  {input}  {}", why.outcome, sanitize_line(&why.detail));
         }
         write_more(&mut text, left_out.len(), out);
-        let _ = writeln!(text, "\nNothing was sent (--dry-run). The whole plan: -o csv or -o jsonl.");
+        let _ =
+            writeln!(text, "\nNothing was revoked (--dry-run). For the whole plan, use -o csv or -o jsonl.");
         if let Some(unchecked) = unchecked {
             let _ = writeln!(text, "{}", sanitize_line(&unchecked));
         }
-        if looked_up == ListResolution::NotAsked && tenants < 2 {
+        if looked_up == LookupStatus::NotAsked && tenants < 2 {
             let _ = writeln!(
                 text,
-                "Nobody was looked up: `entra-revoke plan` tells guests, unknown users and doubles."
+                "Users were not looked up. `entra-revoke plan` shows guests, unknown users and duplicates."
             );
         }
         Ok(text)

@@ -1,11 +1,11 @@
-//! A plan that was made before, judged anew: whoever is protected by now is left out, and everybody else is sent as it
-//! was planned, in the same order.
+//! Checks a plan again that was made earlier: users who are protected now are left out, and all others are
+//! revoked as planned, in the same order.
 
 use std::io;
 
-use super::plan_builder::{DraftedRows, SPOOL_IN_MEMORY, UNPROTECTED_NOTE};
+use super::plan_builder::{DraftRows, SPOOL_IN_MEMORY, UNPROTECTED_NOTE};
 use super::sending_order::TargetRank;
-use super::{Draft, LeftOutReason, ListResolution, PlanError, PlanRow, PlanSummary, Target, plan_csv};
+use super::{Draft, LeftOutReason, LookupStatus, PlanError, PlanRow, PlanSummary, Target, plan_csv};
 use crate::event::TargetNo;
 use crate::files::TemporaryFile;
 use crate::intake::InputDigest;
@@ -13,49 +13,50 @@ use crate::journal::PlanRecord;
 use crate::outcome::Outcome;
 use crate::user_id::{UserId, names_external};
 
-/// What was known of a plan when it was made, beside its rows.
+/// A plan file's data other than its rows.
 #[derive(Clone, Debug)]
 pub struct PlanMetadata {
     /// The inputs' own columns.
     pub columns: Vec<String>,
     /// The inputs that were read.
     pub inputs: Vec<InputDigest>,
-    /// Counts.
+    /// The counts.
     pub counts: PlanRecord,
-    /// What was known of it as a whole.
+    /// The facts about the plan as a whole.
     pub facts: PlanSummary,
 }
 
-/// Names that are told of each kind of change.
+/// The maximum number of names for each kind of change.
 const MAX_NAMES: usize = 5;
 
 /// What changed since a plan was made.
 #[derive(Clone, Debug, Default)]
 pub struct PlanChanges {
-    /// Who is protected by now, and why: left out.
+    /// Users who are protected now, with the reason. They are left out.
     pub protected: ChangedUsers,
-    /// Which ids can be nobody's: left out.
+    /// Users whose ID is not valid. They are left out.
     pub invalid: ChangedUsers,
-    /// Whom the directory does not know any more, or has deleted: sent all the same.
+    /// Users whom the directory does not know any more, or has deleted. They are revoked nevertheless.
     pub not_found: ChangedUsers,
-    /// Whose account was disabled: sent all the same.
+    /// Users whose account was disabled. They are revoked nevertheless.
     pub disabled: ChangedUsers,
-    /// Whom the directory calls otherwise than the plan: whoever approved it may have meant somebody else.
+    /// Users for whom the directory and the plan have different names. The approver may have meant someone
+    /// else.
     pub renamed: ChangedUsers,
-    /// Who has another kind of account than the plan says: a guest who was a member, or the other way round.
+    /// Users whose account type has changed: a member became a guest, or a guest became a member.
     pub changed_type: ChangedUsers,
-    /// Who holds other roles than the plan says.
+    /// Users whose roles have changed.
     pub changed_roles: ChangedUsers,
-    /// Who is sent although somebody is protected, which the plan's row does not say.
+    /// Users who are revoked although protected, while the plan's row does not say so.
     pub unprotected: ChangedUsers,
 }
 
 /// Users with the same change.
 #[derive(Clone, Debug, Default)]
 pub struct ChangedUsers {
-    /// How many.
+    /// The number of users.
     pub users: u64,
-    /// The first of them, by a name that people know.
+    /// The first of them, by display name.
     pub names: Vec<String>,
 }
 
@@ -72,7 +73,7 @@ impl Draft {
     /// The plan as it was made.
     ///
     /// # Errors
-    /// When a row can't be read, or makes no sense.
+    /// When a row can't be read or is not valid.
     pub fn from_plan_file(
         planned: PlanMetadata,
         rows: impl Iterator<Item = Result<PlanRow, PlanError>>,
@@ -86,10 +87,10 @@ impl Draft {
         Ok(recheck.finish())
     }
 
-    /// The plan as it would be sent now. `now` is a plan of its targets, in sending order, as they are today.
+    /// The plan as it would be applied now. `now` is a new plan of its targets, in sending order.
     ///
     /// # Errors
-    /// When a row can't be read, or makes no sense.
+    /// When a row can't be read or is not valid.
     pub fn recheck(
         planned: PlanMetadata,
         rows: impl Iterator<Item = Result<PlanRow, PlanError>>,
@@ -101,14 +102,15 @@ impl Draft {
         (recheck.draft.notices, recheck.draft.budget) = (notices, budget);
         recheck.knows_roles = recheck.draft.facts.admins.is_some();
         let mut changes = PlanChanges::default();
-        // Places stay indexes: of each row that is still a target, that of its rank.
+        // Here the positions are the indexes themselves, so that each target's rank can be found by its
+        // index.
         let indexes: Vec<TargetNo> = (0..drafted_rows.targets.len() as TargetNo).collect();
         let mut today = Vec::new();
         plan_csv::for_each_row(spool, &indexes, &mut |row| {
             today.push(CurrentRow::new(row));
             Ok(())
         })?;
-        let mut today = RowsByTarget::new(today);
+        let mut today = CurrentRows::new(today);
         for row in rows {
             let mut row = row?;
             let Some(order) = row.order() else {
@@ -126,8 +128,8 @@ impl Draft {
 }
 
 impl Draft {
-    /// Who of an earlier plan's targets is protected today, by the place in that plan's sending order, and why. The draft
-    /// is of those targets ([`super::InputRows::from_plan_targets`]).
+    /// The targets of an earlier plan that are protected now, by their position in that plan, each with the
+    /// reason. The draft must be one of those targets ([`super::InputRows::from_plan_targets`]).
     ///
     /// # Errors
     /// When a row can't be read back.
@@ -143,14 +145,14 @@ impl Draft {
     }
 }
 
-/// What a target is today, as far as it matters.
+/// The relevant state of a target now.
 struct CurrentRow {
     order: TargetNo,
     index: Option<TargetNo>,
     protected: Option<Box<str>>,
-    /// Why it can name nobody.
+    /// Why its ID is not valid, if so.
     invalid: Option<Box<str>>,
-    /// What there is to say of a user who is not there.
+    /// The note on the target, such as that the user is not in the directory.
     note: Option<Box<str>>,
     enabled: Option<bool>,
     guest: Option<bool>,
@@ -179,13 +181,13 @@ impl CurrentRow {
     }
 }
 
-/// What targets are today, by their place in the sending order.
-struct RowsByTarget(Vec<Option<CurrentRow>>);
+/// The state of all targets now, by their position in the sending order.
+struct CurrentRows(Vec<Option<CurrentRow>>);
 
-impl RowsByTarget {
-    fn new(mut all: Vec<CurrentRow>) -> RowsByTarget {
+impl CurrentRows {
+    fn new(mut all: Vec<CurrentRow>) -> CurrentRows {
         all.sort_by_key(|today| today.order);
-        RowsByTarget(all.into_iter().map(Some).collect())
+        CurrentRows(all.into_iter().map(Some).collect())
     }
 
     fn next_row(&mut self, order: TargetNo) -> Option<CurrentRow> {
@@ -194,12 +196,12 @@ impl RowsByTarget {
     }
 }
 
-/// The plan while its rows come in.
+/// The plan while its rows are added.
 struct PlanRecheck {
     draft: Draft,
     /// Whether each target was looked up when the plan was made.
     planned_with_lookup: bool,
-    /// Whether today's roles are known.
+    /// Whether the current roles are known.
     knows_roles: bool,
 }
 
@@ -208,9 +210,9 @@ impl PlanRecheck {
         let PlanMetadata { columns, inputs, counts, facts } = planned;
         let spool = TemporaryFile::new(SPOOL_IN_MEMORY);
         let spool = csv::WriterBuilder::new().has_headers(false).from_writer(spool);
-        let drafted_rows = DraftedRows { selected: counts.selected, ..DraftedRows::default() };
+        let drafted_rows = DraftRows { selected: counts.selected, ..DraftRows::default() };
         PlanRecheck {
-            planned_with_lookup: facts.resolution == ListResolution::Full,
+            planned_with_lookup: facts.resolution == LookupStatus::Full,
             knows_roles: false,
             draft: Draft {
                 spool,
@@ -226,23 +228,24 @@ impl PlanRecheck {
         }
     }
 
-    /// What is known of the targets today; for whom the plan was, and who was protected from the start, stays.
-    fn update_summary(&mut self, now: PlanSummary, drafted_rows: &DraftedRows) {
+    /// Replaces the facts by the current ones. The selection, the shard and the users who were protected from
+    /// the start stay.
+    fn update_summary(&mut self, now: PlanSummary, drafted_rows: &DraftRows) {
         let planned = std::mem::take(&mut self.draft.facts);
         let protected = planned.protected.into_iter().chain(now.protected).collect();
-        let (selection, sharded) = (planned.selection, planned.sharded);
-        self.draft.facts = PlanSummary { selection, sharded, protected, ..now };
+        let (selection, sharded) = (planned.selection, planned.shard);
+        self.draft.facts = PlanSummary { selection, shard: sharded, protected, ..now };
         self.draft.drafted_rows.includes_operator = drafted_rows.includes_operator;
     }
 
-    /// Takes in what a target is today.
+    /// Compares a row with the state of its target now, and updates the row.
     fn compare(&mut self, row: &mut PlanRow, current: CurrentRow, changes: &mut PlanChanges) {
-        if let Some(told) = self.describe_rename(row, &current.names) {
-            changes.renamed.add(|| told);
+        if let Some(rename) = self.describe_rename(row, &current.names) {
+            changes.renamed.add(|| rename);
         }
         let [upn, name] = &current.names;
         if !upn.is_empty() {
-            // Whoever approves must see whom the id names, and not what a file calls them.
+            // The operator must see the directory's name for the ID, not the one in a file.
             row.user_principal_name = upn.as_ref().into();
             row.display_name = name.as_ref().into();
             row.external = Some(names_external(upn));
@@ -280,7 +283,7 @@ impl PlanRecheck {
         }
     }
 
-    /// What kind of account it is today, and what roles it holds.
+    /// Compares the account type and the roles.
     fn compare_account(&self, row: &mut PlanRow, current: &CurrentRow, changes: &mut PlanChanges) {
         if current.guest.is_some() && row.guest != current.guest {
             if row.guest.is_some() {
@@ -296,18 +299,19 @@ impl PlanRecheck {
         }
     }
 
-    /// Whom the plan calls its user and whom the directory knows by the id, where that is not the same.
+    /// Describes the difference between the plan's names for a user and the directory's names for the ID, if
+    /// there is one.
     fn describe_rename(&self, row: &PlanRow, [upn, name]: &[Box<str>; 2]) -> Option<String> {
         let is_known = !upn.is_empty() || !name.is_empty();
         let by_id = matches!(row.user_id.parse(), Ok(UserId::Object(_)));
         let (mut planned_upn, planned_name) = (row.user_principal_name.as_str(), row.display_name.as_str());
         if planned_upn.is_empty() && planned_name.is_empty() && by_id {
-            match UserId::read(&row.input) {
-                // The row names somebody, and nothing says that the id is theirs.
+            match UserId::parse_lenient(&row.input) {
+                // The row has a user principal name, and nothing shows that the ID belongs to it.
                 Ok(UserId::Principal(_)) => planned_upn = &row.input,
                 _ if self.planned_with_lookup && is_known => {
                     return Some(format!(
-                        "{}, whom the plan calls nothing, is {}",
+                        "{} has no name in the plan, but is {} in the directory",
                         row.user_id,
                         full_name(upn, name)
                     ));
@@ -315,11 +319,11 @@ impl PlanRecheck {
                 _ => return None,
             }
             if !is_known {
-                return Some(format!("{planned_upn} is {}, and nobody can tell whose that is", row.user_id));
+                return Some(format!("{planned_upn} is {}, which can't be resolved", row.user_id));
             }
         }
         let differs = |planned: &str, now: &str| !planned.is_empty() && !now.is_empty() && planned != now;
-        // Names of accounts compare as ids do: without case.
+        // User principal names are compared like IDs, ignoring case.
         if differs(&planned_upn.to_lowercase(), &upn.to_lowercase()) {
             return Some(format!("{planned_upn} is {}", if upn.is_empty() { name } else { upn }));
         }
@@ -359,7 +363,7 @@ fn rank_from_order(order: TargetNo) -> TargetRank {
     TargetRank::new(None, false, i64::from(order))
 }
 
-/// A user by both names.
+/// Both names of a user.
 fn full_name(upn: &str, name: &str) -> String {
     match (upn, name) {
         ("", only) | (only, "") => only.to_owned(),
@@ -372,6 +376,6 @@ fn row_name(row: &PlanRow) -> String {
 }
 
 fn damaged_plan_error() -> PlanError {
-    let source = io::Error::other("a row of the plan makes no sense");
+    let source = io::Error::other("a row of the plan is not valid");
     PlanError::Write { what: "the plan again".to_owned(), source }
 }

@@ -1,5 +1,5 @@
-//! What a plan's own rows say of its counts and its facts: a plan that was read back is compared with that, so that
-//! nobody approves numbers and names that are not those of the ids that are sent.
+//! Computes the counts and facts of a plan again from its rows. A plan that is read back is compared with
+//! them, so that no one approves numbers and names that do not belong to the IDs that are revoked.
 
 use std::collections::{BTreeMap, HashSet};
 use std::fmt::Debug;
@@ -12,37 +12,37 @@ use crate::journal::OutcomeCounts;
 use crate::outcome::Outcome;
 use crate::user_id::{UserId, names_external};
 
-/// Something that a plan says and its rows do not.
+/// A value in a plan that contradicts its rows.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{field}: expected {expected} by its rows, found {found}")]
-pub struct CountDifference {
-    /// Where it stands, as `facts.guests`.
+#[error("{field}: expected {expected}, found {found}")]
+pub struct FieldMismatch {
+    /// The path of the value, such as `facts.guests`.
     pub field: String,
-    /// What the rows make it.
+    /// The value from the rows.
     pub expected: String,
-    /// What the plan says.
+    /// The value in the plan.
     pub found: String,
 }
 
-impl CountDifference {
-    /// The same for what is not derived from rows, but can't be.
+impl FieldMismatch {
+    /// A difference in this field.
     pub(crate) fn new(
         field: impl Into<String>,
         expected: impl Into<String>,
         found: impl Debug,
-    ) -> CountDifference {
-        CountDifference { field: field.into(), expected: expected.into(), found: format!("{found:?}") }
+    ) -> FieldMismatch {
+        FieldMismatch { field: field.into(), expected: expected.into(), found: format!("{found:?}") }
     }
 }
 
-/// Counts and names of rows that come in one after another.
+/// Counts and names, computed row by row.
 #[derive(Debug, Default)]
 pub struct PlanRecount {
-    /// How many targets the plan says that it has; places beyond are none.
+    /// The number of targets in the plan's counts. No position may be higher.
     targets: u32,
-    /// The places of the sending order that are taken.
+    /// The positions of the sending order that are taken.
     taken_positions: Vec<bool>,
-    /// The users who are sent.
+    /// The users who are revoked.
     users: HashSet<UserId>,
     /// The users of rows that are left out as duplicates.
     duplicates: HashSet<UserId>,
@@ -50,7 +50,7 @@ pub struct PlanRecount {
     target_count: u32,
     left_out: OutcomeCounts,
     external: u64,
-    /// Rows by the source that their line names.
+    /// The number of rows by the source in their line.
     sources: BTreeMap<String, u64>,
     guests: u64,
     synced: u64,
@@ -58,7 +58,7 @@ pub struct PlanRecount {
     missing: u64,
     deleted: u64,
     administrators: u64,
-    /// The texts of roles, and how many targets have each.
+    /// The number of targets by the text in `roles`.
     roles: BTreeMap<String, u64>,
     protected: Vec<(String, String)>,
     protected_users: HashSet<String>,
@@ -67,34 +67,34 @@ pub struct PlanRecount {
 }
 
 impl PlanRecount {
-    /// For a plan that says that it has so many targets in so many rows. The rows are counted already, so that nothing
-    /// is set aside for more than there are.
+    /// Starts a recount. `rows` is the real number of rows, so that no memory is allocated for more targets
+    /// than that.
     ///
     /// # Errors
-    /// When there can't be so many.
-    pub fn new(planned: &PlanMetadata, rows: u64) -> Result<PlanRecount, CountDifference> {
+    /// When the plan's counts can't be right for that number of rows.
+    pub fn new(planned: &PlanMetadata, rows: u64) -> Result<PlanRecount, FieldMismatch> {
         let counts = &planned.counts;
         check_equal("counts.rows", rows, counts.rows)?;
         if u64::from(counts.targets) > rows {
-            return Err(CountDifference::new("counts.targets", format!("{rows} at most"), counts.targets));
+            return Err(FieldMismatch::new("counts.targets", format!("at most {rows}"), counts.targets));
         }
         let taken = vec![false; counts.targets as usize];
         Ok(PlanRecount { targets: counts.targets, taken_positions: taken, ..PlanRecount::default() })
     }
 
-    /// Takes in the next row.
+    /// Adds the next row.
     ///
     /// # Errors
     /// When it contradicts itself or another row.
-    pub fn add(&mut self, row: &PlanRow) -> Result<(), CountDifference> {
+    pub fn add(&mut self, row: &PlanRow) -> Result<(), FieldMismatch> {
         self.rows += 1;
         let field = |name: &str| format!("rows[{}].{name}", self.rows - 1);
         let source = row.line.rsplit_once(':').map_or("", |(source, _)| source);
         *self.sources.entry(source.to_owned()).or_default() += 1;
         if !row.tenant.is_empty() {
-            return Err(CountDifference::new(
+            return Err(FieldMismatch::new(
                 field("tenant"),
-                "none, since a plan is for one tenant",
+                "none, because a plan is for one tenant",
                 &row.tenant,
             ));
         }
@@ -107,7 +107,7 @@ impl PlanRecount {
                     Outcome::Protected | Outcome::Excluded | Outcome::Duplicate | Outcome::Invalid
                 ) {
                     let expected = "protected, excluded, duplicate or invalid";
-                    return Err(CountDifference::new(field("left_out.outcome"), expected, outcome.word()));
+                    return Err(FieldMismatch::new(field("left_out.outcome"), expected, outcome.word()));
                 }
                 *self.left_out.entry(outcome).or_default() += 1;
                 match outcome {
@@ -115,7 +115,7 @@ impl PlanRecount {
                     Outcome::Duplicate => {
                         let user = row.user_id.parse();
                         let user = user.map_err(|_| {
-                            CountDifference::new(field("user_id"), "that of another row", &row.user_id)
+                            FieldMismatch::new(field("user_id"), "the user ID of another row", &row.user_id)
                         })?;
                         self.duplicates.insert(user);
                     }
@@ -125,52 +125,52 @@ impl PlanRecount {
             }
             (order, left_out) => {
                 let found = (order, left_out.as_ref().map(|left_out| left_out.outcome.word()));
-                Err(CountDifference::new(
+                Err(FieldMismatch::new(
                     field("order"),
-                    "a place, or a reason why the row is left out",
+                    "a position, or a reason why the row is left out",
                     found,
                 ))
             }
         }
     }
 
-    fn add_target(&mut self, row: &PlanRow, order: TargetNo) -> Result<(), CountDifference> {
+    fn add_target(&mut self, row: &PlanRow, order: TargetNo) -> Result<(), FieldMismatch> {
         let field = |name: &str| format!("rows[{}].{name}", self.rows - 1);
         let place = (order as usize).checked_sub(1).and_then(|at| self.taken_positions.get_mut(at));
         match place.filter(|taken| !**taken) {
             Some(place) => *place = true,
             None => {
-                let expected = format!("a place from 1 to {} that no other row has", self.targets);
-                return Err(CountDifference::new(field("order"), expected, order));
+                let expected = format!("a position from 1 to {} that no other row has", self.targets);
+                return Err(FieldMismatch::new(field("order"), expected, order));
             }
         }
         self.target_count += 1;
         let user: UserId = match row.user_id.parse() {
             Ok(UserId::Me) | Err(_) => {
-                return Err(CountDifference::new(field("user_id"), "a user id", &row.user_id));
+                return Err(FieldMismatch::new(field("user_id"), "a user ID", &row.user_id));
             }
             Ok(user) => user,
         };
-        // An id in the input is the account itself, whatever the directory calls it; and without the directory, what is
-        // sent is what the input says.
-        let given = UserId::read(&row.input).ok();
+        // An object ID in the input is the account itself, whatever name the directory has for it. Without
+        // the directory, the ID in the input is the one that is revoked.
+        let given = UserId::parse_lenient(&row.input).ok();
         let is_given = given.as_ref() == Some(&user);
         let by_input = matches!(user, UserId::Principal(_)) || matches!(given, Some(UserId::Object(_)));
         if by_input && !is_given {
-            let expected = given.map_or_else(|| "an object id".to_owned(), |given| given.to_string());
-            return Err(CountDifference::new(field("user_id"), expected, &row.user_id));
+            let expected = given.map_or_else(|| "an object ID".to_owned(), |given| given.to_string());
+            return Err(FieldMismatch::new(field("user_id"), expected, &row.user_id));
         }
         if !self.users.insert(user) {
-            return Err(CountDifference::new(
+            return Err(FieldMismatch::new(
                 field("user_id"),
-                "a user whom no other row sends",
+                "a user that no other row revokes",
                 &row.user_id,
             ));
         }
         if !row.user_principal_name.is_empty() {
             let external = names_external(&row.user_principal_name);
             if row.external != Some(external) {
-                return Err(CountDifference::new(field("external"), external.to_string(), row.external));
+                return Err(FieldMismatch::new(field("external"), external.to_string(), row.external));
             }
         }
         self.external += u64::from(row.external == Some(true));
@@ -204,11 +204,11 @@ impl PlanRecount {
         }
     }
 
-    /// Compares what the plan says with what its rows said.
+    /// Compares the plan with the values from its rows.
     ///
     /// # Errors
-    /// With the first thing that differs.
-    pub fn compare(self, planned: &PlanMetadata) -> Result<(), CountDifference> {
+    /// With the first difference.
+    pub fn compare(self, planned: &PlanMetadata) -> Result<(), FieldMismatch> {
         let PlanMetadata { counts, facts, inputs, .. } = planned;
         check_equal("counts.rows", self.rows, counts.rows)?;
         check_equal("counts.targets", self.target_count, counts.targets)?;
@@ -220,9 +220,9 @@ impl PlanRecount {
         check_equal("facts.selection", &inputs, &files)?;
         check_equal("counts.selected", self.selected_rows(&inputs, facts), counts.selected)?;
         if let Some(user) = self.duplicates.iter().find(|user| !self.users.contains(user)) {
-            return Err(CountDifference::new(
+            return Err(FieldMismatch::new(
                 "rows",
-                "a row that sends the user of a duplicate",
+                "a row that revokes the same user as the duplicate",
                 user.to_string(),
             ));
         }
@@ -245,9 +245,9 @@ impl PlanRecount {
         self.compare_lists(facts)
     }
 
-    /// Rows that selections gave: those whose line names none of the inputs.
+    /// The number of rows from selections: those whose line does not name an input.
     fn selected_rows(&self, inputs: &[&str], facts: &PlanSummary) -> u64 {
-        // The lines of one input alone are bare numbers.
+        // With a single input, lines are plain numbers.
         if inputs.len() == 1 && facts.selection.len() == 1 {
             return 0;
         }
@@ -255,12 +255,13 @@ impl PlanRecount {
         other.map(|(_, rows)| rows).sum()
     }
 
-    /// The roles of targets are one text in a row; they were read, or none has any.
-    fn compare_roles(&self, facts: &PlanSummary) -> Result<(), CountDifference> {
+    /// Compares the roles. A row has all roles of its target as one text. If roles were not read, no row may
+    /// have any.
+    fn compare_roles(&self, facts: &PlanSummary) -> Result<(), FieldMismatch> {
         let Some(planned_roles) = &facts.admins else {
             return match self.roles.is_empty() {
                 true => Ok(()),
-                false => Err(CountDifference::new("facts.admins", format!("{:?}", self.roles), "none")),
+                false => Err(FieldMismatch::new("facts.admins", format!("{:?}", self.roles), "none")),
             };
         };
         let mut found: BTreeMap<String, u64> = BTreeMap::new();
@@ -272,27 +273,27 @@ impl PlanRecount {
         check_equal("facts.admins", &found, planned_roles)?;
         match facts.global_administrators {
             Some((among, all)) if among > all || among > u64::from(self.target_count) => {
-                let expected = format!("{all} and {} at most", self.target_count);
-                Err(CountDifference::new("facts.global_administrators", expected, among))
+                let expected = format!("at most {all} and at most {}", self.target_count);
+                Err(FieldMismatch::new("facts.global_administrators", expected, among))
             }
             _ => Ok(()),
         }
     }
 
-    fn compare_lists(&self, facts: &PlanSummary) -> Result<(), CountDifference> {
+    fn compare_lists(&self, facts: &PlanSummary) -> Result<(), FieldMismatch> {
         for (at, list) in facts.lists.iter().enumerate() {
             let field = |name: &str| format!("facts.lists[{at}].{name}");
             let entries = list.accounts.checked_add(list.groups).and_then(|sum| sum.checked_add(list.roles));
-            let expected = entries.map_or("a sum that is a number".to_owned(), |sum| sum.to_string());
+            let expected = entries.map_or("a smaller sum".to_owned(), |sum| sum.to_string());
             if entries != Some(list.entries) {
-                return Err(CountDifference::new(field("entries"), expected, list.entries));
+                return Err(FieldMismatch::new(field("entries"), expected, list.entries));
             }
         }
         Ok(())
     }
 }
 
-/// The roles in the text of a row. A role's own name may hold what stands between two.
+/// Splits the text of a row into roles. A role's own name may contain the separator.
 fn split_roles<'a>(text: &'a str, known: &BTreeMap<String, u64>) -> Vec<&'a str> {
     let (mut rest, mut found) = (text, Vec::new());
     while !rest.is_empty() {
@@ -306,10 +307,10 @@ fn split_roles<'a>(text: &'a str, known: &BTreeMap<String, u64>) -> Vec<&'a str>
     found
 }
 
-fn check_equal<T: PartialEq + Debug>(field: &str, expected: T, found: T) -> Result<(), CountDifference> {
+fn check_equal<T: PartialEq + Debug>(field: &str, expected: T, found: T) -> Result<(), FieldMismatch> {
     match expected == found {
         true => Ok(()),
-        false => Err(CountDifference::new(field, format!("{expected:?}"), found)),
+        false => Err(FieldMismatch::new(field, format!("{expected:?}"), found)),
     }
 }
 

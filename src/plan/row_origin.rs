@@ -1,8 +1,8 @@
-//! Where a row comes from: a line of a file, or a user whom a selection found.
+//! The origin of a row: a line of a file, or a user of a selection.
 
 use std::fmt;
 
-/// Where a target was first named: which source, from 0, files first; and which line or user of it, from 1.
+/// Where a target was first named: the source, from 0, files before selections; and its line or user, from 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct RowOrigin {
     pub(super) source: u16,
@@ -15,7 +15,7 @@ impl RowOrigin {
     }
 }
 
-/// How places are named: by their line's number, and by their source too where that is not one file alone.
+/// Formats origins: as a line number, with the source before it unless one file is the only source.
 pub(super) struct SourceNames {
     names: Option<Vec<String>>,
 }
@@ -27,12 +27,12 @@ impl SourceNames {
         SourceNames { names: (count != 1 || names.len() > 1).then_some(names) }
     }
 
-    /// The names of all sources, where lines show them.
+    /// The names of all sources; empty if lines do not show them.
     pub(super) fn names(&self) -> &[String] {
         self.names.as_deref().unwrap_or_default()
     }
 
-    /// The place's name.
+    /// The origin as it is shown.
     pub(super) fn display_origin(&self, place: RowOrigin) -> impl fmt::Display + '_ {
         let source = self.names.as_ref().and_then(|names| names.get(usize::from(place.source)));
         OriginDisplay(source.map(String::as_str), place.line)

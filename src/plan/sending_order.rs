@@ -1,42 +1,42 @@
-//! Who goes before whom: the lists of those who go first, administrators, priorities, and the input's order.
+//! The sending order: the `--first` lists, then administrators, then priorities, then the order of the input.
 
 use std::collections::{BTreeMap, HashMap};
 
 use crate::event::TargetNo;
 use crate::user_id::UserId;
 
-/// Names that the question shows of each end.
+/// The number of names that the question shows from the start and from the end of the order.
 pub(super) const MAX_NAMED: usize = 3;
 
-/// What a target is ordered by; equals keep the input's order.
+/// The sort key of a target. Targets with equal keys keep the input's order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct TargetRank {
-    /// The entry of `--first` that holds it, twice, and one more for who is no administrator where those go first;
-    /// the operator behind all.
+    /// Twice the number of the `--first` entry that has the user, plus one for non-administrators if
+    /// administrators go first. The operator has the highest value.
     group: u32,
     priority: i64,
 }
 
 impl TargetRank {
-    /// `first` is the number of the entry of `--first` that holds the user; `later` sends whoever is no administrator
-    /// behind those who are.
+    /// `first` is the number of the `--first` entry that has the user. `later` puts the user after the
+    /// administrators.
     pub(super) fn new(first: Option<u32>, later: bool, priority: i64) -> TargetRank {
         let entry = first.unwrap_or(u32::MAX / 2 - 1);
         TargetRank { group: entry.saturating_mul(2) + u32::from(later), priority }
     }
 
-    /// Behind all others.
+    /// The rank after all others.
     pub(super) fn last() -> TargetRank {
         TargetRank { group: u32::MAX, priority: i64::MAX }
     }
 }
 
-/// Those who go first, by the number of the entry that names them.
+/// The users who go first, each with the number of the `--first` entry that names them.
 #[derive(Debug, Default)]
 pub(super) struct FirstTargets(HashMap<UserId, u32>);
 
 impl FirstTargets {
-    /// Who is named twice goes with the earlier entry.
+    /// Adds the IDs of a user. An ID that is added twice keeps the earlier entry.
     pub(super) fn add(&mut self, ids: impl IntoIterator<Item = UserId>, entry: u32) {
         for id in ids {
             self.0.entry(id).or_insert(entry);
@@ -48,11 +48,11 @@ impl FirstTargets {
     }
 }
 
-/// The sending order, both ways.
+/// The sending order, in both directions.
 pub(super) struct SendingOrder {
-    /// Indexes of targets, first to send first.
+    /// The indexes of the targets, in sending order.
     pub(super) sequence: Vec<u32>,
-    /// For each target, its place in the sequence, from 1.
+    /// For each target, its position in the sequence, from 1.
     pub(super) positions: Vec<TargetNo>,
 }
 
@@ -68,14 +68,14 @@ impl SendingOrder {
     }
 }
 
-/// The names of those who go first and last, while targets still come in.
+/// Collects the names of the first and last users while targets are added.
 #[derive(Debug, Default)]
-pub(super) struct HeadTail {
+pub(super) struct FirstLastNames {
     first: BTreeMap<(TargetRank, u32), String>,
     last: BTreeMap<(TargetRank, u32), String>,
 }
 
-impl HeadTail {
+impl FirstLastNames {
     pub(super) fn push(&mut self, rank: TargetRank, index: u32, name: impl FnOnce() -> String) {
         let key = (rank, index);
         let early =
@@ -100,7 +100,7 @@ impl HeadTail {
         }
     }
 
-    /// The first ones, and the last ones that are not among those.
+    /// The first names, and the last names that are not among the first.
     pub(super) fn into_names(self) -> (Vec<String>, Vec<String>) {
         let last = self.last.into_iter().filter(|(key, _)| !self.first.contains_key(key));
         let last = last.map(|(_, name)| name).collect();
@@ -129,7 +129,7 @@ mod tests {
     #[test]
     fn first_and_last_targets_do_not_overlap() {
         let names = |count: u32| {
-            let mut ends = HeadTail::default();
+            let mut ends = FirstLastNames::default();
             for index in 0..count {
                 let priority = i64::from(count - index);
                 ends.push(TargetRank::new(None, true, priority), index, || priority.to_string());

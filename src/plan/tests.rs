@@ -1,4 +1,5 @@
-//! Plans against made-up tenants: nobody protected or unselected is a target, and everybody else is, once.
+//! Plans against fake tenants: no protected or unselected user is a target, and every other user is one,
+//! once.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -13,7 +14,7 @@ use crate::directory::{
 };
 use crate::intake::{self, InputSource, IntakeOptions};
 
-/// A made-up tenant: users by number, groups with members and groups in them.
+/// A fake tenant: users by number, and groups with members and nested groups.
 #[derive(Clone, Debug)]
 struct FakeTenant {
     users: u8,
@@ -152,7 +153,7 @@ impl DirectorySource for FakeTenant {
         if self.check(Permission::Users).is_err() {
             people.iter_mut().for_each(|one| *one = DirectoryUser { id: one.id, ..DirectoryUser::default() });
         }
-        // Empty pages, and somebody again on a later one.
+        // Includes an empty page, and a user who occurs again on a later page.
         let again: Vec<DirectoryUser> = people.first().cloned().into_iter().collect();
         let mut pages: Vec<Vec<DirectoryUser>> = people.chunks(2).map(<[DirectoryUser]>::to_vec).collect();
         pages.extend([again, Vec::new()]);
@@ -164,7 +165,7 @@ impl DirectorySource for FakeTenant {
         let role = |n: &u8| (object(*n), vec!["Global Administrator".to_owned()]);
         Ok(PrivilegedUsers {
             roles: self.admins.iter().map(role).collect(),
-            global: self.admins.iter().map(|n| object(*n)).collect(),
+            global_administrators: self.admins.iter().map(|n| object(*n)).collect(),
             ..PrivilegedUsers::default()
         })
     }
@@ -184,7 +185,7 @@ impl DirectorySource for FakeTenant {
     }
 }
 
-/// An input of these lines, a plain list.
+/// An input that is a plain list of these lines.
 fn input_rows(dir: &Path, lines: &[String]) -> InputRows {
     if lines.is_empty() {
         return InputRows::default();
@@ -217,7 +218,7 @@ fn rows(draft: Draft) -> Vec<PlanRow> {
     rows
 }
 
-/// The users who are sent, in sending order.
+/// The targets, in sending order.
 fn sent_users(draft: Draft) -> Vec<String> {
     let rows = rows(draft);
     let sent: BTreeMap<u32, String> =
@@ -256,7 +257,7 @@ fn user_named_in_several_ways_is_one_target() {
     assert!(draft.notices().iter().any(|notice| notice.contains("1 user does not exist: gone@contoso.com")));
     let rows = rows(draft);
     let detail = |at: usize| rows[at].left_out.as_ref().map(|left_out| left_out.detail.clone());
-    assert!(detail(1).unwrap().ends_with("users.txt:1)"), "{:?}", detail(1));
+    assert!(detail(1).unwrap().ends_with("users.txt:1"), "{:?}", detail(1));
     let again = rows.iter().find(|row| row.line == "group 0:2" || row.input == upn(1)).unwrap();
     assert_eq!(again.user_id, object(1).to_string());
     let sent: Vec<&PlanRow> = rows.iter().filter(|row| row.order().is_some()).collect();
@@ -276,7 +277,7 @@ fn names_are_resolved_only_with_resolve_flag() {
     let plan = rows(draft);
     let invalid: Vec<String> = plan.iter().filter_map(|row| Some(row.left_out.clone()?.detail)).collect();
     assert!(invalid[0].contains("ambiguous") && invalid[0].contains("user1@"), "{invalid:?}");
-    assert!(invalid[1].contains("no user has that name"), "{invalid:?}");
+    assert!(invalid[1].contains("no user has this name"), "{invalid:?}");
     assert_eq!(
         (plan[0].user_id.clone(), plan[3].user_id.clone()),
         (ids(&[2])[0].clone(), ids(&[1])[0].clone())
@@ -325,8 +326,8 @@ fn without_the_permission_ids_are_compared_as_they_are_written() {
         let tenant = FakeTenant { reads, ..tenant.clone() };
         let draft = build_draft(&tenant, &input, &PlanOptions::default(), &Operator::default()).unwrap();
         assert!(draft.notices()[0].contains("User.Read.All"), "{:?}", draft.notices());
-        assert_eq!(draft.targets(), 2);
-        // A group gives object ids alone, and a name on the protect list can't be compared with those.
+        assert_eq!(draft.target_count(), 2);
+        // A group has only object IDs, and a name on the protect list can't be compared with those.
         let options = PlanOptions { selectors: vec![group(0)], ..PlanOptions::default() };
         assert_eq!(
             sent_users(build_draft(&tenant, &[], &options, &Operator::default()).unwrap()),
@@ -389,7 +390,7 @@ fn operator_and_app_owners_are_protected_by_default() {
         unchecked.contains("Application.Read.All") && unchecked.contains("RoleManagement"),
         "{unchecked}"
     );
-    assert_eq!((draft.summary().admins.clone(), draft.targets()), (None, 2));
+    assert_eq!((draft.summary().admins.clone(), draft.target_count()), (None, 2));
 }
 
 #[test]
@@ -422,7 +423,7 @@ fn filters_leave_out_by_what_the_directory_says() {
 
 // ── Any tenant ─────────────────────────────────────────────────────────────────────────────────────────────────
 
-/// Somebody, and by which name.
+/// A user, and whether the row has the name instead of the object ID.
 type NamedRow = (u8, bool);
 
 fn written_id((n, by_name): NamedRow) -> String {
@@ -460,7 +461,7 @@ proptest! {
         tenant in tenant(), rows in people_and_groups(8), protect in people_and_groups(2), exclude in people_and_groups(2), signed in 0..12_u8,
     ) {
         let list = |(people, groups): &(Vec<NamedRow>, Vec<usize>)| -> Vec<ListEntry> {
-            let groups = groups.iter().map(|number| ListEntry::Selected(group(*number)));
+            let groups = groups.iter().map(|number| ListEntry::Selector(group(*number)));
             people.iter().map(|one| ListEntry::parse(&written_id(*one), false)).chain(groups).collect()
         };
         let all = |(people, groups): &(Vec<NamedRow>, Vec<usize>)| -> BTreeSet<u8> {
@@ -475,13 +476,13 @@ proptest! {
             ..PlanOptions::default()
         };
         let input: Vec<String> = rows.0.iter().copied().map(written_id).collect();
-        // A token that does not tell is not tried out for one user.
+        // With a token that does not list its permissions, one user alone is not looked up.
         let bare = options.selectors.is_empty() && options.protect.is_empty() && options.exclude.is_empty();
         prop_assume!(tenant.reads == UserReadScope::Full || !bare || input.len() > 1);
-        // An operator of a home elsewhere is nobody here.
+        // The operator may be from another tenant, and not exist in this one.
         let planned = build_draft(&tenant, &input, &options, &operator(signed));
         let nobody = protect.0.iter().chain(&exclude.0).any(|(n, _)| *n >= tenant.users);
-        // Where nothing was asked for, nothing is looked up.
+        // The plan is refused only if a list names a user who does not exist.
         let draft = match planned {
             Ok(draft) => draft,
             Err(refused) => {

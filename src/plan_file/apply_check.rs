@@ -1,4 +1,4 @@
-//! Whether a plan may be applied here and now. All of it is known before anything is resolved or sent.
+//! Checks that a plan may be applied here and now, before anything is looked up or sent.
 
 use std::time::Duration;
 
@@ -7,35 +7,35 @@ use jiff::Timestamp;
 use super::{PlanFile, PlanFileError, PlanFileHead, PlanFileTenant};
 use crate::text::humanize;
 
-/// How far two machines' clocks may be apart.
+/// The maximum difference between the clocks of two machines.
 const MAX_CLOCK_SKEW: Duration = Duration::from_secs(5 * 60);
 
-/// How old a plan is.
+/// The age limit of a plan.
 #[derive(Clone, Copy, Debug)]
 pub struct AgeLimit {
-    /// The present instant.
+    /// The current time.
     pub now: Timestamp,
     /// `--max-age`.
     pub allowed: Duration,
 }
 
-/// Where a plan is to be applied.
+/// The cloud and tenant in which a plan is applied.
 #[derive(Clone, Copy, Debug)]
 pub struct ApplyDestination<'a> {
     /// The cloud's name.
     pub cloud: &'a str,
     /// `--graph-url`.
     pub graph_url: Option<&'a str>,
-    /// The tenant as it was given.
+    /// The tenant as given.
     pub tenant: Option<&'a str>,
 }
 
 impl PlanFile {
-    /// Whether it is the plan that was approved, and fresh.
+    /// Checks that it is the approved plan, and that it is not too old.
     ///
     /// # Errors
-    /// When it is not.
-    pub fn check(&self, expected: Option<&str>, age: AgeLimit) -> Result<(), PlanFileError> {
+    /// When it is another plan or too old.
+    pub fn check_approved(&self, expected: Option<&str>, age: AgeLimit) -> Result<(), PlanFileError> {
         let path = || self.path.clone();
         if let Some(expected) = expected.filter(|expected| !self.sha256.eq_ignore_ascii_case(expected)) {
             let (found, expected) = (self.sha256.clone(), expected.to_owned());
@@ -58,11 +58,11 @@ impl PlanFile {
 }
 
 impl PlanFileHead {
-    /// Whether it was made for this cloud and this tenant, as far as flags tell. The address of Graph is never taken
-    /// from the plan: whoever wrote it would choose where the token goes.
+    /// Checks that it was made for this cloud and this tenant, as far as the flags show. The address of Graph
+    /// is never taken from the plan: otherwise its author could choose where the token goes.
     ///
     /// # Errors
-    /// When it was made for others.
+    /// When it was made for another cloud or tenant.
     pub fn check_destination(&self, now: &ApplyDestination<'_>) -> Result<(), PlanFileError> {
         if !self.cloud.eq_ignore_ascii_case(now.cloud) {
             return Err(wrong_destination(
@@ -75,7 +75,7 @@ impl PlanFileHead {
             let named = |url: Option<&str>| {
                 url.map_or("the cloud's own Graph".to_owned(), |url| format!("Graph at {url}"))
             };
-            let hint = ": give --graph-url as it was given to `plan`";
+            let hint = ": use the --graph-url that `plan` was run with";
             return Err(wrong_destination(named(self.graph_url.as_deref()), named(now.graph_url), hint));
         }
         match now.tenant {
@@ -86,10 +86,10 @@ impl PlanFileHead {
         }
     }
 
-    /// Whether the token is of the plan's tenant.
+    /// Checks that the token is for the plan's tenant.
     ///
     /// # Errors
-    /// When it is of another one, or does not tell although the plan does.
+    /// When it is for another tenant, or does not name its tenant although the plan does.
     pub fn check_token(&self, tenant_id: Option<&str>) -> Result<(), PlanFileError> {
         let given_id = self.tenant.given.as_deref().filter(|given| uuid::Uuid::try_parse(given).is_ok());
         match (self.tenant.id.as_deref().or(given_id), tenant_id) {
@@ -103,8 +103,8 @@ impl PlanFileHead {
         }
     }
 
-    /// A tenant has one id and many domains: two ids can be compared, and the token tells the rest. Where the plan
-    /// knows no id, only the words are left.
+    /// Whether a given tenant is surely not the plan's. A tenant has one ID and many domains, so only two IDs
+    /// can be compared here; the token shows the rest. If the plan has no ID, the texts are compared.
     fn is_different_tenant(&self, given: &str) -> bool {
         let is_id = |tenant: &&str| uuid::Uuid::try_parse(tenant).is_ok();
         let PlanFileTenant { given: planned, id, .. } = &self.tenant;

@@ -1,12 +1,12 @@
-//! JSON in one spelling, so that its hash depends on nothing but what it says: compact, members sorted by name, UTF-8
-//! as it is. These are the bytes that `jq -cjS` writes, so that anybody can check the hash with tools of their own.
+//! Canonical JSON, so that the hash depends only on the content: compact, with members sorted by name, in
+//! plain UTF-8. These are the bytes that `jq -cjS` writes, so you can check the hash with your own tools.
 
 use std::io::{self, Write};
 
 use aws_lc_rs::digest::{Context, SHA256};
 use serde_json::Value;
 
-/// Writes a value in its one spelling.
+/// Writes a value in canonical form.
 pub(super) fn write_canonical(value: &Value, out: &mut dyn Write) -> io::Result<()> {
     match value {
         Value::Null => out.write_all(b"null"),
@@ -38,7 +38,7 @@ pub(super) fn write_canonical(value: &Value, out: &mut dyn Write) -> io::Result<
     }
 }
 
-/// A value in its one spelling, as text.
+/// A value in canonical form, as text.
 pub(super) fn to_canonical_string(value: &Value) -> io::Result<String> {
     let mut bytes = Vec::new();
     write_canonical(value, &mut bytes)?;
@@ -72,8 +72,8 @@ fn write_text(text: &str, out: &mut dyn Write) -> io::Result<()> {
     out.write_all(b"\"")
 }
 
-/// The SHA-256 of an object in its one spelling, member by member, so that no part of it need be in memory. Members
-/// come sorted by name.
+/// The SHA-256 of an object in canonical form, computed member by member, so that the object need not be in
+/// memory. Members must be added in the order of their names.
 pub(super) struct CanonicalDigest {
     hash: HashWriter,
     has_members: bool,
@@ -97,19 +97,20 @@ impl CanonicalDigest {
         CanonicalDigest { hash: HashWriter(Context::new(&SHA256)), has_members: false }
     }
 
-    /// The next member.
+    /// Adds the next member.
     pub(super) fn member(&mut self, name: &str, value: &Value) -> io::Result<()> {
         self.write_name(name)?;
         write_canonical(value, &mut self.hash)
     }
 
-    /// The next member, which is a list; its items follow by [`CanonicalDigest::item`], then [`CanonicalDigest::end_list`].
+    /// Begins the next member, which is a list. Its items follow with [`CanonicalDigest::item`], then
+    /// [`CanonicalDigest::end_list`].
     pub(super) fn list(&mut self, name: &str) -> io::Result<()> {
         self.write_name(name)?;
         self.hash.write_all(b"[")
     }
 
-    /// The next item of a list, in its one spelling.
+    /// Adds the next item of a list, in canonical form.
     pub(super) fn item(&mut self, first: bool, canonical: &[u8]) -> io::Result<()> {
         if !first {
             self.hash.write_all(b",")?;
@@ -121,7 +122,7 @@ impl CanonicalDigest {
         self.hash.write_all(b"]")
     }
 
-    /// In lower-case hex.
+    /// The hash in lower-case hex.
     pub(super) fn finish(mut self) -> io::Result<String> {
         self.hash.write_all(if self.has_members { b"}" } else { b"{}" })?;
         Ok(hex::encode(self.hash.0.finish()))

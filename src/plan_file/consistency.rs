@@ -1,40 +1,40 @@
-//! What a plan file says beside its rows, as far as one part of it tells another.
+//! Checks that the parts of a plan file other than its rows agree with one another.
 
 use std::collections::BTreeSet;
 
 use super::PlanFileHead;
 use crate::dispatch::Rate;
-use crate::plan::{CountDifference, ListEntry};
+use crate::plan::{FieldMismatch, ListEntry};
 
 impl PlanFileHead {
-    /// Whether the parts that say the same thing in two ways agree.
+    /// Checks that values that occur in two forms agree.
     ///
     /// # Errors
-    /// With the first that does not.
-    pub(super) fn check_consistency(&self) -> Result<(), CountDifference> {
+    /// With the first difference.
+    pub(super) fn check_consistency(&self) -> Result<(), FieldMismatch> {
         self.check_lists()?;
         self.check_expected_time()
     }
 
-    /// The lists that are counted are those that protect: a list that is counted and not read again by `apply` would
-    /// protect nobody.
-    fn check_lists(&self) -> Result<(), CountDifference> {
+    /// The protect lists that are counted must be those in `protect`. `apply` reads only those again, so any
+    /// other list would protect no one.
+    fn check_lists(&self) -> Result<(), FieldMismatch> {
         let expected: BTreeSet<String> =
             self.protect.iter().map(|text| list_name(&ListEntry::parse(text, self.eligible))).collect();
         let protect = self.facts.lists.iter().filter(|list| list.list == "protect");
         let found: BTreeSet<String> = protect.map(|list| list.name.clone()).collect();
         let other = self.facts.lists.iter().find(|list| list.list != "protect" && list.list != "exclude");
         if let Some(other) = other {
-            return Err(CountDifference::new("facts.lists", "protect or exclude", &other.list));
+            return Err(FieldMismatch::new("facts.lists", "protect or exclude", &other.list));
         }
         match expected == found {
             true => Ok(()),
-            false => Err(CountDifference::new("facts.lists", format!("{expected:?} as protect says"), found)),
+            false => Err(FieldMismatch::new("facts.lists", format!("{expected:?} as in protect"), found)),
         }
     }
 
-    /// The time follows from the number of users, where no profile may have set another pace.
-    fn check_expected_time(&self) -> Result<(), CountDifference> {
+    /// The expected time must follow from the number of users. With a profile, the pace may be different.
+    fn check_expected_time(&self) -> Result<(), FieldMismatch> {
         if self.profile.is_some() || self.version != env!("CARGO_PKG_VERSION") {
             return Ok(());
         }
@@ -43,16 +43,16 @@ impl PlanFileHead {
         match expected == self.expected_seconds {
             true => Ok(()),
             false => {
-                Err(CountDifference::new("expected_seconds", format!("{expected:?}"), self.expected_seconds))
+                Err(FieldMismatch::new("expected_seconds", format!("{expected:?}"), self.expected_seconds))
             }
         }
     }
 }
 
-/// What a list is called where it is counted.
+/// The name under which a list is counted.
 fn list_name(listed: &ListEntry) -> String {
     match listed {
         ListEntry::File(path) => path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned(),
-        ListEntry::Id(_) | ListEntry::Selected(_) => "--protect".to_owned(),
+        ListEntry::Id(_) | ListEntry::Selector(_) => "--protect".to_owned(),
     }
 }

@@ -1,147 +1,154 @@
-//! Why a plan file can't be written, read, or applied here and now.
+//! Errors of plan files: they can't be written, read, or applied here and now.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::plan::PlanError;
 
-/// A plan file can't be made or used. Nothing is sent.
+/// A plan file can't be made or used, so nothing is revoked.
 #[derive(Debug, thiserror::Error)]
 pub enum PlanFileError {
-    /// It can't be written.
-    #[error("the plan can't be written to {path}: {source}", path = path.display())]
+    /// The file can't be written.
+    #[error("can't write the plan to {path}: {source}", path = path.display())]
     Write {
-        /// Where to.
+        /// The file.
         path: PathBuf,
         /// Why.
         source: io::Error,
     },
-    /// There is a file of that name.
+    /// There is already a file with this name.
     #[error(
-        "{path} is there already, and may be a plan that somebody approved: give --overwrite to replace it, or \
-         --plan-file with another name", path = path.display()
+        "{path} already exists and may be an approved plan: use --overwrite to replace it, or --plan-file \
+         for another name", path = path.display()
     )]
     Exists {
-        /// Which.
+        /// The file.
         path: PathBuf,
     },
-    /// Something else is there.
-    #[error("{path} is there and is no plan: it is not replaced. Name another file with --plan-file", path = path.display())]
+    /// There is something other than a plan.
+    #[error(
+        "{path} exists and is not a plan, so it is not replaced: use --plan-file for another name",
+        path = path.display()
+    )]
     NotReplaceable {
-        /// Which.
+        /// The file.
         path: PathBuf,
     },
     /// The plan itself can't be made or read back.
     #[error(transparent)]
     Plan(#[from] PlanError),
-    /// It can't be read.
-    #[error("the plan {path} can't be read: {source}", path = path.display())]
+    /// The file can't be read.
+    #[error("can't read the plan {path}: {source}", path = path.display())]
     Read {
-        /// Which.
+        /// The file.
         path: PathBuf,
         /// Why.
         source: io::Error,
     },
-    /// It is something else.
-    #[error("{path} is no plan file of entra-revoke: {reason}. `entra-revoke plan` makes one", path = path.display())]
+    /// The file is not a valid plan.
+    #[error(
+        "{path} is not a valid plan file: {reason}. To make a plan file, use `entra-revoke plan`",
+        path = path.display()
+    )]
     NotAPlan {
-        /// Which.
+        /// The file.
         path: PathBuf,
         /// What is wrong with it.
         reason: String,
     },
     /// A newer program made it.
     #[error(
-        "{path} is a plan file of format {format}, and this entra-revoke knows formats up to {known}: use the version \
-         that made it", path = path.display(), known = super::FORMAT
+        "{path} has plan format {format}, but this version reads formats up to {known}: use the version that \
+         made it", path = path.display(), known = super::FORMAT
     )]
     NewerFormat {
-        /// Which.
+        /// The file.
         path: PathBuf,
         /// Its format.
         format: u64,
     },
-    /// What it says is not what it said when it was made.
+    /// The content was changed after the plan was made.
     #[error(
-        "{path} was changed after it was made: its hash is {found}, and it says {recorded}. Nothing is sent; make the plan \
-         again", path = path.display()
+        "{path} was changed after it was made: its hash is {found}, but the file says {recorded}. Make the \
+         plan again. Nothing was revoked", path = path.display()
     )]
     Changed {
-        /// Which.
+        /// The file.
         path: PathBuf,
-        /// The hash of what it says.
+        /// The hash of the content.
         found: String,
-        /// The hash that stands in it.
+        /// The hash in the file.
         recorded: String,
     },
-    /// It is another plan than the one that was approved.
+    /// It is not the approved plan.
     #[error(
-        "{path} is not the plan that was approved: its SHA-256 is {found}, and --expect-sha256 says {expected}",
-        path = path.display()
+        "{path} is not the plan that was approved: its SHA-256 is {found}, but --expect-sha256 says \
+         {expected}", path = path.display()
     )]
     NotApproved {
-        /// Which.
+        /// The file.
         path: PathBuf,
         /// Its hash.
         found: String,
-        /// The one expected.
+        /// The hash in `--expect-sha256`.
         expected: String,
     },
     /// It is too old.
     #[error(
-        "{path} was made {age} ago, and --max-age allows {allowed}: make the plan again, or allow more",
+        "{path} was made {age} ago, but --max-age allows {allowed}: make the plan again, or raise --max-age",
         path = path.display()
     )]
     TooOld {
-        /// Which.
+        /// The file.
         path: PathBuf,
-        /// How long ago it was made.
+        /// Its age.
         age: String,
-        /// What is allowed.
+        /// The allowed age.
         allowed: String,
     },
-    /// It was made in the future.
+    /// Its time is in the future.
     #[error(
-        "{path} says that it was made at {made_at}, which is yet to come: the clock here or there is wrong",
+        "{path} says that it was made at {made_at}, which is in the future: check the clocks of this machine \
+         and of the one that made it",
         path = path.display()
     )]
     MadeInFuture {
-        /// Which.
+        /// The file.
         path: PathBuf,
-        /// When.
+        /// Its time.
         made_at: String,
     },
     /// It is for another cloud or another Graph.
     #[error("the plan was made for {planned}; it can't be applied to {given}{hint}")]
     WrongDestination {
-        /// What the plan says.
+        /// The plan's cloud, Graph or tenant.
         planned: String,
-        /// What was given.
+        /// The current one.
         given: String,
-        /// What to do, with a separator before it; or nothing.
+        /// What to do, with a separator before it, or empty.
         hint: String,
     },
-    /// The directory calls somebody otherwise than the plan.
+    /// The directory has other names for users than the plan.
     #[error(
-        "{path}: {users} called otherwise in the directory than in the plan: {names}. Whoever approved the plan may have \
-         meant somebody else, so nothing is sent. Make the plan again; or look at `entra-revoke apply --dry-run`, and give \
-         --allow-renamed if these are meant", path = path.display()
+        "{path}: the directory and the plan have different names for {users}, so the approver may have meant \
+         someone else. Nothing was revoked. Make the plan again, or check `entra-revoke apply --dry-run` and \
+         use --allow-renamed if these are the right users: {names}", path = path.display()
     )]
     Renamed {
-        /// Which plan.
+        /// The file.
         path: PathBuf,
-        /// How many.
+        /// The number of users, in words.
         users: String,
-        /// Which of them, as far as they are told.
+        /// The first of them, with both names.
         names: String,
     },
-    /// The token does not tell its tenant, and the plan does.
+    /// The token does not name its tenant, but the plan does.
     #[error(
-        "the plan was made for tenant {planned}, and the token does not say its tenant: sign in with one that does, so \
-         that nobody of another tenant is revoked"
+        "the plan was made for tenant {planned}, but the token does not name its tenant: use a token that \
+         does, so that no users of another tenant are revoked"
     )]
     UnknownTenant {
-        /// What the plan says.
+        /// The plan's tenant.
         planned: String,
     },
 }

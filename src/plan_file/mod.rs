@@ -1,11 +1,12 @@
-//! The plan file: a plan that was frozen to be looked at, approved and sent later, by `apply`.
+//! The plan file: a frozen plan that can be reviewed, approved and applied later with `apply`.
 //!
 //! ```text
-//!  Draft ──▶ write ──▶ plan.json ──▶ read: every byte counts, by its hash ──▶ check: tenant, cloud, age ──▶ Draft
+//!  Draft ──▶ write ──▶ plan.json ──▶ read, compare the hash ──▶ check tenant, cloud, age ──▶ Draft
 //! ```
 //!
-//! It holds no secret. Its hash is over one spelling of what it says, so that a second person can approve
-//! it. That hash keeps nobody from writing another plan with another hash: `--expect-sha256` and a signature do.
+//! It contains no secrets. Its hash covers a canonical form of its content, so that a second person can
+//! approve it. The hash alone does not prevent another plan with another hash: `--expect-sha256` and a
+//! signature do.
 
 mod apply_check;
 mod canonical;
@@ -28,68 +29,68 @@ use crate::intake::InputDigest;
 use crate::journal::{OperatorRecord, PlanRecord, ProfileRecord};
 use crate::plan::PlanSummary;
 
-/// Version of the file's format. A file of a newer one is refused.
+/// The version of the file format. A file with a newer version is refused.
 pub const FORMAT: u32 = 1;
 
-/// What the member `kind` says.
+/// The value of the member `kind`.
 const KIND: &str = "entra-revoke plan";
 
-/// The name of the member that holds the rows.
+/// The name of the member with the rows.
 const ROWS: &str = "rows";
 
-/// The name of the member that holds the hash.
+/// The name of the member with the hash.
 const SHA256: &str = "sha256";
 
-/// What stands in a plan file beside its rows.
+/// The content of a plan file except its rows.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PlanFileHead {
-    /// Says what the file is.
+    /// The kind of the file: `entra-revoke plan`.
     pub kind: String,
     /// See [`FORMAT`].
     pub format: u32,
     /// When it was made, to the second.
     pub made_at: Timestamp,
-    /// Who made it.
+    /// The operator who made it.
     pub made_by: OperatorRecord,
-    /// Version of the program that made it.
+    /// The version of the program that made it.
     pub version: String,
-    /// The operator's case id.
+    /// The operator's case ID.
     pub case_id: Option<String>,
     /// The cloud's name.
     pub cloud: String,
-    /// Graph's root, where it is not the cloud's.
+    /// The root of Graph, if it is not the cloud's own.
     pub graph_url: Option<String>,
     /// The tenant.
     pub tenant: PlanFileTenant,
-    /// The profile that filled the settings, if one did.
+    /// The profile that was used, if any.
     pub profile: Option<ProfileRecord>,
-    /// The lists that protect, as they were given; `apply` reads and resolves them again.
+    /// The protect lists as given. `apply` reads and resolves them again.
     pub protect: Vec<String>,
-    /// Who is sent although somebody protects them: the very ids.
+    /// Users who are revoked although protected, by their exact IDs.
     pub unprotect: Vec<String>,
-    /// Whether the signed-in operator is sent, too.
+    /// Whether the signed-in operator is revoked too.
     pub include_self: bool,
-    /// Whether a list may hold nobody.
+    /// Whether a list may have no users.
     #[serde(default)]
     pub allow_empty: bool,
-    /// Whether roles among the lists count for those, too, who may activate them.
+    /// Whether roles on the lists include users who may activate them.
     pub eligible: bool,
-    /// Whether every user of the tenant was chosen: then their number must be confirmed.
+    /// Whether the plan is for every user of the tenant, so that their number must be confirmed.
     pub all_users: bool,
-    /// The caps that hold.
+    /// The limits of the plan.
     pub caps: PlanCaps,
-    /// `--column`, for the next run over what is left.
+    /// `--column`, for the next run over the remaining users.
     pub column: Option<String>,
     /// The inputs' own columns, in order.
     pub columns: Vec<String>,
     /// The inputs' fingerprints.
     pub inputs: Vec<InputDigest>,
-    /// Counts.
+    /// The counts.
     pub counts: PlanRecord,
-    /// What is known of the plan as a whole.
+    /// The facts about the plan as a whole.
     pub facts: PlanSummary,
-    /// How long the sending takes, by the quota, in seconds.
+    /// The expected duration of the requests at Graph's quota, in seconds.
     pub expected_seconds: Option<u64>,
 }
 
@@ -97,34 +98,34 @@ pub struct PlanFileHead {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PlanFileTenant {
-    /// As it was given: an id or a domain.
+    /// The tenant as given: an ID or a domain.
     pub given: Option<String>,
-    /// As the token says it.
+    /// The ID from the token.
     pub id: Option<String>,
-    /// Its display name, where it may be read.
+    /// Its display name, if it could be read.
     pub name: Option<String>,
 }
 
 impl PlanFileTenant {
-    /// The tenant for people: its name and its id, as far as they are known.
+    /// The tenant for people: its name and its ID, as far as they are known.
     ///
-    /// What was given is said of a tenant that was found to be that one, and never in place of it.
+    /// What the operator typed is shown only in addition to a known tenant, never in its place.
     pub fn describe(&self) -> String {
         if let (None, None, Some(given)) = (&self.name, &self.id, &self.given) {
-            return format!("not known: the token does not say whether it is {given}");
+            return format!("unknown: the token does not say whether it is {given}");
         }
-        // Where the id is known, an id that was typed is no more to say, in whatever spelling.
+        // If the ID is known, a typed ID adds nothing, in any spelling.
         let is_id = |given: &&String| uuid::Uuid::try_parse(given.trim()).is_ok();
         let given = self.given.as_ref().filter(|given| self.id.is_none() || !is_id(given));
         let known = [self.name.as_ref(), given, self.id.as_ref()].into_iter().flatten();
         let mut parts: Vec<&str> = Vec::new();
         for part in known.map(String::as_str) {
-            if !parts.iter().any(|said| said.eq_ignore_ascii_case(part)) {
+            if !parts.iter().any(|known| known.eq_ignore_ascii_case(part)) {
                 parts.push(part);
             }
         }
         match parts.split_first() {
-            None => "not known: the token does not say".to_owned(),
+            None => "unknown: the token does not name it".to_owned(),
             Some((first, [])) => (*first).to_owned(),
             Some((first, rest)) => format!("{first} ({})", rest.join(", ")),
         }
@@ -132,17 +133,17 @@ impl PlanFileTenant {
 }
 
 impl PlanFileTenant {
-    /// The tenant by what can't be mistaken: its id, or what was typed where the token told none.
+    /// The tenant without ambiguity: its ID, or what the operator typed if the token has no ID.
     pub fn unambiguous_name(&self) -> String {
         match (&self.id, &self.given) {
             (Some(id), _) => id.clone(),
-            (None, Some(given)) => format!("{given} (as it was typed)"),
-            (None, None) => "that nobody knows".to_owned(),
+            (None, Some(given)) => format!("{given} (as typed)"),
+            (None, None) => "(unknown)".to_owned(),
         }
     }
 }
 
-/// The caps of a plan, as they were given.
+/// The limits of a plan, as given.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PlanCaps {
@@ -155,7 +156,7 @@ pub struct PlanCaps {
 }
 
 impl PlanFileHead {
-    /// What every plan file of this version says of itself.
+    /// The `kind` and `format` of plan files of this version.
     pub fn kind_and_format() -> (String, u32) {
         (KIND.to_owned(), FORMAT)
     }
@@ -171,8 +172,8 @@ mod tests {
             let owned = |text: Option<&str>| text.map(str::to_owned);
             PlanFileTenant { name: owned(name), given: owned(given), id: owned(id) }.describe()
         };
-        assert_eq!(tenant(None, None, None), "not known: the token does not say");
-        assert_eq!(tenant(None, Some("ab"), None), "not known: the token does not say whether it is ab");
+        assert_eq!(tenant(None, None, None), "unknown: the token does not name it");
+        assert_eq!(tenant(None, Some("ab"), None), "unknown: the token does not say whether it is ab");
         assert_eq!(tenant(None, Some("ab"), Some("AB")), "ab");
         assert_eq!(tenant(None, Some("contoso.com"), Some("ab")), "contoso.com (ab)");
         let (id, typed) = ("2f1c7a9e-6f0b-4f0e-9a51-0c8f5a7d1b22", "{2F1C7A9E-6F0B-4F0E-9A51-0C8F5A7D1B22}");

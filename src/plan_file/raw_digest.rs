@@ -1,5 +1,5 @@
-//! The hashes of a file's very bytes, made while it is read: what a signature beside it is compared with is then what
-//! was read, also where the file is replaced in between.
+//! The hashes of a file's bytes, computed while the file is read. So a signature is checked against the bytes
+//! that were read, even if the file is replaced in the meantime.
 
 use std::fmt;
 use std::io::{self, Read};
@@ -16,7 +16,7 @@ pub struct RawDigest {
 }
 
 impl RawDigest {
-    /// The hashes of these bytes.
+    /// Hashes these bytes.
     ///
     /// # Errors
     /// When they can't be read.
@@ -33,7 +33,7 @@ impl fmt::Debug for RawDigest {
     }
 }
 
-/// A reader that hashes all that passes through it.
+/// A reader that hashes all bytes that are read through it.
 pub(super) struct RawHashingReader<R> {
     inner: R,
     sha256: Context,

@@ -1,4 +1,4 @@
-//! Reading a plan file back: row by row, and nothing of it is believed before its hash fits.
+//! Reads a plan file row by row. Nothing in it is used before its hash is checked.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -15,20 +15,20 @@ use super::raw_digest::{RawDigest, RawHashingReader};
 use super::{FORMAT, KIND, PlanFileError, PlanFileHead, ROWS, SHA256};
 use crate::files::{FileError, PipePolicy, TemporaryFile};
 use crate::json::{DuplicateMember, Json};
-use crate::plan::{CountDifference, PlanError, PlanMetadata, PlanRecount, PlanRow};
+use crate::plan::{FieldMismatch, PlanError, PlanMetadata, PlanRecount, PlanRow};
 
-/// Rows are kept in memory up to this size, in bytes, and in a temporary file beyond.
+/// The maximum size of rows in memory, in bytes. Beyond it, they are in a temporary file.
 const MAX_IN_MEMORY: usize = 4 << 20;
 
-/// A plan file that holds what it held when it was made.
+/// A plan file that is unchanged since it was made.
 pub struct PlanFile {
-    /// Where it lies.
+    /// The path of the file.
     pub path: PathBuf,
-    /// All but the rows.
+    /// Everything except the rows.
     pub head: PlanFileHead,
     /// Its hash, in lower-case hex.
     pub sha256: String,
-    /// The hashes of its very bytes, for a signature beside it.
+    /// The hashes of its bytes, for a signature.
     pub raw: RawDigest,
     rows: TemporaryFile,
 }
@@ -40,10 +40,10 @@ impl fmt::Debug for PlanFile {
 }
 
 impl PlanFile {
-    /// Reads all of it.
+    /// Reads the whole file.
     ///
     /// # Errors
-    /// When it can't be read, is something else, is of a newer format, or was changed.
+    /// When it can't be read, is not a plan, has a newer format, or was changed.
     pub fn open(path: &Path) -> Result<PlanFile, PlanFileError> {
         let unread = |error: FileError| match error {
             FileError::Io(source) => PlanFileError::Read { path: path.to_owned(), source },
@@ -59,21 +59,22 @@ impl PlanFile {
         let read = PlanDocument(&mut parts).deserialize(&mut json).and_then(|()| json.end());
         read.map_err(|error| match error.classify() {
             Category::Io => PlanFileError::Read { path: path.to_owned(), source: error.into() },
-            // Never the parser's own words: they quote the file, which may be any file of this machine.
+            // The parser's message is not shown, because it quotes the file, which can be any file on this
+            // machine.
             _ if parts.has_duplicate => PlanFileError::not_a_plan(
                 path,
-                format!("line {}: a name stands twice in one object", error.line()),
+                format!("line {}: a name occurs twice in one object", error.line()),
             ),
             Category::Data => PlanFileError::not_a_plan(
                 path,
-                format!("line {}: this is not what a plan holds", error.line()),
+                format!("line {}: this does not belong in a plan", error.line()),
             ),
             _ => PlanFileError::not_a_plan(path, format!("line {}: this is not JSON", error.line())),
         })?;
         parts.check(path, hashing.finish())
     }
 
-    /// What the plan says of itself, for a [`crate::plan::Draft`] of it.
+    /// The plan's data except its rows, for a [`crate::plan::Draft`].
     pub fn metadata(&self) -> PlanMetadata {
         PlanMetadata {
             columns: self.head.columns.clone(),
@@ -86,7 +87,7 @@ impl PlanFile {
     /// The rows, in the inputs' order.
     ///
     /// # Errors
-    /// When the temporary file that they lie in can't be read.
+    /// When the temporary file with the rows can't be read.
     pub fn rows(&mut self) -> Result<impl Iterator<Item = Result<PlanRow, PlanError>> + '_, PlanFileError> {
         let lost = |source| PlanError::Write { what: "a temporary file".to_owned(), source };
         self.rows.rewind().map_err(lost)?;
@@ -96,15 +97,15 @@ impl PlanFile {
     }
 }
 
-/// What is read, before it is judged.
+/// The parts of a plan file that are not checked yet.
 #[derive(Default)]
 struct PlanDocumentParts {
     members: BTreeMap<String, Value>,
-    /// The rows in their one spelling, a line each.
+    /// The rows in canonical form, one per line.
     rows: Option<BufWriter<TemporaryFile>>,
-    /// How many they are.
+    /// The number of rows.
     row_count: u64,
-    /// Whether a name stands twice in an object.
+    /// Whether a name occurs twice in an object.
     has_duplicate: bool,
 }
 
@@ -115,15 +116,15 @@ impl PlanDocumentParts {
             return Err(no_plan(&format!("it does not say \"kind\": \"{KIND}\"")));
         }
         let format = self.members.get("format").and_then(Value::as_u64);
-        let format = format.ok_or_else(|| no_plan("its format is no number"))?;
+        let format = format.ok_or_else(|| no_plan("its format is not a number"))?;
         if format > u64::from(FORMAT) {
             return Err(PlanFileError::NewerFormat { path: path.to_owned(), format });
         }
         let recorded = match self.members.remove(SHA256) {
             Some(Value::String(recorded)) if is_sha256(&recorded) => recorded,
-            _ => return Err(no_plan("it holds no hash")),
+            _ => return Err(no_plan("it has no hash")),
         };
-        let rows = self.rows.take().ok_or_else(|| no_plan("it holds no rows"))?;
+        let rows = self.rows.take().ok_or_else(|| no_plan("it has no rows"))?;
         let unread = |source| PlanFileError::Read { path: path.to_owned(), source };
         let mut rows = rows.into_inner().map_err(|error| unread(error.into_error()))?;
         let found = canonical_hash(&self.members, &mut rows).map_err(unread)?;
@@ -131,11 +132,12 @@ impl PlanDocumentParts {
             return Err(PlanFileError::Changed { path: path.to_owned(), found, recorded });
         }
         let members = Value::Object(self.members.into_iter().collect());
-        let head: PlanFileHead = Deserialize::deserialize(&members)
-            .map_err(|_| no_plan("a member beside its rows is missing, unknown, or of another form"))?;
+        let head: PlanFileHead = Deserialize::deserialize(&members).map_err(|_| {
+            no_plan("a member outside its rows is missing, is unknown, or has the wrong type")
+        })?;
         let known = serde_json::to_value(&head).map_err(|error| unread(error.into()))?;
-        if let Some(name) = unknown_member(&members, &known, "") {
-            return Err(no_plan(&format!("this version knows no {name}")));
+        if let Some(name) = find_unknown_member(&members, &known, "") {
+            return Err(no_plan(&format!("this version does not know {name}")));
         }
         let mut file = PlanFile { path: path.to_owned(), head, sha256: found, raw, rows };
         file.check_rows(self.row_count)?;
@@ -143,7 +145,7 @@ impl PlanDocumentParts {
     }
 }
 
-/// The hash over all members and the rows.
+/// The hash of all members and the rows.
 fn canonical_hash(members: &BTreeMap<String, Value>, rows: &mut TemporaryFile) -> io::Result<String> {
     let mut digest = CanonicalDigest::new();
     for (name, value) in members.iter().filter(|(name, _)| name.as_str() < ROWS) {
@@ -162,28 +164,28 @@ fn canonical_hash(members: &BTreeMap<String, Value>, rows: &mut TemporaryFile) -
     digest.finish()
 }
 
-/// A SHA-256 in lower-case hex.
+/// Whether a text is a SHA-256 in lower-case hex.
 fn is_sha256(text: &str) -> bool {
     text.len() == 64 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 
-/// The first member that is not among those that are known, by its path: it would be passed over here, and read by
-/// whoever approves.
-fn unknown_member(given: &Value, known: &Value, path: &str) -> Option<String> {
+/// The path of the first unknown member. This program would ignore it, but the approver may have read it.
+fn find_unknown_member(given: &Value, known: &Value, path: &str) -> Option<String> {
     match (given, known) {
         (Value::Object(given), Value::Object(known)) => given.iter().find_map(|(name, member)| {
             let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
             match known.get(name) {
-                Some(known) => unknown_member(member, known, &path),
-                // What is empty may be left away.
+                Some(known) => find_unknown_member(member, known, &path),
+                // An empty member may be absent.
                 None if is_empty(member) => None,
                 None => Some(path),
             }
         }),
         (Value::Array(given), Value::Array(known)) => {
             let pairs = given.iter().zip(known).enumerate();
-            let mut unknown = pairs
-                .filter_map(|(at, (given, known))| unknown_member(given, known, &format!("{path}[{at}]")));
+            let mut unknown = pairs.filter_map(|(at, (given, known))| {
+                find_unknown_member(given, known, &format!("{path}[{at}]"))
+            });
             unknown.next()
         }
         _ => None,
@@ -202,18 +204,18 @@ fn is_empty(value: &Value) -> bool {
 }
 
 impl PlanFile {
-    /// The rows must be what the counts and the facts say: each place of the sending order once, and each row sent or
-    /// left out.
+    /// Checks that the rows agree with the counts and the facts, that each position of the sending order
+    /// occurs once, and that each row is either a target or left out.
     fn check_rows(&mut self, counted: u64) -> Result<(), PlanFileError> {
         let path = self.path.clone();
-        let differs = |difference: CountDifference| PlanFileError::not_a_plan(&path, difference.to_string());
+        let differs = |difference: FieldMismatch| PlanFileError::not_a_plan(&path, difference.to_string());
         let wrong = |what: String| PlanFileError::not_a_plan(&path, what);
         let planned = self.metadata();
         let mut recount = PlanRecount::new(&planned, counted).map_err(differs)?;
         for (at, line) in BufReader::with_capacity(1 << 16, &mut self.rows).split(b'\n').enumerate() {
             let line = line.map_err(|source| PlanFileError::Read { path: path.clone(), source })?;
-            let row: PlanRow = serde_json::from_slice(&line)
-                .map_err(|_| wrong(format!("rows[{at}] is not what a row holds")))?;
+            let row: PlanRow =
+                serde_json::from_slice(&line).map_err(|_| wrong(format!("rows[{at}] is not a valid row")))?;
             if row.cells.len() != planned.columns.len() {
                 let (cells, columns) = (row.cells.len(), planned.columns.len());
                 return Err(wrong(format!("rows[{at}].cells: expected {columns}, found {cells}")));
@@ -226,7 +228,7 @@ impl PlanFile {
     }
 }
 
-/// Takes the members of the document apart.
+/// Reads the document into its parts.
 struct PlanDocument<'a>(&'a mut PlanDocumentParts);
 
 impl<'de> DeserializeSeed<'de> for PlanDocument<'_> {
@@ -246,7 +248,7 @@ impl<'de> Visitor<'de> for PlanDocument<'_> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         while let Some(name) = map.next_key::<String>()? {
-            // What stands twice could be read in two ways.
+            // Two programs could read different values for a name that occurs twice.
             if self.0.members.contains_key(&name) || (name == ROWS && self.0.rows.is_some()) {
                 return Err(self.0.duplicate_error());
             }
@@ -267,11 +269,11 @@ impl<'de> Visitor<'de> for PlanDocument<'_> {
 impl PlanDocumentParts {
     fn duplicate_error<E: serde::de::Error>(&mut self) -> E {
         self.has_duplicate = true;
-        E::custom("doubled")
+        E::custom("duplicate name")
     }
 }
 
-/// Writes each row in its one spelling.
+/// Stores each row in canonical form.
 struct PlanFileRows<'a>(&'a mut PlanDocumentParts);
 
 impl<'de> DeserializeSeed<'de> for PlanFileRows<'_> {

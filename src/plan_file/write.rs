@@ -1,4 +1,4 @@
-//! Writing a plan file: row by row, whole or not at all, for its owner alone.
+//! Writes a plan file row by row. The file appears complete or not at all, and only its owner can read it.
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -13,17 +13,17 @@ use crate::files::Dir;
 use crate::plan::{Draft, PlanRow};
 use crate::text::sanitize;
 
-/// How much of a file is looked at, in bytes: the members before the rows.
+/// The maximum number of bytes that are read to recognize a plan: the members before the rows.
 const MAX_HEAD_BYTES: u64 = 1 << 20;
 
-/// Whether a plan may be written there: better known before anybody signs in.
+/// Checks that a plan may be written to this path. Called before sign-in, so that the error comes early.
 ///
 /// # Errors
-/// When there is a file, and it must not be replaced.
+/// When there is a file that must not be replaced.
 pub fn check_writable(path: &Path, overwrite: bool) -> Result<(), PlanFileError> {
     match path.symlink_metadata() {
         Ok(_) if !overwrite => Err(PlanFileError::Exists { path: path.to_owned() }),
-        // Renamed over, a device would be gone, and so would a list of users.
+        // The plan is renamed over the file. This would destroy a device or a list of users.
         Ok(there) if !there.is_file() || !is_plan_or_empty(path) => {
             Err(PlanFileError::NotReplaceable { path: path.to_owned() })
         }
@@ -34,19 +34,19 @@ pub fn check_writable(path: &Path, overwrite: bool) -> Result<(), PlanFileError>
     }
 }
 
-/// Whether a file is a plan, whole or not, or empty.
+/// Whether a file is empty, or a plan, complete or not.
 fn is_plan_or_empty(path: &Path) -> bool {
     let mut head = Vec::new();
-    let opened = open_folder(path).and_then(|(folder, name)| folder.open_plain(name));
+    let opened = open_folder(path).and_then(|(folder, name)| folder.open_regular(name));
     let read = opened.and_then(|file| file.take(MAX_HEAD_BYTES).read_to_end(&mut head));
     let head = String::from_utf8_lossy(&head);
     read.is_ok() && (head.trim().is_empty() || head.contains(super::KIND))
 }
 
-/// Writes the plan and gives its SHA-256, in hex. A reader sees all of it or nothing.
+/// Writes the plan and returns its SHA-256 in hex. Readers see the complete file or none.
 ///
 /// # Errors
-/// When it can't be written, or a file is there that must not be replaced.
+/// When it can't be written, or there is a file that must not be replaced.
 pub fn write(
     head: &PlanFileHead,
     draft: Draft,
@@ -59,7 +59,7 @@ pub fn write(
         Ok(_) => Ok(()),
         Err(_) => Err(io::Error::other("the plan can't be written")),
     };
-    let kept = if overwrite { folder.replace(name, put) } else { folder.put_new(name, put) };
+    let kept = if overwrite { folder.replace(name, put) } else { folder.write_new(name, put) };
     match (filled, kept) {
         (Some(Err(error)), _) => Err(error),
         (Some(Ok(sha256)), Ok(())) => Ok(sha256),
@@ -73,14 +73,14 @@ pub fn write(
     }
 }
 
-/// The folder in which the file lies, held open, and its name there: another folder that is put in its place changes
-/// nothing, and no link is followed to the file.
+/// The open folder of the file, and the file's name in it. If the folder is replaced by another one, this has
+/// no effect, and no link to the file is followed.
 fn open_folder(path: &Path) -> io::Result<(Dir, &OsStr)> {
     let name = path.file_name().ok_or(io::ErrorKind::InvalidFilename)?;
     Ok((Dir::open_parent(path.parent().unwrap_or(Path::new("")))?, name))
 }
 
-/// A line for each member and for each row, so that the file can be looked at; the hash comes last.
+/// Writes one line for each member and each row, so that people can read the file. The hash comes last.
 fn write_document(
     head: &PlanFileHead,
     draft: Draft,
@@ -111,14 +111,14 @@ fn write_document(
 fn members(head: &PlanFileHead) -> io::Result<BTreeMap<String, Value>> {
     match serde_json::to_value(head)? {
         Value::Object(members) => Ok(members.into_iter().collect()),
-        _ => Err(io::Error::other("the head of a plan is an object")),
+        _ => Err(io::Error::other("the head of the plan is not a JSON object")),
     }
 }
 
 fn write_members(members: &BTreeMap<String, Value>, out: &mut dyn Write) -> io::Result<()> {
     out.write_all(b"{")?;
     for (name, value) in members {
-        write!(out, "\n \"{name}\": {},", sanitize::json(&canonical::to_canonical_string(value)?))?;
+        write!(out, "\n \"{name}\": {},", sanitize::sanitize_json(&canonical::to_canonical_string(value)?))?;
     }
     write!(out, "\n \"{ROWS}\": [")
 }
@@ -132,5 +132,5 @@ fn write_row(
     let text = canonical::to_canonical_string(&serde_json::to_value(row)?)?;
     digest.item(first, text.as_bytes())?;
     let separator = if first { "" } else { "," };
-    write!(out, "{separator}\n  {}", sanitize::json(&text))
+    write!(out, "{separator}\n  {}", sanitize::sanitize_json(&text))
 }

@@ -1,13 +1,13 @@
-//! Further apps in a profile: `[[profile.NAME.app]]`, each with an id and a way to sign in of its own. Tenant and cloud
-//! are the profile's.
+//! Further apps in a profile: `[[profile.NAME.app]]`, each with its own ID and sign-in method. The tenant and the cloud
+//! are those of the profile.
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::Profile;
-use super::file::{ConfigReader, by_place};
-use super::value::kind;
-use super::within::Section;
+use super::file::{ConfigReader, in_file_order};
+use super::section::Section;
+use super::value::type_name;
 use crate::identity::AdditionalApp;
 use crate::text::sanitize::sanitize_truncated;
 
@@ -15,9 +15,10 @@ impl<'a> ConfigReader<'a> {
     /// The further apps of a profile.
     pub(super) fn apps(&mut self, profile: &str, value: &Spanned<DeValue<'a>>) -> Vec<AdditionalApp> {
         let DeValue::Array(items) = value.get_ref() else {
-            let what = kind(value.get_ref());
-            let right = format!("an app begins with [[profile.{profile}.app]]");
-            self.wrong(value.span().start, format!("app in profile {profile} is {what}; {right}"));
+            let what = type_name(value.get_ref());
+            let right = format!("begin each app with [[profile.{profile}.app]]");
+            let place = format!("app in profile {profile}");
+            self.report(value.span().start, format!("{place} must be a list of tables, not {what}: {right}"));
             return Vec::new();
         };
         let mut apps: Vec<AdditionalApp> = Vec::new();
@@ -29,8 +30,9 @@ impl<'a> ConfigReader<'a> {
                     apps.push(app);
                 }
                 other => {
-                    let right = format!("an app begins with [[profile.{profile}.app]]");
-                    self.wrong(item.span().start, format!("{name} is {}; {right}", kind(other)));
+                    let what = type_name(other);
+                    let right = format!("begin each app with [[profile.{profile}.app]]");
+                    self.report(item.span().start, format!("{name} must be a table, not {what}: {right}"));
                 }
             }
         }
@@ -38,10 +40,10 @@ impl<'a> ConfigReader<'a> {
     }
 
     fn app(&mut self, name: &str, at: usize, table: &DeTable<'a>) -> AdditionalApp {
-        // What an app may have, a profile has, too: the same keys read it.
+        // An app's keys are also keys of a profile, so the same code reads them.
         let mut read = Profile::default();
         let (mut seen, place, before) = (Vec::new(), format!(" in {name}"), self.problem_count());
-        for entry in by_place(table) {
+        for entry in in_file_order(table) {
             self.key(entry, &mut read, &mut seen, &Section::App(&place));
         }
         let app = AdditionalApp {
@@ -50,9 +52,9 @@ impl<'a> ConfigReader<'a> {
             client_id: read.client_id,
             sources: read.sources,
         };
-        // Where a key is wrong, what is missing for it is no news.
+        // If a key is wrong, a message about what is missing would only follow from that.
         if let Some(problem) = app.problem().filter(|_| self.problem_count() == before) {
-            self.wrong(at, format!("{name}: {}", sanitize_truncated(&problem, 300)));
+            self.report(at, format!("{name}: {}", sanitize_truncated(&problem, 300)));
         }
         app
     }

@@ -1,4 +1,4 @@
-//! The keys of a profile: each is called as its flag is, with underscores, and read by the flag's own parser.
+//! The keys of a profile. Each has the name of its flag, with underscores, and is read by the flag's parser.
 
 use super::Profile;
 use super::value::ConfigField;
@@ -9,17 +9,17 @@ use crate::plan::MaxShare;
 use crate::text::duration;
 use crate::text::suggest::nearest;
 
-/// A key: its name, a value as it may be written, and how it is taken into a profile.
+/// A key: its name, an example of its value, and the function that puts a value into a profile.
 pub(super) struct ConfigKey {
     pub(super) name: &'static str,
     pub(super) example: &'static str,
-    pub(super) take: KeyKind,
+    pub(super) set: KeySetter,
 }
 
-type KeyKind = fn(&mut Profile, &ConfigField<'_>) -> Result<(), String>;
+type KeySetter = fn(&mut Profile, &ConfigField<'_>) -> Result<(), String>;
 
-const fn key(name: &'static str, example: &'static str, take: KeyKind) -> ConfigKey {
-    ConfigKey { name, example, take }
+const fn key(name: &'static str, example: &'static str, take: KeySetter) -> ConfigKey {
+    ConfigKey { name, example, set: take }
 }
 
 fn put<S, T: Into<S>>(slot: &mut S, value: Result<T, String>) -> Result<(), String> {
@@ -75,7 +75,7 @@ pub(super) static KEYS: [ConfigKey; 30] = [
     key("ca_cert", "\"proxy-root.pem\"", |to, field| put(&mut to.ca_cert, field.path())),
 ];
 
-/// What people may write for a key, from Azure's names and other tools' (in small letters, with underscores).
+/// Other names for keys, from Azure and other tools, in lower case and with underscores.
 const OTHER_NAMES: [(&str, &str); 10] = [
     ("azure_tenant_id", "tenant"),
     ("tenant_id", "tenant"),
@@ -89,7 +89,7 @@ const OTHER_NAMES: [(&str, &str); 10] = [
     ("environment", "cloud"),
 ];
 
-/// Flags that are a matter of one command line, and no keys.
+/// Flags that are only for one command line and are not keys.
 const FLAGS_ONLY: [&str; 14] = [
     "yes",
     "yes_i_mean",
@@ -107,8 +107,8 @@ const FLAGS_ONLY: [&str; 14] = [
     "skip",
 ];
 
-/// A key as it is looked up: in small letters, with underscores.
-pub(super) fn plain(key: &str) -> String {
+/// A key in the form for lookups: in lower case, with underscores.
+pub(super) fn normalize(key: &str) -> String {
     key.trim().to_lowercase().replace('-', "_")
 }
 
@@ -118,11 +118,11 @@ pub(super) fn find(name: &str) -> Option<&'static ConfigKey> {
     KEYS.iter().find(|key| key.name == name)
 }
 
-/// The key by which further apps stand in a profile, as a list of tables.
+/// The key of the list of further apps in a profile.
 pub(super) const APPS: &str = "app";
 
 /// The keys of a further app.
-const OF_APPS: [&str; 10] = [
+const APP_KEYS: [&str; 10] = [
     "client_id",
     "auth",
     "token_file",
@@ -135,66 +135,66 @@ const OF_APPS: [&str; 10] = [
     "identity",
 ];
 
-/// The key of this name, where a further app may have it.
-pub(super) fn find_of_app(name: &str) -> Option<&'static ConfigKey> {
-    find(name).filter(|key| OF_APPS.contains(&key.name))
+/// The key of this name, if it is allowed in a further app.
+pub(super) fn find_app_key(name: &str) -> Option<&'static ConfigKey> {
+    find(name).filter(|key| APP_KEYS.contains(&key.name))
 }
 
-/// The key by which tenants with apps of their own stand in a profile, as a list of tables.
+/// The key of the list of tenants with their own app in a profile.
 pub(super) const TENANTS: &str = "tenants";
 
-/// The key by which such a tenant takes the app of another profile.
-pub(super) const LIKE: &str = "profile";
+/// The key with which such a tenant uses the app of another profile.
+pub(super) const PROFILE_KEY: &str = "profile";
 
-/// The key of this name, where a tenant may have it.
-pub(super) fn find_of_tenant(name: &str) -> Option<&'static ConfigKey> {
-    find(name).filter(|key| key.name == "tenant" || OF_APPS.contains(&key.name))
+/// The key of this name, if it is allowed in a tenant.
+pub(super) fn find_tenant_key(name: &str) -> Option<&'static ConfigKey> {
+    find(name).filter(|key| key.name == "tenant" || APP_KEYS.contains(&key.name))
 }
 
-/// What to do about a key that no tenant has (as [`plain`] has it).
+/// What to do about a key that is not allowed in a tenant; `unknown` is in the form of [`normalize`].
 pub(super) fn advice_of_tenant(unknown: &str) -> String {
     if find(unknown).is_some() {
-        return "it belongs into the profile itself, above its tenants".to_owned();
+        return "it belongs in the profile itself, above its tenants".to_owned();
     }
     let other = OTHER_NAMES.iter().find(|(name, _)| *name == unknown).map(|(_, key)| *key);
-    let keys = || ["tenant", LIKE].into_iter().chain(OF_APPS);
-    match other.filter(|key| find_of_tenant(key).is_some()).or_else(|| nearest(unknown, keys())) {
+    let keys = || ["tenant", PROFILE_KEY].into_iter().chain(APP_KEYS);
+    match other.filter(|key| find_tenant_key(key).is_some()).or_else(|| nearest(unknown, keys())) {
         Some(meant) => format!("did you mean {meant}?"),
         None => format!("the keys of a tenant are {}", keys().collect::<Vec<_>>().join(", ")),
     }
 }
 
-/// What to do about a key that no further app has (as [`plain`] has it).
+/// What to do about a key that is not allowed in a further app; `unknown` is in the form of [`normalize`].
 pub(super) fn advice_of_app(unknown: &str) -> String {
     if ["tenant", "cloud"].contains(&unknown) {
-        return "an app has those of its profile: take it out".to_owned();
+        return "an app uses the tenant and the cloud of its profile: remove this key".to_owned();
     }
     if find(unknown).is_some() {
-        return "it belongs into the profile itself, above its apps".to_owned();
+        return "it belongs in the profile itself, above its apps".to_owned();
     }
     let other = OTHER_NAMES.iter().find(|(name, _)| *name == unknown).map(|(_, key)| *key);
-    let meant = other.filter(|key| OF_APPS.contains(key)).or_else(|| nearest(unknown, OF_APPS));
+    let meant = other.filter(|key| APP_KEYS.contains(key)).or_else(|| nearest(unknown, APP_KEYS));
     match meant {
         Some(meant) => format!("did you mean {meant}?"),
-        None => format!("the keys of an app are {}", OF_APPS.join(", ")),
+        None => format!("the keys of an app are {}", APP_KEYS.join(", ")),
     }
 }
 
-/// The key that is no flag of `run`.
-const OF_APPLY: &str = "approvers";
+/// The key that is not a flag of `run`.
+const APPLY_ONLY_KEY: &str = "approvers";
 
-/// What to do about an unknown key (as [`plain`] has it).
+/// What to do about an unknown key; `unknown` is in the form of [`normalize`].
 pub(super) fn advice(unknown: &str) -> String {
     if FLAGS_ONLY.contains(&unknown) {
-        return format!("that is said on the command line only (--{})", unknown.replace('_', "-"));
+        return format!("this is only allowed on the command line (--{})", unknown.replace('_', "-"));
     }
     let other = OTHER_NAMES.iter().find(|(name, _)| *name == unknown).map(|(_, key)| *key);
     let names = || KEYS.iter().map(|key| key.name);
     match other.or_else(|| nearest(unknown, names())) {
         Some(meant) => format!("did you mean {meant}?"),
         None => {
-            let of_run: Vec<&str> = names().filter(|name| *name != OF_APPLY).collect();
-            format!("beside {OF_APPLY}, which is for `apply`, the keys are {}", of_run.join(", "))
+            let of_run: Vec<&str> = names().filter(|name| *name != APPLY_ONLY_KEY).collect();
+            format!("the keys are {} (and {APPLY_ONLY_KEY} for `apply`)", of_run.join(", "))
         }
     }
 }

@@ -1,9 +1,9 @@
-//! Profiles: what a team signs in with, whom it protects and how it sends, named once in a config file.
+//! Profiles: a team's settings for signing in, protecting users and sending, in a config file.
 //!
 //! ```text
 //!            ┌ place ┐ a path  ┌ file ┐ line by line  ┌ keys ┐
-//!  --config ▶│       │────────▶│      │──────────────▶│      │──▶ Profile ──▶ settings::profiled ──▶ the flags
-//!            └───────┘         └──────┘ secrets, nearest └───┘      └▶ check: what this machine has of it
+//!  --config ▶│       │────────▶│      │──────────────▶│      │──▶ Profile ──▶ settings::chosen_profile ──▶ the flags
+//!            └───────┘         └──────┘ secrets, nearest └───┘      └▶ check: do its files exist here?
 //! ```
 //!
 //! A profile holds no secret: a key or a value that looks like one is refused, and never shown.
@@ -12,11 +12,11 @@ mod app;
 mod check;
 mod file;
 mod keys;
-mod place;
+mod location;
 mod secrets;
+mod section;
 mod tenant;
 mod value;
-mod within;
 
 use std::fmt;
 use std::path::PathBuf;
@@ -24,7 +24,7 @@ use std::time::Duration;
 
 pub use check::{exposed, lists, problems};
 pub use file::ConfigFile;
-pub use place::ConfigLocation;
+pub use location::ConfigLocation;
 
 use crate::dispatch::{BatchSize, HaltRule, Rate};
 use crate::identity::{AdditionalApp, Cloud, CredentialSources};
@@ -32,81 +32,81 @@ use crate::outcome::Outcome;
 use crate::plan::MaxShare;
 use crate::tenant::TenantName;
 
-/// The word that stands for no profile.
-pub const NONE: &str = "none";
+/// The word for no profile.
+pub const NO_PROFILE: &str = "none";
 
-/// A profile, as the config file has it. Its keys are called as the flags are; paths are whole already.
+/// A profile from the config file. Its keys have the names of the flags; paths are already absolute.
 #[derive(Clone, Debug, Default)]
 pub struct Profile {
     /// Its name.
     pub name: String,
-    /// The tenant: its id or one of its domains.
+    /// The tenant: its ID or one of its domains.
     pub tenant: Option<String>,
-    /// The app's id.
+    /// The app's ID.
     pub client_id: Option<String>,
     /// The cloud.
     pub cloud: Option<Cloud>,
-    /// What it names to sign in with.
+    /// What to sign in with.
     pub sources: CredentialSources,
-    /// Further apps that send beside this one, in the file's order: `[[profile.NAME.app]]`.
+    /// Further apps that send in the same tenant, in the order of the file: `[[profile.NAME.app]]`.
     pub apps: Vec<AdditionalApp>,
-    /// Tenants that have an app of their own, in the file's order: `[[profile.NAME.tenants]]`.
+    /// Tenants with their own app, in the order of the file: `[[profile.NAME.tenants]]`.
     pub tenants: Vec<TenantEntry>,
-    /// Who is never sent: ids, and files of ids.
+    /// Users who are never revoked: IDs, and files of IDs.
     pub protect: Vec<String>,
-    /// The list of those who approve plans: without the signature of one, nothing is sent.
+    /// The list of approvers. Without the signature of one of them, nothing is revoked.
     pub approvers: Option<PathBuf>,
     /// Files of users to leave out.
     pub exclude_file: Vec<PathBuf>,
-    /// The case's id.
+    /// The ID of the case.
     pub case_id: Option<String>,
-    /// Where run folders are made.
+    /// The folder for run folders.
     pub output_dir: Option<PathBuf>,
-    /// Requests in flight at most.
+    /// Maximum number of requests in flight.
     pub jobs: Option<u16>,
     /// `--batch-size`.
     pub batch_size: Option<BatchSize>,
     /// How fast requests leave.
     pub rate: Option<Rate>,
-    /// How many leave at once after a pause.
+    /// How many requests may leave at once after a pause.
     pub burst: Option<u32>,
-    /// Tries after the first.
+    /// Retries after the first attempt.
     pub retries: Option<u32>,
     /// The longest wait that a server may ask for.
     pub max_wait: Option<Duration>,
-    /// When the sending ends.
+    /// When sending ends.
     pub deadline: Option<Duration>,
-    /// When to stop by itself.
+    /// When to stop automatically.
     pub halt: Option<HaltRule>,
-    /// More users than this are not sent at all.
+    /// A run with more users than this is refused.
     pub max_users: Option<u32>,
-    /// The most users, as a share of the tenant's, for which no number must be confirmed.
+    /// The largest share of the tenant's users that needs no confirmation of their number.
     pub max_share: Option<MaxShare>,
     /// Outcomes that count as done.
     pub accept: Vec<Outcome>,
-    /// How long an answer may take.
+    /// Time limit for a response.
     pub timeout: Option<Duration>,
-    /// Further roots to trust.
+    /// Additional root certificates to trust.
     pub ca_cert: Option<PathBuf>,
 }
 
-/// How one tenant is signed in to, where it has an app of its own.
+/// The sign-in settings of a tenant with its own app.
 #[derive(Clone, Debug)]
 pub struct TenantEntry {
-    /// Which tenant.
+    /// The tenant.
     pub tenant: TenantName,
     /// Its app.
     pub app: AdditionalApp,
-    /// The profile whose app it has, and where that stands, until the whole file is read.
-    like: Option<(usize, String)>,
+    /// The profile whose app it uses, with its offset in the file, until the whole file is read.
+    inherits_from: Option<(usize, String)>,
 }
 
-/// What is wrong in a config file, and where.
+/// A problem in a config file, and its line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProfileProblem {
     /// The line, from 1.
     pub line: usize,
-    /// What is wrong, and what is right.
+    /// What is wrong, and what to write instead.
     pub what: String,
 }
 
@@ -116,74 +116,74 @@ impl fmt::Display for ProfileProblem {
     }
 }
 
-/// A profile can't be used. Ends a command with exit code 2, before anything is sent.
+/// A profile can't be used. Ends a command with exit code 2, before the first request.
 #[derive(Debug, thiserror::Error)]
 pub enum ProfileError {
     /// The file can't be read.
-    #[error("the config file {path} can't be read: {reason}", path = path.display())]
+    #[error("can't read the config file {path}: {reason}", path = path.display())]
     Unreadable {
-        /// Which.
+        /// The file.
         path: PathBuf,
-        /// Why.
+        /// Why it can't be read.
         reason: String,
     },
-    /// Others may change the file: they would choose where secrets go, and who is protected.
+    /// Other accounts may change the file, and so decide where secrets are sent and who is protected.
     #[error("the config file is not used: {0}")]
     Insecure(String),
-    /// What stands in the file is wrong.
-    #[error("the config file {path} can't be used:{}", listed(.problems), path = path.display())]
-    Wrong {
-        /// Which.
+    /// The file has errors.
+    #[error("the config file {path} is not valid:{}", format_problems(.problems), path = path.display())]
+    Invalid {
+        /// The file.
         path: PathBuf,
-        /// All that is wrong in it, by line.
+        /// All problems in it, by line.
         problems: Vec<ProfileProblem>,
     },
     /// There is no config file.
-    #[error("there is no config file{}: write one, or name it with --config", at(.0))]
+    #[error("there is no config file{}: create it, or use --config", location_suffix(.0))]
     NoFile(Option<PathBuf>),
     /// The file has no such profile.
     #[error("{path} has no profile {name}{hint}", path = path.display())]
     NoSuch {
-        /// As asked for.
+        /// The name that was asked for.
         name: String,
         /// The file.
         path: PathBuf,
-        /// Which it has, with a separator before it.
+        /// The profiles that it has, with a separator before them.
         hint: String,
     },
-    /// A config file was given, and nothing says which of its profiles is meant.
-    #[error("--config {path} is given, but no profile of it is chosen: give --profile{hint}", path = path.display())]
+    /// A config file was named without a profile.
+    #[error("--config {path} was used without --profile; choose a profile{hint}", path = path.display())]
     NotChosen {
         /// The file.
         path: PathBuf,
-        /// What else to do, with a separator before it, or nothing.
+        /// What else to do, with a separator before it, or empty.
         hint: &'static str,
     },
-    /// The profile that was asked for and the environment say different things.
+    /// The named profile and the environment contradict each other.
     #[error(
-        "profile {profile} has {key} = {ours}, but {variable} is {theirs}: unset {variable}, or give {flag} to say \
-         which is meant"
+        "profile {profile} has {key} = {ours}, but {variable} is {theirs}: unset {variable}, or use {flag} to \
+         choose"
     )]
     Environment {
         /// The profile.
         profile: String,
         /// Its key.
         key: &'static str,
-        /// What the profile says.
+        /// The profile's value.
         ours: String,
-        /// The environment's variable.
+        /// The environment variable.
         variable: &'static str,
-        /// What the environment says.
+        /// The variable's value.
         theirs: String,
-        /// The flag that settles it.
+        /// The flag that overrides both.
         flag: &'static str,
     },
 }
 
-fn listed(problems: &[ProfileProblem]) -> String {
+fn format_problems(problems: &[ProfileProblem]) -> String {
     problems.iter().map(|problem| format!("\n  {problem}")).collect()
 }
 
-fn at(path: &Option<PathBuf>) -> String {
+fn location_suffix(path: &Option<PathBuf>) -> String {
     path.as_ref().map(|path| format!(" at {}", path.display())).unwrap_or_default()
 }

@@ -1,34 +1,38 @@
-//! `[[profile.NAME.tenants]]`: what single tenants have to sign in with, where they have an app of their own.
+//! `[[profile.NAME.tenants]]`: the sign-in settings of tenants with their own app.
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::file::{ConfigReader, by_place, display_key};
-use super::value::kind;
-use super::within::Section;
+use super::file::{ConfigReader, display_key, in_file_order};
+use super::section::Section;
+use super::value::type_name;
 use super::{Profile, TenantEntry, keys};
 use crate::identity::AdditionalApp;
 use crate::text::sanitize::sanitize_truncated;
 
 impl<'a> ConfigReader<'a> {
-    /// The tenants of a profile that have a way to sign in of their own.
+    /// The tenants of a profile with their own sign-in settings.
     pub(super) fn tenants(&mut self, profile: &str, value: &Spanned<DeValue<'a>>) -> Vec<TenantEntry> {
-        let right = format!("a tenant begins with [[profile.{profile}.tenants]]");
+        let right = format!("begin each tenant with [[profile.{profile}.tenants]]");
         let DeValue::Array(items) = value.get_ref() else {
-            let what = kind(value.get_ref());
-            self.wrong(value.span().start, format!("tenants in profile {profile} is {what}; {right}"));
+            let what = type_name(value.get_ref());
+            let place = format!("tenants in profile {profile}");
+            self.report(value.span().start, format!("{place} must be a list of tables, not {what}: {right}"));
             return Vec::new();
         };
         let mut tenants: Vec<TenantEntry> = Vec::new();
         for (number, item) in (1..).zip(items.iter()) {
             let (at, place) = (item.span().start, format!("tenant {number} of profile {profile}"));
             let DeValue::Table(table) = item.get_ref() else {
-                self.wrong(at, format!("{place} is {}; {right}", kind(item.get_ref())));
+                self.report(
+                    at,
+                    format!("{place} must be a table, not {}: {right}", type_name(item.get_ref())),
+                );
                 continue;
             };
             let Some(entry) = self.tenant(&place, at, table) else { continue };
             if tenants.iter().any(|known| known.tenant == entry.tenant) {
-                self.wrong(at, format!("{place}: tenant {} stands there twice", entry.tenant));
+                self.report(at, format!("{place}: tenant {} is listed twice", entry.tenant));
             }
             tenants.push(entry);
         }
@@ -39,20 +43,22 @@ impl<'a> ConfigReader<'a> {
         let mut read = Profile::default();
         let (mut seen, within, before) = (Vec::new(), format!(" in {place}"), self.problem_count());
         let mut like = None;
-        for (key, value) in by_place(table) {
+        for (key, value) in in_file_order(table) {
             match (key.get_ref().as_ref(), value.get_ref()) {
-                (keys::LIKE, DeValue::String(name)) => like = Some((value.span().start, name.to_string())),
-                (keys::LIKE, other) => {
-                    let what = kind(other);
-                    self.wrong(
+                (keys::PROFILE_KEY, DeValue::String(name)) => {
+                    like = Some((value.span().start, name.to_string()))
+                }
+                (keys::PROFILE_KEY, other) => {
+                    let what = type_name(other);
+                    self.report(
                         value.span().start,
-                        format!("profile{within} is {what}, not a profile's name"),
+                        format!("profile{within} must be the name of a profile, not {what}"),
                     );
                 }
                 _ => self.key((key, value), &mut read, &mut seen, &Section::Tenant(&within)),
             }
         }
-        // Where a key is wrong, what is missing beside it is no news.
+        // If a key is wrong, a message about what is missing would only follow from that.
         if self.problem_count() != before {
             return None;
         }
@@ -66,46 +72,49 @@ impl<'a> ConfigReader<'a> {
             Some(Ok(tenant)) => tenant,
             Some(Err(why)) => {
                 let why = format!("{place}: {} is {why}", display_key(&read.tenant.unwrap_or_default()));
-                self.wrong(at, why);
+                self.report(at, why);
                 return None;
             }
             None => {
-                self.wrong(at, format!("{place} has no tenant: write tenant = \"contoso.com\", or its id"));
+                self.report(at, format!("{place} has no tenant: write tenant = \"contoso.com\", or its ID"));
                 return None;
             }
         };
         let problem = match &like {
             Some(_) if app.client_id.is_some() || !app.sources.is_empty() => {
-                Some("it names a profile, and a way to sign in beside it: take one of them out".to_owned())
+                Some("`profile` and sign-in settings are mutually exclusive here; remove one".to_owned())
             }
             Some(_) => None,
             None => app.problem(),
         };
         if let Some(problem) = problem {
-            self.wrong(at, format!("{place}: {}", sanitize_truncated(&problem, 300)));
+            self.report(at, format!("{place}: {}", sanitize_truncated(&problem, 300)));
         }
-        Some(TenantEntry { tenant, app, like })
+        Some(TenantEntry { tenant, app, inherits_from: like })
     }
 
-    /// Fills in what tenants take from other profiles, once all are read.
+    /// Fills in the apps that tenants use from other profiles, after all profiles are read.
     pub(super) fn resolve_inherited(&mut self, profiles: &mut [Profile]) {
         let ways: Vec<_> = profiles
             .iter()
             .map(|profile| (profile.name.clone(), profile.client_id.clone(), profile.sources.clone()))
             .collect();
         for entry in profiles.iter_mut().flat_map(|profile| &mut profile.tenants) {
-            let Some((at, like)) = entry.like.take() else { continue };
+            let Some((at, like)) = entry.inherits_from.take() else { continue };
             let place = entry.app.name.clone();
             let Some((_, client_id, sources)) = ways.iter().find(|(name, ..)| *name == like) else {
-                self.wrong(at, format!("{place}: there is no profile {}", display_key(&like)));
+                self.report(at, format!("{place}: there is no profile {}", display_key(&like)));
                 continue;
             };
             (entry.app.client_id, entry.app.sources) = (client_id.clone(), sources.clone());
             if let Some(problem) = entry.app.problem() {
                 let problem = sanitize_truncated(&problem, 300);
-                self.wrong(
+                self.report(
                     at,
-                    format!("{place}: profile {} can't sign in there: {problem}", display_key(&like)),
+                    format!(
+                        "{place}: profile {} can't sign in to this tenant: {problem}",
+                        display_key(&like)
+                    ),
                 );
             }
         }

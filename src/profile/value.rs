@@ -1,4 +1,4 @@
-//! One value of a profile, read as what its key needs. What a flag takes as text is read by the flag's own parser.
+//! Reads one value of a profile as the type that its key needs. Text is read by the flag's parser.
 
 use std::fmt::Display;
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ use toml::de::DeValue;
 
 use crate::plan::ListEntry;
 
-/// A value, and the folder that paths in it start from.
+/// A value, and the folder for relative paths in it.
 pub(super) struct ConfigField<'a> {
     pub(super) value: &'a Spanned<DeValue<'a>>,
     pub(super) folder: &'a Path,
@@ -21,24 +21,24 @@ impl ConfigField<'_> {
         text(self.value)
     }
 
-    /// Text, as a flag's parser takes it.
+    /// Text, read by a flag's parser.
     pub(super) fn read<T, E: Display>(&self, read: impl Fn(&str) -> Result<T, E>) -> Result<T, String> {
         read(&self.text()?).map_err(|error| error.to_string())
     }
 
-    /// Text, as a type's own parser takes it.
+    /// Text, read by the type's parser.
     pub(super) fn parsed<T: FromStr<Err: Display>>(&self) -> Result<T, String> {
         self.read(str::parse)
     }
 
-    /// A whole number from `least`.
-    pub(super) fn number<T: TryFrom<u64>>(&self, least: u64) -> Result<T, String> {
+    /// A whole number of at least `min`.
+    pub(super) fn number<T: TryFrom<u64>>(&self, min: u64) -> Result<T, String> {
         let DeValue::Integer(number) = self.value.get_ref() else {
-            return Err(format!("it is {}, not a whole number", kind(self.value.get_ref())));
+            return Err(format!("it must be a whole number, not {}", type_name(self.value.get_ref())));
         };
         let number = u64::from_str_radix(number.as_str(), number.radix()).ok();
-        let fits = number.filter(|number| *number >= least).and_then(|number| T::try_from(number).ok());
-        fits.ok_or_else(|| format!("it is no whole number from {least} that fits"))
+        let fits = number.filter(|number| *number >= min).and_then(|number| T::try_from(number).ok());
+        fits.ok_or_else(|| format!("the number is too small or too large (minimum {min})"))
     }
 
     /// A path; `-` is standard input.
@@ -51,10 +51,10 @@ impl ConfigField<'_> {
         Ok(self.texts()?.iter().map(|text| resolve_path(self.folder, text)).collect())
     }
 
-    /// Ids, and paths of files with ids: what is no id is a path, as `--protect` has it.
+    /// IDs, and paths of files with IDs. As for `--protect`, a text that is not an ID is a path.
     pub(super) fn ids_or_paths(&self) -> Result<Vec<String>, String> {
         let read = |text: String| match ListEntry::parse(&text, false) {
-            ListEntry::Id(_) | ListEntry::Selected(_) => Ok(text),
+            ListEntry::Id(_) | ListEntry::Selector(_) => Ok(text),
             ListEntry::File(_) => path_text(resolve_path(self.folder, &text)),
         };
         self.texts()?.into_iter().map(read).collect()
@@ -72,7 +72,7 @@ impl ConfigField<'_> {
         match self.value.get_ref() {
             DeValue::Array(items) => items.iter().map(text).collect(),
             DeValue::String(_) => Ok(vec![self.text()?]),
-            other => Err(format!("it is {}, not a list of texts", kind(other))),
+            other => Err(format!("it must be a list of texts, not {}", type_name(other))),
         }
     }
 }
@@ -81,16 +81,16 @@ fn text(value: &Spanned<DeValue<'_>>) -> Result<String, String> {
     match value.get_ref() {
         DeValue::String(text) if text.trim().is_empty() => Err("it is empty".to_owned()),
         DeValue::String(text) => Ok(text.to_string()),
-        other => Err(format!("it is {}, not text in quotes", kind(other))),
+        other => Err(format!("it must be text in quotes, not {}", type_name(other))),
     }
 }
 
-/// What a value is, for people.
-pub(super) fn kind(value: &DeValue<'_>) -> &'static str {
+/// The type of a value, in a word for people.
+pub(super) fn type_name(value: &DeValue<'_>) -> &'static str {
     match value {
         DeValue::String(_) => "text",
         DeValue::Integer(_) => "a number",
-        DeValue::Float(_) => "a number with a point",
+        DeValue::Float(_) => "a number with a decimal point",
         DeValue::Boolean(_) => "true or false",
         DeValue::Datetime(_) => "a date",
         DeValue::Array(_) => "a list",
@@ -98,7 +98,7 @@ pub(super) fn kind(value: &DeValue<'_>) -> &'static str {
     }
 }
 
-/// A path of the file, whole: `~/` is the home, and what is relative starts from the file's own folder.
+/// Makes a path of the config file absolute: `~/` is the home, and other relative paths start at the file's folder.
 fn resolve_path(folder: &Path, text: &str) -> PathBuf {
     let below_home = text.strip_prefix("~/").or_else(|| text.strip_prefix("~\\").filter(|_| cfg!(windows)));
     match below_home.and_then(|rest| Some(std::env::home_dir()?.join(rest))) {
@@ -109,5 +109,5 @@ fn resolve_path(folder: &Path, text: &str) -> PathBuf {
 }
 
 fn path_text(path: PathBuf) -> Result<String, String> {
-    path.into_os_string().into_string().map_err(|_| "its path is no valid text on this system".to_owned())
+    path.into_os_string().into_string().map_err(|_| "its path is not valid text on this system".to_owned())
 }

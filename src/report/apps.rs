@@ -1,4 +1,4 @@
-//! The apps of a run: how many users each was the last to be answered for, and which were lost.
+//! The apps of a run: for how many users each had the last answer, and which ones failed.
 
 use std::collections::HashSet;
 
@@ -9,27 +9,27 @@ use super::totals::Totals;
 use crate::journal::{AppRecord, JournalIndex, RunRecord};
 use crate::text::sanitize::sanitize_truncated;
 
-/// So many lost apps are told where there are several tenants.
+/// Maximum number of failed apps to list if there are several tenants.
 const MAX_SHOWN: usize = 5;
 
-/// What one app had of a run.
+/// What one app did in a run.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct AppReport {
-    /// The app's id, as far as it is known.
+    /// The app's ID, if it is known.
     pub app_id: Option<String>,
-    /// How it signed in when the run was begun; none where it did not, or joined later.
+    /// How it signed in when the run began. `None` if it did not, or was added later.
     pub auth: Option<String>,
-    /// What names a further app: its profile, or its place in one.
+    /// What names a further app: its profile, or its position in one.
     pub name: Option<String>,
-    /// Users for whom it was answered last.
+    /// The number of users for whom it had the last answer.
     pub users: u64,
-    /// Why it took no part from the beginning.
+    /// Why it was not used from the beginning.
     pub left_out: Option<String>,
-    /// Why it sent nothing more at the end, while others went on.
+    /// Why it stopped during the run, while others continued.
     pub dropped: Option<String>,
 }
 
-/// The apps that a run was begun with, and those that joined later; runs of older versions have the operator's alone.
+/// The apps at the start of a run and those added later. Runs of older versions have only the operator's.
 pub(super) fn app_reports(record: &RunRecord, journal: &JournalIndex, totals: &Totals) -> Vec<AppReport> {
     let of_old = [AppRecord::from_operator(&record.operator)];
     let recorded = if record.apps.is_empty() { &of_old[..] } else { &record.apps[..] };
@@ -46,12 +46,12 @@ pub(super) fn app_reports(record: &RunRecord, journal: &JournalIndex, totals: &T
         let Some(id) = &share.app_id else { continue };
         share.users = totals.by_app.get(id).copied().unwrap_or_default();
         let lost = |(scope, _): &&(crate::event::EventScope, _)| scope.app_id.as_deref() == Some(id);
-        share.dropped = journal.dropped.iter().find(lost).map(|(_, why)| why.to_string());
+        share.dropped = journal.dropped_apps.iter().find(lost).map(|(_, why)| why.to_string());
     }
     shares
 }
 
-/// The apps of several runs together, each once; `totals` are over the rows of all.
+/// The apps of several runs, each once. `totals` covers the rows of all runs.
 pub(super) fn merge_apps<'a>(
     runs: impl Iterator<Item = (&'a RunRecord, &'a JournalIndex)>,
     totals: &Totals,
@@ -86,7 +86,8 @@ impl AppReport {
     }
 }
 
-/// `APP 1,000, APP 998`, where several send in one tenant; how many there are where each of `tenants` may have its own.
+/// `APP 1,000, APP 998`, if several apps sent. Only the number of apps if there are several `tenants`, because each may
+/// have its own.
 pub(super) fn app_breakdown(apps: &[AppReport], tenants: usize) -> Option<String> {
     if tenants > 1 {
         return (apps.len() > 1)
@@ -96,20 +97,20 @@ pub(super) fn app_breakdown(apps: &[AppReport], tenants: usize) -> Option<String
     (apps.len() > 1).then(|| each.collect::<Vec<_>>().join(", "))
 }
 
-/// A sentence for each app that took no part, or not to the end.
+/// A sentence for each app that was not used, or not to the end.
 pub(super) fn loss_sentences(apps: &[AppReport]) -> impl Iterator<Item = String> {
     apps.iter().filter_map(|app| {
         let (what, why) = match (&app.left_out, &app.dropped) {
-            (_, Some(why)) => ("was lost on the way", why),
-            (Some(why), None) if app.users == 0 => ("took no part", why),
+            (_, Some(why)) => ("failed during the run", why),
+            (Some(why), None) if app.users == 0 => ("was not used", why),
             _ => return None,
         };
         Some(format!("App {} {what}: {}", app.display_name(), sanitize_truncated(why, 300)))
     })
 }
 
-/// The lines of the summary, where there are several apps. Of several `tenants` each may have its own, and those are told
-/// by tenant: what is left to say is which were lost.
+/// The lines of the summary, if there are several apps. If there are several `tenants`, the users are shown by tenant,
+/// so only the apps that failed are listed.
 pub(super) fn lines(apps: &[AppReport], tenants: usize) -> Vec<String> {
     if apps.len() < 2 {
         return Vec::new();

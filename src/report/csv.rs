@@ -1,8 +1,8 @@
-//! `report.csv`: for people with a spreadsheet, and for every tool that reads CSV.
+//! `report.csv`, for spreadsheets and for all tools that read CSV.
 //!
-//! UTF-8 without a byte order mark, lines end with LF. A mark would become part of the first column's name in
-//! most tools that are not spreadsheets (Python's `csv`, `awk`, SIEM imports), and PowerShell's `Import-Csv` takes
-//! a file without one for UTF-8; in Excel, *Data › From Text/CSV* asks for the encoding.
+//! UTF-8 without a byte order mark, with LF line ends. Most tools other than spreadsheets (Python's `csv`, `awk`, SIEM
+//! imports) would read a mark as part of the first column's name, and PowerShell's `Import-Csv` reads a file without a
+//! mark as UTF-8. In Excel, *Data › From Text/CSV* asks for the encoding.
 
 use std::io::{self, Write};
 
@@ -10,15 +10,15 @@ use super::row::{COLUMNS, ReportRow, format_time_or_empty};
 use crate::plan::distinct_names;
 use crate::text::sanitize::escape_csv_formula;
 
-/// Rows as CSV, header first.
+/// Rows as CSV, with a header.
 pub(super) struct CsvRows<W: Write> {
     out: csv::Writer<W>,
     columns: usize,
 }
 
 impl<W: Write> CsvRows<W> {
-    /// Writes the header: the report's columns, then the input's own `columns`. An own column whose name is taken
-    /// gets a number behind it: PowerShell refuses a file with the same name twice.
+    /// Writes the header: the report's columns, then the input's `columns`. A column of the input whose name is taken
+    /// gets a number, because PowerShell refuses a file with duplicate names.
     pub(super) fn new(out: W, columns: &[String]) -> io::Result<CsvRows<W>> {
         let mut out = csv::Writer::from_writer(out);
         for name in COLUMNS {
@@ -31,7 +31,7 @@ impl<W: Write> CsvRows<W> {
         Ok(CsvRows { out, columns: columns.len() })
     }
 
-    /// Writes one row. Own cells that are missing are empty.
+    /// Writes one row. Missing cells of the input are empty.
     pub(super) fn write(&mut self, row: &ReportRow<'_>) -> io::Result<()> {
         let status = row.http_status.map(|status| status.to_string()).unwrap_or_default();
         let attempts = row.attempts.to_string();
@@ -75,7 +75,7 @@ impl<W: Write> CsvRows<W> {
         Ok(self.out.write_record(None::<&[u8]>)?)
     }
 
-    /// Hands on all that was written.
+    /// Flushes everything that was written.
     pub(super) fn flush(&mut self) -> io::Result<()> {
         self.out.flush()
     }

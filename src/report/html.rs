@@ -1,4 +1,4 @@
-//! `report.html`: one page for people, complete in itself: no script, nothing loaded from elsewhere.
+//! `report.html`: a single page for people, without scripts or external resources.
 
 use std::io::{self, Write};
 
@@ -10,15 +10,15 @@ use super::outcome_text::{meaning, next_step, shorten_sentence};
 use super::row::format_time;
 use super::sample::{ReportSample, SampleGroup};
 use super::summary::{Summary, format_duration, group_digits, plural};
-use super::tenants::{TenantSummary, worst_first};
+use super::tenants::{TenantSummary, incomplete_tenants};
 use super::text::format_percent;
 use crate::outcome::{Outcome, OutcomeClass};
 use crate::text::sanitize::{sanitize_line, sanitize_truncated};
 
-/// The file's name.
+/// The name of the file.
 pub(super) const NAME: &str = "report.html";
 
-/// A list with at most this many rows is open when the page opens.
+/// A list with at most this many rows is open initially.
 const MAX_OPEN_ROWS: u64 = 100;
 
 #[derive(Template)]
@@ -40,7 +40,7 @@ struct ReportPage<'a> {
     groups: [RowList<'a>; 3],
 }
 
-/// A line of the table of tenants.
+/// A line in the table of tenants.
 struct TenantRow {
     name: String,
     id: String,
@@ -51,7 +51,7 @@ struct TenantRow {
     why: String,
 }
 
-/// A line of the table of outcomes.
+/// A line in the table of outcomes.
 struct OutcomeRow {
     outcome: Outcome,
     tone: &'static str,
@@ -61,11 +61,11 @@ struct OutcomeRow {
     accepted: bool,
 }
 
-/// A part of the bar.
+/// A segment of the bar that shows the shares of the outcomes.
 struct PageShare {
     tone: &'static str,
     label: String,
-    /// Its part of all rows, as a flex factor.
+    /// Its share of all rows, as a flex factor.
     weight: u64,
 }
 
@@ -131,7 +131,7 @@ impl<'a> RowList<'a> {
     }
 }
 
-/// Green only where every user is surely signed out.
+/// Green only if it is certain that every user is signed out.
 fn page_tone(summary: &Summary) -> &'static str {
     let all = summary.users() == summary.count(Outcome::Revoked) && summary.users() > 0;
     let missing = summary.merged.iter().any(|merged| !merged.missing.is_empty());
@@ -154,14 +154,14 @@ fn outcome_tone(summary: &Summary, outcome: Outcome) -> &'static str {
 fn warnings(summary: &Summary) -> Vec<String> {
     let altered = |finding: &String| {
         let finding = sanitize_truncated(finding.trim_end_matches('.'), 400);
-        format!("Altered: {finding}. What this page says proves nothing by itself.")
+        format!("Altered: {finding}. This page alone proves nothing.")
     };
     let mut warnings: Vec<String> = summary.altered.iter().map(altered).collect();
     if let Some(stopped) = &summary.stopped {
         let sentence = sanitize_line(&stopped.sentence);
         warnings.push(format!("The run stopped early: {}.", sentence.trim_end_matches('.')));
     } else if summary.ended_at.is_none() {
-        warnings.push("The journal has no end: the process was killed, or still worked.".to_owned());
+        warnings.push("The journal has no end: the process was killed, or was still running.".to_owned());
     }
     let merged = summary.merged.iter();
     warnings.extend(
@@ -169,7 +169,7 @@ fn warnings(summary: &Summary) -> Vec<String> {
     );
     if summary.damaged_lines > 0 {
         let lines = plural(summary.damaged_lines, "line");
-        warnings.push(format!("{lines} of the journal could not be read; what they said is not counted."));
+        warnings.push(format!("{lines} of the journal could not be read and are not counted."));
     }
     warnings.extend(
         summary
@@ -189,18 +189,18 @@ fn facts(summary: &Summary) -> Vec<(&'static str, String)> {
     let tenant_id = summary.tenant_id.clone().filter(|id| summary.tenant.as_ref() != Some(id));
     let ended = summary.ended_at.map_or_else(|| "not known".to_owned(), format_time);
     let requests = match summary.requests_per_second {
-        Some(rate) => format!("{} ({rate} a second)", group_digits(summary.attempts)),
+        Some(rate) => format!("{} ({rate} per second)", group_digits(summary.attempts)),
         None => group_digits(summary.attempts),
     };
     let throttled = match summary.throttled {
         0 => "never".to_owned(),
         times => plural(times, "time"),
     };
-    let accepted: Vec<&str> = summary.accepted.words().map(Outcome::word).collect();
+    let accepted: Vec<&str> = summary.accepted.outcomes().map(Outcome::word).collect();
     let facts = [
         ("Case", summary.case_id.clone()),
         ("Tenant", summary.tenant.clone()),
-        ("Tenant id", tenant_id),
+        ("Tenant ID", tenant_id),
         ("Cloud", Some(summary.cloud.clone())),
         ("Signed in with", Some(operator.auth.clone())),
         ("As user", operator.user.clone()),
@@ -217,7 +217,7 @@ fn facts(summary: &Summary) -> Vec<(&'static str, String)> {
             "Processes",
             (summary.processes > 1).then(|| format!("{} (the run was resumed)", summary.processes)),
         ),
-        ("Joined", summary.merged.as_ref().map(MergedRuns::merged_phrase)),
+        ("Merged", summary.merged.as_ref().map(MergedRuns::merged_phrase)),
         ("Run", Some(summary.run.clone())),
         ("Program", Some(format!("entra-revoke {}", summary.version))),
     ];
@@ -234,7 +234,7 @@ fn outcomes(summary: &Summary) -> Vec<OutcomeRow> {
             count: group_digits(*count),
             share: format_percent(*count, summary.rows),
             meaning: meaning(*outcome),
-            accepted: summary.accepted.words().any(|word| word == *outcome),
+            accepted: summary.accepted.outcomes().any(|word| word == *outcome),
         })
         .collect()
 }
@@ -254,13 +254,13 @@ fn shares(summary: &Summary) -> Vec<PageShare> {
 
 fn steps(summary: &Summary) -> Vec<(Outcome, String, &'static str)> {
     let step = |(outcome, count): (&Outcome, &u64)| {
-        let open = *count > 0 && !summary.accepted.settles(*outcome);
+        let open = *count > 0 && !summary.accepted.is_done(*outcome);
         Some((*outcome, group_digits(*count), next_step(*outcome).filter(|_| open)?))
     };
     summary.outcomes.iter().filter_map(step).collect()
 }
 
-/// All tenants, those that are not complete first.
+/// All tenants, incomplete ones first.
 fn tenants(summary: &Summary) -> Vec<TenantRow> {
     let complete = summary.tenants.iter().filter(|tenant| tenant.not_done == 0);
     let row = |tenant: &TenantSummary| TenantRow {
@@ -272,10 +272,10 @@ fn tenants(summary: &Summary) -> Vec<TenantRow> {
         not_done: group_digits(tenant.not_done),
         why: tenant.stopped.as_ref().map(|stopped| shorten_sentence(&stopped.sentence)).unwrap_or_default(),
     };
-    worst_first(&summary.tenants).into_iter().chain(complete).map(row).collect()
+    incomplete_tenants(&summary.tenants).into_iter().chain(complete).map(row).collect()
 }
 
-/// The plans, with their SHA-256.
+/// The plans with their SHA-256.
 fn plans(summary: &Summary) -> Vec<(String, &str)> {
     let own = summary.plan_sha256.as_deref().map(|sha256| ("plan.csv".to_owned(), sha256));
     let runs = summary.merged.iter().flat_map(|merged| &merged.runs);

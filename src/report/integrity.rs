@@ -1,7 +1,7 @@
-//! Whether a run's files are still those of which its manifest speaks. What is found is told and kept: the manifest that
-//! it was found by stays beside as `manifest-1.json`, and the new one carries the finding on.
+//! Checks whether a run's files still match its manifest. Differences are reported and recorded: the manifest that
+//! shows them is kept as `manifest-1.json`, and the new one repeats the findings.
 //!
-//! A run that was killed has no manifest, and a journal that only grew was taken up again: neither is a finding.
+//! A killed run has no manifest, and a journal that only grew belongs to a resumed run. Neither is a finding.
 
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
 use std::thread;
@@ -11,72 +11,73 @@ use super::manifest::{Manifest, ManifestEntry, NAME, RUN_FILES};
 use crate::event::Event;
 use crate::files::Dir;
 use crate::journal::{JOURNAL, JournalIndex, RunFolder, RunRecord};
-use crate::text::digest::sha256_to_end;
+use crate::text::digest::sha256_of_reader;
 
-/// Longest manifest that is read, in bytes.
+/// Maximum size of a manifest, in bytes.
 const MAX_MANIFEST_BYTES: u64 = 1 << 20;
 
-/// So many manifests are kept at most.
+/// Maximum number of kept manifests.
 const MAX_KEPT_MANIFESTS: u32 = 50;
 
-/// So many findings are told at most, and each with so many characters.
+/// Maximum number of findings, and of characters in each.
 const MAX_FINDINGS: usize = 50;
 const MAX_FINDING_CHARS: usize = 400;
 
-/// What stands against a run's files.
+/// The findings against a run's files.
 #[derive(Clone, Debug, Default)]
-pub struct ReportIntegrity {
-    /// In sentences without their full stop, in order, each once.
+pub struct RunIntegrity {
+    /// The findings as sentences without the full stop, in order and without duplicates.
     pub findings: Vec<String>,
     /// Whether `run.json` is not what the run wrote.
     pub record_changed: bool,
-    /// Whether the manifest that is there was contradicted, and must be kept.
+    /// Whether the current manifest does not match the files, so it must be kept.
     manifest_contradicted: bool,
 }
 
-impl ReportIntegrity {
-    /// Compares the files of a folder with its manifest, and with those that were kept before.
-    pub fn check(folder: &RunFolder, record: &RunRecord) -> ReportIntegrity {
+impl RunIntegrity {
+    /// Compares the files of a folder with its manifest and with earlier ones that were kept.
+    pub fn check(folder: &RunFolder, record: &RunRecord) -> RunIntegrity {
         let folder = folder.dir();
-        let mut integrity = ReportIntegrity::default();
+        let mut integrity = RunIntegrity::default();
         let kept = kept_manifests(folder);
         let next = kept_manifest_name(kept.len() as u32 + 1);
         if let Some(found) = check_manifest(folder, NAME, &next, &record.id, &RUN_FILES) {
             integrity.manifest_contradicted = !found.new.is_empty();
             integrity.record(found);
         }
-        // What was found by a kept one is carried on by a later one, unless a process was killed between.
-        let carried = |name: &String| read(folder, name).ok().and_then(carried_findings).unwrap_or_default();
+        // A later manifest repeats the findings of a kept one, unless a process was killed in between.
+        let carried = |name: &String| read(folder, name).ok().and_then(earlier_findings).unwrap_or_default();
         let carried: Vec<Vec<String>> = kept.iter().map(carried).collect();
         integrity.findings.extend(carried.iter().flatten().cloned());
         for (name, carried) in kept.iter().zip(&carried) {
-            let is_told = integrity.findings.iter().any(|finding| finding.contains(name.as_str()));
-            if is_told || !carried.is_empty() {
+            let is_reported = integrity.findings.iter().any(|finding| finding.contains(name.as_str()));
+            if is_reported || !carried.is_empty() {
                 continue;
             }
             match check_manifest(folder, name, name, &record.id, &RUN_FILES[1..3]) {
                 Some(found) if !found.new.is_empty() => integrity.record(found),
-                _ => integrity.findings.push(format!("{name} was kept: a file was not as it says")),
+                _ => integrity.findings.push(format!("{name} was kept, because a file did not match it")),
             }
         }
         integrity.dedup_findings();
         integrity
     }
 
-    /// Takes in what the journal's own lines say.
+    /// Adds the findings from the journal's own lines.
     #[must_use]
-    pub fn with_journal(mut self, record: &RunRecord, journal: &JournalIndex) -> ReportIntegrity {
-        self.findings.extend(journal.oddities());
+    pub fn with_journal(mut self, record: &RunRecord, journal: &JournalIndex) -> RunIntegrity {
+        self.findings.extend(journal.anomalies());
         let approved = record.approval_mark();
         let marks: Vec<&String> =
             journal.processes.iter().filter_map(|began| began.approved.as_ref()).collect();
         if !marks.is_empty() {
-            // Settings may have been changed beside: that is told, and is no other run.
+            // Other settings may have been changed as well. That is a finding, but it does not make it another run.
             self.record_changed = marks.iter().any(|mark| **mark != approved);
         }
         if self.record_changed && !marks.is_empty() {
             self.findings.push(
-                "run.json is not as it was approved: where it sends, the app, the plan or the lists were changed"
+                "run.json is not what was approved: the destination, the app, the plan or the lists were \
+                 changed"
                     .to_owned(),
             );
         }
@@ -84,13 +85,13 @@ impl ReportIntegrity {
         if first.is_some_and(|began| began.targets != record.plan.targets) {
             self.record_changed = true;
             self.findings
-                .push("run.json and the journal's first line tell different numbers of users".to_owned());
+                .push("run.json and the journal's first line have different numbers of users".to_owned());
         }
         match (record.drill.is_some(), was_drill(journal)) {
             (false, true) => self.findings.push("run.json does not say that this was a drill".to_owned()),
             (true, false) if journal.processes.iter().any(|began| began.approved.is_some()) => {
                 self.findings
-                    .push("run.json says that this was a drill, and the journal does not".to_owned());
+                    .push("run.json says that this was a drill, but the journal does not".to_owned());
             }
             _ => {}
         }
@@ -100,7 +101,7 @@ impl ReportIntegrity {
 
     fn record(&mut self, found: ManifestFindings) {
         self.record_changed |= found.record_changed;
-        self.findings.extend(found.carried.into_iter().chain(found.new));
+        self.findings.extend(found.earlier.into_iter().chain(found.new));
     }
 
     fn dedup_findings(&mut self) {
@@ -114,10 +115,10 @@ impl ReportIntegrity {
         }
     }
 
-    /// Takes the manifest away, since files are about to change; keeps it beside where it was contradicted, or where no
-    /// new one is made soon (`for_long`) and it carries on what was found.
+    /// Removes the manifest, because files are about to change. It is kept under another name if it does not match the
+    /// files, or if `keep_findings` is set and there are findings, because then no new manifest will repeat them soon.
     pub(super) fn retire_manifest(&self, folder: &Dir, keep_findings: bool) -> Result<(), ReportError> {
-        let carries = keep_findings && !self.findings.is_empty() && folder.holds(NAME).unwrap_or(true);
+        let carries = keep_findings && !self.findings.is_empty() && folder.contains(NAME).unwrap_or(true);
         if !self.manifest_contradicted && !carries {
             return super::manifest::remove(folder);
         }
@@ -126,7 +127,7 @@ impl ReportIntegrity {
     }
 }
 
-/// Whether the journal says that the run was a drill, whatever its record says.
+/// Whether the journal says that the run was a drill. Its record may say something else.
 pub fn was_drill(journal: &JournalIndex) -> bool {
     journal.processes.iter().any(|began| began.drill)
 }
@@ -139,22 +140,21 @@ fn kept_manifest_name(number: u32) -> String {
 fn kept_manifests(folder: &Dir) -> Vec<String> {
     (1..=MAX_KEPT_MANIFESTS)
         .map(kept_manifest_name)
-        .take_while(|name| folder.holds(name).unwrap_or(false))
+        .take_while(|name| folder.contains(name).unwrap_or(false))
         .collect()
 }
 
-/// What a manifest is contradicted by.
+/// The differences between a manifest and the files.
 #[derive(Default)]
 struct ManifestFindings {
-    /// What it carries on from earlier ones.
-    carried: Vec<String>,
+    /// The findings of earlier manifests.
+    earlier: Vec<String>,
     new: Vec<String>,
-    /// Whether `run.json` is among it.
+    /// Whether `run.json` is one of the files that differ.
     record_changed: bool,
 }
 
-/// Compares these files with a manifest; none where there is no manifest. `called` is what the manifest is called from
-/// here on.
+/// Compares these files with a manifest. `None` if there is no manifest. `called` is the manifest's future name.
 fn check_manifest(
     folder: &Dir,
     name: &str,
@@ -166,24 +166,24 @@ fn check_manifest(
         Ok(text) => text,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
         Err(error) => {
-            return Some(ManifestFindings::from_finding(format!("{called} can't be read: {error}")));
+            return Some(ManifestFindings::from_finding(format!("can't read {called}: {error}")));
         }
     };
     let manifest: Manifest = match serde_json::from_slice(&text) {
         Ok(manifest) => manifest,
         Err(_) => {
-            return Some(ManifestFindings::from_finding(format!("{called} makes no sense: it was changed")));
+            return Some(ManifestFindings::from_finding(format!("{called} is not valid: it was changed")));
         }
     };
-    let mut found = ManifestFindings { carried: manifest.altered, ..ManifestFindings::default() };
+    let mut found = ManifestFindings { earlier: manifest.altered, ..ManifestFindings::default() };
     if manifest.run != run {
-        found.new.push(format!("{called} is the manifest of another run"));
+        found.new.push(format!("{called} belongs to another run"));
         return Some(found);
     }
     let entries: Vec<&ManifestEntry> =
         manifest.files.iter().filter(|entry| files.contains(&entry.name.as_str())).collect();
     for file in files.iter().filter(|file| !entries.iter().any(|entry| entry.name == **file)) {
-        found.new.push(format!("{called} does not speak of {file}"));
+        found.new.push(format!("{called} does not list {file}"));
     }
     let judged = thread::scope(|scope| {
         let judging: Vec<_> =
@@ -205,8 +205,8 @@ impl ManifestFindings {
     }
 }
 
-/// What a manifest carries on from earlier ones.
-fn carried_findings(text: Vec<u8>) -> Option<Vec<String>> {
+/// The findings of earlier manifests that a manifest repeats.
+fn earlier_findings(text: Vec<u8>) -> Option<Vec<String>> {
     serde_json::from_slice::<Manifest>(&text).ok().map(|manifest| manifest.altered)
 }
 
@@ -216,39 +216,38 @@ fn read(folder: &Dir, name: &str) -> io::Result<Vec<u8>> {
     Ok(text)
 }
 
-/// Why a file is not the one of which a manifest speaks, if it is not.
+/// Why a file does not match the manifest, if it does not.
 fn check_entry(folder: &Dir, entry: &ManifestEntry, called: &str) -> Option<String> {
     let name = &entry.name;
     let bytes = match folder.read(name).and_then(|file| file.metadata()) {
         Ok(found) => found.len(),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            return Some(format!("{name} is missing, and {called} speaks of it"));
+            return Some(format!("{name} is missing, but {called} lists it"));
         }
-        Err(error) => return Some(format!("{name} can't be compared with {called}: {error}")),
+        Err(error) => return Some(format!("can't compare {name} with {called}: {error}")),
     };
     let same = |hash: io::Result<String>| hash.is_ok_and(|hash| hash == entry.sha256);
     if bytes < entry.bytes {
-        return Some(format!("{name} is shorter than {called} says: something was cut off"));
+        return Some(format!("{name} is shorter than {called} says: it was truncated"));
     }
     if name == JOURNAL && bytes > entry.bytes {
         return match same(sha256_of_prefix(folder, name, entry.bytes)) {
             true if is_resumed_after(folder, name, entry.bytes) => None,
-            true => Some(format!("{name} holds lines behind the end that {called} speaks of")),
-            false => Some(format!("{name} is not the journal of which {called} speaks: lines were changed")),
+            true => Some(format!("{name} has lines after the end that {called} records")),
+            false => Some(format!("{name} does not match {called}: lines were changed")),
         };
     }
-    match same(folder.read(name).and_then(sha256_to_end)) {
+    match same(folder.read(name).and_then(sha256_of_reader)) {
         true => None,
-        false => Some(format!("{name} is not the file of which {called} speaks: it was changed")),
+        false => Some(format!("{name} does not match {called}: it was changed")),
     }
 }
 
 fn sha256_of_prefix(folder: &Dir, name: &str, bytes: u64) -> io::Result<String> {
-    sha256_to_end(folder.read(name)?.take(bytes))
+    sha256_of_reader(folder.read(name)?.take(bytes))
 }
 
-/// Whether the journal goes on, behind so many bytes, with a process that took up the run; a line that was torn there
-/// was never whole.
+/// Whether a resumed process continues the journal after this many bytes. A torn line there was never complete.
 fn is_resumed_after(folder: &Dir, name: &str, from: u64) -> bool {
     let line = || -> io::Result<Vec<u8>> {
         let mut file = folder.read(name)?;

@@ -1,5 +1,5 @@
-//! `report.jsonl`: one JSON object a row, for programs. Text is exact: what would act where the file is shown is
-//! written as a JSON escape, and reads back as it was.
+//! `report.jsonl`: one JSON object per row, for programs. Text is exact: characters that could affect a terminal are
+//! written as JSON escapes, which read back as the same text.
 
 use std::io::{self, Write};
 
@@ -12,7 +12,7 @@ use super::row::ReportRow;
 use crate::event::TargetNo;
 use crate::outcome::Outcome;
 use crate::plan::distinct_names;
-use crate::text::sanitize::json;
+use crate::text::sanitize::sanitize_json;
 
 /// Rows as JSON lines.
 pub(super) struct JsonRows<W: Write> {
@@ -20,7 +20,7 @@ pub(super) struct JsonRows<W: Write> {
     columns: Vec<String>,
 }
 
-/// The object of one row: the columns of the CSV by the same names, and what has no place there.
+/// The object of one row: the columns of the CSV file under the same names, and further fields.
 #[derive(Serialize)]
 struct JsonObject<'a> {
     line: ReportLine<'a>,
@@ -48,14 +48,14 @@ struct JsonObject<'a> {
     tenant: Option<&'a str>,
     app_id: Option<&'a str>,
     case_id: Option<&'a str>,
-    /// The input's name; null where the run has one input.
+    /// The input's name. Null if the run has one input.
     source: Option<&'a str>,
     server_date: Option<&'a str>,
     ags_diagnostic: Option<&'a str>,
     input_columns: InputColumns<'a>,
 }
 
-/// A line's number, or the text that stands for it.
+/// A line's number, or other text for it.
 #[derive(Serialize)]
 #[serde(untagged)]
 enum ReportLine<'a> {
@@ -65,7 +65,7 @@ enum ReportLine<'a> {
 }
 
 impl ReportLine<'_> {
-    /// Takes `users.csv:12` apart.
+    /// Splits `users.csv:12`.
     fn parse(text: &str) -> (ReportLine<'_>, Option<&str>) {
         let (source, number) = match text.rsplit_once(':') {
             Some((source, number)) => (Some(source), number),
@@ -79,7 +79,7 @@ impl ReportLine<'_> {
     }
 }
 
-/// The input's own columns, by name.
+/// The columns of the input, by name.
 struct InputColumns<'a> {
     names: &'a [String],
     cells: &'a [String],
@@ -96,13 +96,12 @@ impl Serialize for InputColumns<'_> {
 }
 
 impl<W: Write> JsonRows<W> {
-    /// Rows of inputs with these own `columns`. A name that stands there twice gets a number behind it, so that
-    /// no cell is lost.
+    /// Writes rows of inputs with these `columns`. A duplicate name gets a number, so that no cell is lost.
     pub(super) fn new(out: W, columns: &[String]) -> JsonRows<W> {
         JsonRows { out, columns: distinct_names(columns, &[]) }
     }
 
-    /// Writes one row and its line end, in one piece.
+    /// Writes one row and its line end with a single call.
     pub(super) fn write(&mut self, row: &ReportRow<'_>) -> io::Result<()> {
         let (line, source) = ReportLine::parse(row.line);
         let object = JsonObject {
@@ -135,16 +134,16 @@ impl<W: Write> JsonRows<W> {
         };
         let mut line = serde_json::to_string(&object)?;
         line.push('\n');
-        self.out.write_all(json(&line).as_bytes())
+        self.out.write_all(sanitize_json(&line).as_bytes())
     }
 
-    /// Hands on all that was written.
+    /// Flushes everything that was written.
     pub(super) fn flush(&mut self) -> io::Result<()> {
         self.out.flush()
     }
 }
 
-/// A time as reports write it, or null.
+/// A time in the reports' format, or null.
 pub(super) fn serialize_millis_opt<S: Serializer>(
     at: &Option<Timestamp>,
     serializer: S,
@@ -166,7 +165,7 @@ mod tests {
         let nasty = "=1\u{1b}\u{9b}\u{202e}\u{e0041}\"ö";
         let plan = PlanRow { line: "b:c.csv:7".to_owned(), input: nasty.to_owned(), ..PlanRow::default() };
         let mut out = Vec::new();
-        JsonRows::new(&mut out, &[]).write(&ReportRow::from_left_out(&plan, None)).unwrap();
+        JsonRows::new(&mut out, &[]).write(&ReportRow::from_plan_row(&plan, None)).unwrap();
         let text = String::from_utf8(out).unwrap();
         assert!(!text.trim_end().chars().any(needs_escape), "{text}");
         let read: serde_json::Value = serde_json::from_str(&text).unwrap();

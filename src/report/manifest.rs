@@ -1,4 +1,4 @@
-//! `manifest.json`: size and SHA-256 of every file of the run, so that a copy can be checked against it.
+//! `manifest.json`: the size and SHA-256 of every file of the run, to check a copy against.
 
 use std::collections::HashSet;
 use std::fs::File;
@@ -11,11 +11,11 @@ use serde::{Deserialize, Serialize};
 use super::ReportError;
 use crate::files::Dir;
 use crate::journal::{FORMAT, sync_folder};
-use crate::text::digest::sha256_to_end;
+use crate::text::digest::sha256_of_reader;
 
 pub(super) const NAME: &str = "manifest.json";
 
-/// The files of a run that it speaks of, in order: all but itself and the lock.
+/// The files of a run that it lists, in order: all except itself and the lock.
 pub(super) const RUN_FILES: [&str; 8] = [
     "run.json",
     "plan.csv",
@@ -32,7 +32,7 @@ pub(super) struct Manifest {
     format: u32,
     pub(super) run: String,
     pub(super) files: Vec<ManifestEntry>,
-    /// What was found against the run's files when they were compared with earlier manifests.
+    /// The differences found when the run's files were compared with earlier manifests.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) altered: Vec<String>,
 }
@@ -44,36 +44,36 @@ pub(super) struct ManifestEntry {
     pub(super) sha256: String,
 }
 
-/// Why a folder is not what its manifest says.
+/// Why a folder does not match its manifest.
 #[derive(Debug, thiserror::Error)]
 pub enum ManifestError {
-    /// It has none.
+    /// The folder has no manifest.
     #[error(
-        "{folder} has no manifest: its run goes on, or was killed. Let it end (entra-revoke resume), or make its reports \
-         again (entra-revoke report)", folder = folder.display()
+        "{folder} has no manifest, because its run has not ended or was killed. Finish it (entra-revoke \
+         resume), or make its reports again (entra-revoke report)", folder = folder.display()
     )]
     Missing {
-        /// Which folder.
+        /// The folder.
         folder: PathBuf,
     },
-    /// It can't be read, or makes no sense.
+    /// It can't be read, or is not valid.
     #[error("can't read {path}: {reason}", path = path.display())]
     Unreadable {
-        /// The manifest, or a file that it names.
+        /// The manifest or a file that it lists.
         path: PathBuf,
-        /// Why.
+        /// The reason.
         reason: String,
     },
-    /// A file is not the one of which it speaks.
+    /// A file does not match it.
     #[error(
-        "{path} is not the file of which the folder's manifest speaks: it was changed after the run's end, or copied in \
-         part. It proves nothing as it is", path = path.display()
+        "{path} does not match the folder's manifest: it was changed after the run ended, or copied only in \
+         part. Use an unchanged copy of the folder", path = path.display()
     )]
     Changed {
-        /// Which file.
+        /// The path of the file.
         path: PathBuf,
     },
-    /// It does not speak of a file that it must speak of, or of another run.
+    /// It does not list a required file, or is for another run.
     #[error("{path} is not the manifest of this run: {reason}", path = path.display())]
     Foreign {
         /// The manifest.
@@ -83,10 +83,10 @@ pub enum ManifestError {
     },
 }
 
-/// Checks every file of a run against its manifest, and gives the manifest's own SHA-256, in hex.
+/// Checks every file of a run against its manifest. Returns the SHA-256 of the manifest itself, in hex.
 ///
 /// # Errors
-/// When there is none, or a file is missing or another one.
+/// When there is no manifest, or a file is missing or different.
 pub fn check(folder: &Dir, run: &str) -> Result<String, ManifestError> {
     let path = folder.file(NAME);
     let unreadable = |reason: String| ManifestError::Unreadable { path: path.clone(), reason };
@@ -102,25 +102,25 @@ pub fn check(folder: &Dir, run: &str) -> Result<String, ManifestError> {
     let foreign = |reason: String| ManifestError::Foreign { path: path.clone(), reason };
     if manifest.run != run {
         let theirs = crate::text::sanitize::sanitize_truncated(&manifest.run, 40);
-        return Err(foreign(format!("it speaks of run {theirs}, and run.json of {run}")));
+        return Err(foreign(format!("it is for run {theirs}, but run.json is for {run}")));
     }
     let named: HashSet<&str> = manifest.files.iter().map(|entry| entry.name.as_str()).collect();
     if let Some(missing) = RUN_FILES.into_iter().find(|name| !named.contains(name)) {
-        return Err(foreign(format!("it does not speak of {missing}")));
+        return Err(foreign(format!("it does not list {missing}")));
     }
-    // What else it may name is nothing of a run's, and could lie anywhere.
+    // Other names that it may list are not files of a run, and could be anywhere.
     for entry in manifest.files.iter().filter(|entry| RUN_FILES.contains(&entry.name.as_str())) {
         let path = folder.file(&entry.name);
         let failed =
             |error: io::Error| ManifestError::Unreadable { path: path.clone(), reason: error.to_string() };
-        if folder.read(&entry.name).and_then(sha256_to_end).map_err(failed)? != entry.sha256 {
+        if folder.read(&entry.name).and_then(sha256_of_reader).map_err(failed)? != entry.sha256 {
             return Err(ManifestError::Changed { path });
         }
     }
-    sha256_to_end(&text[..]).map_err(|error| unreadable(error.to_string()))
+    sha256_of_reader(&text[..]).map_err(|error| unreadable(error.to_string()))
 }
 
-/// Takes an earlier manifest away.
+/// Removes an earlier manifest.
 pub(super) fn remove(folder: &Dir) -> Result<(), ReportError> {
     match folder.remove(NAME) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
@@ -130,7 +130,10 @@ pub(super) fn remove(folder: &Dir) -> Result<(), ReportError> {
     }
 }
 
-/// Makes these files of a folder durable, hashes them meanwhile, and writes the manifest. Fails where one is missing.
+/// Syncs these files of a folder to disk, hashes them at the same time, and writes the manifest.
+///
+/// # Errors
+/// When a file is missing.
 pub(super) fn write(
     folder: &Dir,
     run: &str,
@@ -140,7 +143,8 @@ pub(super) fn write(
     let (synced, files) = thread::scope(|scope| {
         let hashing: Vec<_> = files.iter().map(|name| scope.spawn(move || hash_file(folder, name))).collect();
         let synced = sync_folder(folder, files);
-        let broken = |_| Err(ReportError::read(folder.path())(io::Error::other("hashing broke down")));
+        let broken =
+            |_| Err(ReportError::read(folder.path())(io::Error::other("internal error: hashing panicked")));
         let files = hashing.into_iter().map(|one| one.join().unwrap_or_else(broken));
         (synced, files.collect::<Result<_, _>>())
     });
@@ -155,7 +159,7 @@ pub(super) fn write(
 }
 
 fn hash_file(folder: &Dir, name: &str) -> Result<ManifestEntry, ReportError> {
-    let hash = |file: File| Ok((file.metadata()?.len(), sha256_to_end(file)?));
+    let hash = |file: File| Ok((file.metadata()?.len(), sha256_of_reader(file)?));
     let hashed = folder.read(name).and_then(hash);
     let (bytes, sha256) = hashed.map_err(ReportError::read(&folder.file(name)))?;
     Ok(ManifestEntry { name: name.to_owned(), bytes, sha256 })

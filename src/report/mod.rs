@@ -1,9 +1,9 @@
-//! From the journal to the evidence: `report.csv`, `report.jsonl`, `report.html`, `summary.json`,
-//! `remaining.csv` and `manifest.json`.
+//! From the journal to the evidence: `report.csv`, `report.jsonl`, `report.html`, `summary.json`, `remaining.csv` and
+//! `manifest.json`.
 //!
-//! Everything here is made from `run.json`, `plan.csv` and the journal alone, so that it can be made again at any
-//! time, with the same bytes. One pass over the plan writes all files of rows; only a capped choice of rows is
-//! kept in memory, for the page.
+//! Everything here is made from `run.json`, `plan.csv` and the journal alone, so it can be made again at any time, with
+//! the same bytes. One pass over the plan writes all row files. Only a limited sample of the rows is kept in memory,
+//! for the page.
 
 mod apps;
 mod csv;
@@ -29,7 +29,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 pub use apps::AppReport;
-pub use integrity::{ReportIntegrity, was_drill};
+pub use integrity::{RunIntegrity, was_drill};
 pub use manifest::{ManifestError, check as check_manifest};
 pub use outcome_text::{meaning, next_step};
 pub use row::{COLUMNS, ReportRow};
@@ -44,25 +44,27 @@ use crate::files::Dir;
 use crate::journal::{FolderError, JournalIndex, RunFolder, RunRecord};
 use crate::plan::PlanError;
 
-/// A report can't be made. The run's evidence, plan and journal, is not touched by it.
+/// A report can't be made. This does not affect the run's evidence, which is its plan and journal.
 #[derive(Debug, thiserror::Error)]
 pub enum ReportError {
     /// The plan can't be read back.
     #[error(transparent)]
     Plan(#[from] PlanError),
     /// A file of the run folder can't be read.
-    #[error("can't read {path}: {source}; mend that, then make the reports again: the run's journal holds all they need", path = path.display())]
+    #[error("can't read {path}: {source}; fix this and run `entra-revoke report DIR`: nothing is \
+         lost", path = path.display())]
     Read {
-        /// Which file.
+        /// The path.
         path: PathBuf,
-        /// Why.
+        /// The reason.
         source: io::Error,
     },
-    /// A row stands in two folders that are to be joined.
+    /// Two folders to be merged have the same row.
     #[error(
-        "line {line} of the input stands in {one} and in {other}: the runs did not split the same rows. They must have the \
-         same --column, --skip-rows, --max-rows, --sheet and the like", line = crate::text::sanitize::sanitize_truncated(line, 80),
-         one = one.display(), other = other.display()
+        "line {line} of the input is in {one} and in {other}: the runs did not split the same rows. They must \
+         have the same --column, --skip-rows, --max-rows, --sheet and the like",
+        line = crate::text::sanitize::sanitize_truncated(line, 80),
+        one = one.display(), other = other.display()
     )]
     Overlap {
         /// The row's line.
@@ -72,15 +74,16 @@ pub enum ReportError {
         /// The other.
         other: PathBuf,
     },
-    /// The reports can't be made durable.
-    #[error("{0}; mend that, then make the reports again: the run's journal holds all they need")]
+    /// The reports can't be synced to disk.
+    #[error("{0}; fix this and run `entra-revoke report DIR`: nothing is lost")]
     Sync(#[from] FolderError),
     /// A report can't be written.
-    #[error("can't write {path}: {source}; make room or give access, then make the reports again: the run's journal holds all they need", path = path.display())]
+    #[error("can't write {path}: {source}; free up space or fix the permissions, then run `entra-revoke report \
+         DIR`: nothing is lost", path = path.display())]
     Write {
-        /// Which file.
+        /// The path.
         path: PathBuf,
-        /// Why.
+        /// The reason.
         source: io::Error,
     },
 }
@@ -95,31 +98,34 @@ impl ReportError {
     }
 }
 
-/// Takes the manifest away, since the journal is about to grow: however the process ends, none is left that speaks of
-/// an earlier journal. One that the files contradict is kept beside.
-pub fn withdraw_manifest(folder: &RunFolder, integrity: &ReportIntegrity) -> Result<(), ReportError> {
+/// Removes the manifest, because the journal is about to grow. However the process ends, no manifest of an earlier
+/// journal is left. A manifest that does not match the files is kept under another name.
+pub fn remove_manifest(folder: &RunFolder, integrity: &RunIntegrity) -> Result<(), ReportError> {
     integrity.retire_manifest(folder.dir(), true)
 }
 
-/// Writes all reports of a run, the manifest last, and gives the summary. Call it when the journal is closed: the
-/// manifest holds the journal's hash.
+/// Writes all reports of a run, the manifest last, and returns the summary. The journal must be closed, because the
+/// manifest has its hash.
 ///
-/// Each file is replaced whole, and all are synced before the manifest is there: one that a loss of power took has none
-/// to vouch for it. The manifest that is there is compared with the files first: what was changed is told in the summary
-/// and on the page, and that manifest is kept beside. Fails where the plan or the journal can't be read or a file can't be written; a
-/// manifest from an earlier time is then gone, so that none stands beside files it does not fit.
+/// Each file is replaced as a whole, and all are synced before the manifest is written, so a manifest never covers a
+/// file that a power failure may have lost. Before that, an existing manifest is compared with the files. Changes are
+/// reported in the summary and on the page, and that manifest is kept under another name.
+///
+/// # Errors
+/// When the plan or the journal can't be read, or a file can't be written. An earlier manifest is then gone, so that
+/// none remains next to files that it does not match.
 pub fn write(folder: &RunFolder, record: &RunRecord, journal: &JournalIndex) -> Result<Summary, ReportError> {
-    write_finding(folder, record, journal, &[])
+    write_with_findings(folder, record, journal, &[])
 }
 
-/// The same, where something was found against the run's files beside.
-pub fn write_finding(
+/// The same, with further findings against the run's files.
+pub fn write_with_findings(
     folder: &RunFolder,
     record: &RunRecord,
     journal: &JournalIndex,
     found: &[String],
 ) -> Result<Summary, ReportError> {
-    let mut seal = ReportIntegrity::check(folder, record).with_journal(record, journal);
+    let mut seal = RunIntegrity::check(folder, record).with_journal(record, journal);
     seal.findings.extend_from_slice(found);
     seal.retire_manifest(folder.dir(), false)?;
     let rows = |visit: row_writer::RowVisitor<'_>| for_each_row(folder, record, journal, visit);

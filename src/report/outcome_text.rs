@@ -1,10 +1,10 @@
-//! The outcome words in plain words: what each means, and what to do about it.
+//! The outcomes in plain words: what each one means, and what to do about it.
 
 use crate::outcome::Outcome;
 use crate::text::sanitize::sanitize_truncated;
 
-/// Why something stopped, short enough for a line of many, and safe to show. What to do about it stands behind the last
-/// dash, and is never what is cut.
+/// Why something stopped, short enough for one line of several, and safe to show. The advice comes after the last dash
+/// and is kept.
 pub(super) fn shorten_sentence(sentence: &str) -> String {
     let sentence = sentence.trim_end_matches('.');
     match sentence.rsplit_once(" — ") {
@@ -15,44 +15,46 @@ pub(super) fn shorten_sentence(sentence: &str) -> String {
     }
 }
 
-/// What the word means, in a few words.
+/// What the outcome means, in a few words.
 pub fn meaning(outcome: Outcome) -> &'static str {
     match outcome {
         Outcome::Revoked => "signed out: Graph confirmed it",
-        Outcome::AcceptedNoEffect => "external user: Graph said yes, their home tenant keeps the sessions",
+        Outcome::AcceptedNoEffect => {
+            "guest: Graph accepted the request, but the user's home tenant holds the sessions"
+        }
         Outcome::NotFound => "no such user in this tenant",
         Outcome::Forbidden => "not permitted for this user",
         Outcome::Rejected => "refused by Graph",
         Outcome::ThrottledOut => "still throttled when the run ended",
-        Outcome::Failed => "server or network error, tries spent",
-        Outcome::InDoubt => "sent, and no answer known",
-        Outcome::NotAttempted => "the run ended before their turn",
-        Outcome::Protected => "on the protect list: never sent",
-        Outcome::Excluded => "left out by a filter: never sent",
-        Outcome::Duplicate => "the same user stands on an earlier line",
-        Outcome::Invalid => "the row holds no user id",
+        Outcome::Failed => "server or network error, no retries left",
+        Outcome::InDoubt => "sent, but the answer is not known",
+        Outcome::NotAttempted => "not sent: the run ended first",
+        Outcome::Protected => "on the protect list: skipped",
+        Outcome::Excluded => "left out by a filter",
+        Outcome::Duplicate => "the same user is on an earlier line",
+        Outcome::Invalid => "the row has no valid user ID",
     }
 }
 
-/// What to do where the word is not done; none where there is nothing to do.
+/// What to do about an outcome that is not done. `None` if there is nothing to do.
 pub fn next_step(outcome: Outcome) -> Option<&'static str> {
     Some(match outcome {
         Outcome::AcceptedNoEffect => {
             "Ask the user's home tenant to revoke the sessions, or block the guest account in this tenant."
         }
         Outcome::NotFound => {
-            "Check the id and the tenant. A deleted user has nothing left to revoke: --accept not_found counts \
+            "Check the ID and the tenant. A deleted user has nothing left to revoke: --accept not_found counts \
              them as done."
         }
         Outcome::Forbidden => {
-            "Compare the app's permission and the operator's role with the user's: administrators can only be \
-             signed out by a higher role. Then resume the run."
+            "Check the app's permission and the operator's role: signing out an administrator takes a higher \
+             role. Then resume the run."
         }
         Outcome::Rejected => {
-            "Read the code and the detail of each row, correct the input, and run remaining.csv."
+            "Read the code and the detail of each row, correct it in remaining.csv, and run that file."
         }
         Outcome::ThrottledOut => "Resume the run later, or with a later deadline.",
-        Outcome::Failed => "Resume the run. If it fails again, give the request ids to Microsoft's support.",
+        Outcome::Failed => "Resume the run. If it fails again, give the request IDs to Microsoft support.",
         Outcome::InDoubt => "Resume the run: revoking twice does no harm.",
         Outcome::NotAttempted => "Resume the run.",
         Outcome::Invalid => "Correct the cell in remaining.csv, and run that file.",

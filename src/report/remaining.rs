@@ -1,4 +1,4 @@
-//! `remaining.csv`: every row that is not done, ready to be an input.
+//! `remaining.csv`: every row that is not done, ready to be used as input.
 
 use std::io::{self, Write};
 
@@ -6,11 +6,11 @@ use super::row::ReportRow;
 use crate::intake;
 use crate::outcome::Outcome;
 
-/// The rows that are not done, with their cells exactly as they stood: what a spreadsheet would take for a
-/// formula is not disarmed here, or the next run would look for another user.
+/// The rows that are not done, with exactly the same cells as in the input. Spreadsheet formulas are not escaped here,
+/// because the next run would then look for another user.
 ///
-/// Where all rows come from one input with columns, these are the file's columns, and no more. Otherwise a column
-/// `user_id` stands before them: the id, or the input's cell where it is none. Users whom a selection found have no cells.
+/// If all rows come from one input with columns, the columns are those of the input. Otherwise there is a column
+/// `user_id` before them, with the ID or, if that is not valid, the input's cell. Users from a selection have no cells.
 pub(super) struct RemainingFile<W: Write> {
     out: csv::Writer<W>,
     columns: usize,
@@ -18,14 +18,15 @@ pub(super) struct RemainingFile<W: Write> {
 }
 
 impl<W: Write> RemainingFile<W> {
-    /// Writes the header for a run with this many inputs, so many rows from selections, and these own `columns`.
+    /// Writes the header for a run with this many `inputs`, this many rows from selections (`selected`) and these
+    /// `columns`.
     pub(super) fn new(
         out: W,
         inputs: usize,
         selected: u64,
         columns: &[String],
     ) -> io::Result<RemainingFile<W>> {
-        // Names that the reader made up for a file without a header say nothing to the next reader.
+        // The reader made up these names for a file without a header, so they are of no use to the next reader.
         let made_up = columns.iter().enumerate().all(|(at, name)| *name == format!("column {}", at + 1));
         let with_id = inputs != 1 || selected > 0 || made_up;
         let mut remaining =
@@ -43,8 +44,8 @@ impl<W: Write> RemainingFile<W> {
         self.record(id, row.cells)
     }
 
-    /// Writes a row that may be cut off, with a mark that no id can hold: taken as it is, half an id could be another
-    /// user's.
+    /// Writes a row that may be truncated, with a character that an ID can't contain: a truncated ID could be that of
+    /// another user.
     fn write_truncated(&mut self, id: &str, cells: &[String]) -> io::Result<()> {
         let mut cells = cells.to_vec();
         let last = cells.iter_mut().rfind(|cell| !cell.is_empty());
@@ -54,7 +55,7 @@ impl<W: Write> RemainingFile<W> {
         self.record(&id, &cells)
     }
 
-    /// Hands on all that was written.
+    /// Flushes everything that was written.
     pub(super) fn flush(&mut self) -> io::Result<()> {
         self.out.flush()
     }

@@ -1,4 +1,4 @@
-//! One row of the report: what was asked, what became of it, and how we know.
+//! A row of the report: the input, the outcome, and the evidence for it.
 
 use std::borrow::Cow;
 
@@ -10,7 +10,7 @@ use crate::journal::TargetState;
 use crate::outcome::Outcome;
 use crate::plan::PlanRow;
 
-/// The report's columns before the input's own, in order.
+/// The report's columns before those of the input, in order.
 pub const COLUMNS: [&str; 22] = [
     "line",
     "input",
@@ -36,65 +36,65 @@ pub const COLUMNS: [&str; 22] = [
     "case_id",
 ];
 
-/// A row of the report. It borrows from the plan and the journal; text is exactly what they hold, and each
-/// format makes it harmless in its own way.
+/// A row of the report. It borrows from the plan and the journal. The text is unchanged, and each format sanitizes it
+/// in its own way.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ReportRow<'a> {
-    /// The input's line, as `12`, or `users.csv:12` where there are several inputs.
+    /// The input's line, such as `12`, or `users.csv:12` if there are several inputs.
     pub line: &'a str,
-    /// The id cell as it stood in the input.
+    /// The cell with the ID, as it is in the input.
     pub input: &'a str,
-    /// The user id in its canonical spelling; empty where there is none.
+    /// The user ID in its canonical form. Empty if it is not valid.
     pub user_id: &'a str,
-    /// The word.
+    /// The outcome.
     pub outcome: Outcome,
-    /// HTTP status of the last answer; none where no answer came.
+    /// HTTP status of the last answer. `None` if there was no answer.
     pub http_status: Option<u16>,
     /// `error.code` of the last answer's body.
     pub error_code: Option<&'a str>,
-    /// What happened, in words; empty where the outcome says it all.
+    /// What happened, in words. Empty if the outcome says it all.
     pub detail: Cow<'a, str>,
-    /// Requests sent.
+    /// The number of requests.
     pub attempts: u32,
     /// Time waited because of 429s, in milliseconds.
     pub throttled_ms: u64,
-    /// When the first request left.
+    /// When the first request was sent.
     pub first_sent_at: Option<Timestamp>,
-    /// When it was settled.
+    /// When its outcome became final.
     pub settled_at: Option<Timestamp>,
     /// Graph's `request-id` header.
     pub request_id: Option<&'a str>,
     /// The last attempt's `client-request-id` header.
     pub client_request_id: Option<Uuid>,
-    /// Whether the user's home is another tenant, where that is known.
+    /// Whether the user's home is another tenant, if that is known.
     pub external: Option<bool>,
-    /// Whether a second look at the user confirmed it; none where nobody looked.
+    /// Whether a second check of the user confirmed it. `None` if there was no check.
     pub verified: Option<bool>,
-    /// The user's `signInSessionsValidFromDateTime`; none where nobody looked.
+    /// The user's `signInSessionsValidFromDateTime`. `None` if there was no check.
     pub sessions_valid_from: Option<Timestamp>,
-    /// Its place in the sending order; none where it is not sent.
+    /// Its target number. `None` if it is not a target.
     pub target_no: Option<TargetNo>,
-    /// User principal name, as the directory has it; empty where nobody looked.
+    /// User principal name from the directory. Empty if it was not looked up.
     pub user_principal_name: &'a str,
-    /// Display name, likewise.
+    /// Display name, as above.
     pub display_name: &'a str,
-    /// The tenant: its id, or as it was named where its id is not known.
+    /// The tenant's ID, or its name in the input if the ID is not known.
     pub tenant: &'a str,
-    /// The app that was answered last; none where nothing was sent, or nothing is known.
+    /// The app that got the last answer. `None` if nothing was sent or it is not known.
     pub app_id: Option<&'a str>,
-    /// The operator's case id.
+    /// The operator's case ID.
     pub case_id: Option<&'a str>,
     /// The answer's `Date` header.
     pub server_date: Option<&'a str>,
     /// The answer's `x-ms-ags-diagnostic` header.
     pub diagnostic: Option<&'a str>,
-    /// The input's own cells.
+    /// The cells of the input.
     pub cells: &'a [String],
 }
 
 impl<'a> ReportRow<'a> {
-    /// A row that was never sent. A row that is a target after all counts as `not_attempted`.
-    pub fn from_left_out(row: &'a PlanRow, case_id: Option<&'a str>) -> ReportRow<'a> {
+    /// A row that was left out. A target counts as `not_attempted`.
+    pub fn from_plan_row(row: &'a PlanRow, case_id: Option<&'a str>) -> ReportRow<'a> {
         let (outcome, detail) = match &row.left_out {
             Some(left_out) => (left_out.outcome, left_out.detail.as_str()),
             None => (Outcome::NotAttempted, row.note.as_str()),
@@ -128,7 +128,7 @@ impl<'a> ReportRow<'a> {
         }
     }
 
-    /// A target's row, with what the journal knows of it.
+    /// A target's row, with its state in the journal.
     pub fn from_target(row: &'a PlanRow, state: &'a TargetState, case_id: Option<&'a str>) -> ReportRow<'a> {
         ReportRow {
             outcome: state.outcome,
@@ -137,12 +137,12 @@ impl<'a> ReportRow<'a> {
             first_sent_at: state.first_sent_at,
             settled_at: state.settled_at,
             client_request_id: state.client_request_id,
-            ..ReportRow::from_left_out(row, case_id).with_evidence(&state.evidence)
+            ..ReportRow::from_plan_row(row, case_id).with_evidence(&state.evidence)
         }
     }
 
-    /// A target's row, as it settles. Where no row of the plan is at hand, a [`PlanRow`] with `user_id` and
-    /// `input` alone does.
+    /// A target's row at the moment it settles. Without the plan at hand, a [`PlanRow`] with only `user_id` and `input`
+    /// is enough.
     pub fn from_settled(
         row: &'a PlanRow,
         settled: &'a SettledEvent,
@@ -155,11 +155,11 @@ impl<'a> ReportRow<'a> {
             first_sent_at: settled.first_sent_at,
             settled_at: Some(settled.at),
             client_request_id: settled.client_request_id,
-            ..ReportRow::from_left_out(row, case_id).with_evidence(&settled.evidence)
+            ..ReportRow::from_plan_row(row, case_id).with_evidence(&settled.evidence)
         }
     }
 
-    /// With the app that sent, where the journal names none since there was one only.
+    /// Adds the app, if the journal does not name it because there was only one.
     #[must_use]
     pub fn with_default_app(mut self, app_id: Option<&'a str>) -> ReportRow<'a> {
         if self.attempts > 0 {
@@ -187,12 +187,12 @@ impl<'a> ReportRow<'a> {
     }
 }
 
-/// A time as reports write it: RFC 3339, UTC, with milliseconds.
+/// A time in the reports' format: RFC 3339, UTC, with milliseconds.
 pub(super) fn format_time(at: Timestamp) -> String {
     format!("{at:.3}")
 }
 
-/// A time, or nothing.
+/// The same, or an empty string.
 pub(super) fn format_time_or_empty(at: Option<Timestamp>) -> String {
     at.map(format_time).unwrap_or_default()
 }

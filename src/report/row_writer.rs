@@ -1,4 +1,4 @@
-//! The one pass over plan and journal that writes all files of rows.
+//! The single pass over plan and journal that writes all row files.
 
 use std::cell::RefCell;
 use std::io::{self, Write};
@@ -11,30 +11,30 @@ use super::row::ReportRow;
 use super::sample::ReportSample;
 use super::tenants::{TenantNotes, TenantTotals};
 use super::totals::Totals;
-use crate::files::{Dir, TemporaryFill};
+use crate::files::{ContentWriter, Dir};
 use crate::journal::{JournalIndex, RunFolder, RunRecord};
-use crate::outcome::{Accepted, OutcomeClass};
+use crate::outcome::{AcceptedOutcomes, OutcomeClass};
 use crate::plan::PlanReader;
 
-/// The files of rows.
+/// The row files.
 const ROW_FILES: [&str; 3] = ["report.csv", "report.jsonl", "remaining.csv"];
 
-/// What the files of rows must know beside the rows.
+/// What the row files need in addition to the rows.
 pub(super) struct ReportLayout<'a> {
-    /// The inputs' own columns.
+    /// The columns of the inputs.
     pub(super) columns: &'a [String],
-    /// How many inputs there are.
+    /// The number of inputs.
     pub(super) inputs: usize,
-    /// Rows that selections gave.
+    /// The number of rows from selections.
     pub(super) selected: u64,
-    /// The words that count as done.
-    pub(super) accepted: &'a Accepted,
+    /// The outcomes that count as done.
+    pub(super) accepted: &'a AcceptedOutcomes,
     /// Whether there are several tenants.
     pub(super) by_tenant: bool,
 }
 
 impl<'a> ReportLayout<'a> {
-    /// Of one run.
+    /// The layout for one run.
     pub(super) fn from_record(record: &'a RunRecord) -> ReportLayout<'a> {
         ReportLayout {
             columns: &record.columns,
@@ -46,20 +46,21 @@ impl<'a> ReportLayout<'a> {
     }
 }
 
-/// Whoever takes rows in.
+/// A function that gets each row.
 pub(super) type RowVisitor<'a> = &'a mut dyn FnMut(&ReportRow<'_>) -> Result<(), ReportError>;
 
-/// What the pass brings back beside the files.
+/// The results of the pass, in addition to the files.
 pub(super) struct RowStats {
     pub(super) totals: Totals,
-    /// The same for each tenant, where there are several.
+    /// The same for each tenant, if there are several.
     pub(super) by_tenant: Option<TenantTotals>,
     pub(super) sample: ReportSample,
 }
 
-/// Goes over all rows of a run, in the input's order, each once.
+/// Visits all rows of a run once, in the order of the input.
 ///
-/// Fails where the plan was changed or the journal can't be read, and with what `visit` fails with.
+/// # Errors
+/// When the plan was changed, the journal can't be read, or `visit` fails.
 pub fn for_each_row<E: From<ReportError>>(
     folder: &RunFolder,
     record: &RunRecord,
@@ -78,20 +79,20 @@ pub fn for_each_row<E: From<ReportError>>(
                 let row = ReportRow::from_target(&row, &state, case_id).with_default_app(only_app);
                 visit(&notes.fill_tenant(row))?;
             }
-            None => visit(&notes.fill_tenant(ReportRow::from_left_out(&row, case_id)))?,
+            None => visit(&notes.fill_tenant(ReportRow::from_plan_row(&row, case_id)))?,
         }
     }
     Ok(())
 }
 
-/// The app of a run whose journal names none, as older versions wrote it: that which began it, where no other process
-/// took it up.
+/// The only app of a run whose journal does not name it, as in older versions: the app that started the run, if no
+/// other process resumed it.
 pub(super) fn single_app<'a>(record: &'a RunRecord, journal: &JournalIndex) -> Option<&'a str> {
     let by_one = matches!(&journal.processes[..], [only] if only.apps.is_empty());
     record.operator.app_id.as_deref().filter(|_| by_one)
 }
 
-/// Writes `report.csv`, `report.jsonl` and `remaining.csv` of the rows that `rows` gives.
+/// Writes `report.csv`, `report.jsonl` and `remaining.csv` with the rows that `rows` visits.
 pub(super) fn write_rows(
     folder: &Dir,
     layout: &ReportLayout<'_>,
@@ -121,7 +122,7 @@ pub(super) fn write_rows(
     }
 }
 
-/// The files while they are written.
+/// The files being written.
 struct ReportFiles<'a> {
     csv: &'a mut dyn Write,
     json: &'a mut dyn Write,
@@ -164,19 +165,19 @@ fn write_files(
     Ok(stats)
 }
 
-/// The first thing that failed while several files were open, and with which of them.
+/// The first error while several files were open, with its file.
 struct FirstWriteError<'a> {
     folder: &'a Dir,
     first: RefCell<Option<ReportError>>,
 }
 
 impl FirstWriteError<'_> {
-    fn replace_file(&self, name: &str, fill: impl TemporaryFill) -> io::Result<()> {
+    fn replace_file(&self, name: &str, fill: impl ContentWriter) -> io::Result<()> {
         let written = self.folder.replace_unsynced(name, fill);
         written.map_err(|error| self.record_first(ReportError::write(&self.folder.file(name))(error)))
     }
 
-    /// Remembers the first error, and gives one that only says that there is one.
+    /// Stores the first error. Returns a placeholder that only says that there is one.
     fn record_first(&self, error: ReportError) -> io::Error {
         self.first.borrow_mut().get_or_insert(error);
         io::Error::other("another file of the report failed")

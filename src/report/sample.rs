@@ -1,34 +1,34 @@
-//! The rows that the page shows: the first ones of each kind, up to a cap.
+//! The rows that the page shows: the first rows of each class, up to a limit.
 
 use super::row::{ReportRow, format_time_or_empty};
 use crate::outcome::{Outcome, OutcomeClass};
 use crate::text::sanitize::sanitize_truncated;
 
-/// Longest text of a cell on the page, in characters; the files hold it in full.
+/// Maximum length of a cell on the page, in characters. The files have the full text.
 const MAX_TEXT: usize = 320;
 
-/// Rows of one kind.
+/// Rows of one class.
 pub(super) struct SampleGroup {
     /// The first rows.
     pub(super) rows: Vec<SampleRow>,
-    /// How many there are in all.
+    /// The number of all rows of the class.
     pub(super) total: u64,
     cap: usize,
 }
 
-/// The first rows of each kind.
+/// The first rows of each class.
 pub(super) struct ReportSample {
     pub(super) not_done: SampleGroup,
     pub(super) done: SampleGroup,
     pub(super) left_out: SampleGroup,
 }
 
-/// A row for the page, harmless already.
+/// A row for the page, already sanitized.
 #[derive(Debug)]
 pub(super) struct SampleRow {
     pub(super) line: String,
     pub(super) user: String,
-    /// What people call the user, where the id says something else; empty otherwise.
+    /// The names of the user, if they differ from the ID. Empty otherwise.
     pub(super) name: String,
     pub(super) outcome: Outcome,
     /// Status and code of the last answer, if there was one.
@@ -73,7 +73,7 @@ impl SampleGroup {
         }
     }
 
-    /// How many are not shown.
+    /// The number of rows that are not shown.
     pub(super) fn hidden(&self) -> u64 {
         self.total - self.rows.len() as u64
     }

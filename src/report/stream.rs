@@ -1,4 +1,4 @@
-//! Rows to any writer as they settle, in the files' own formats.
+//! Writes rows to any writer as they settle, in the formats of the files.
 
 use std::io::{self, Write};
 
@@ -6,16 +6,16 @@ use super::csv::CsvRows;
 use super::jsonl::JsonRows;
 use super::row::ReportRow;
 
-/// The form of a stream.
+/// The format of a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StreamFormat {
-    /// As `report.csv`, header first.
+    /// As in `report.csv`, with a header.
     Csv,
-    /// As `report.jsonl`.
+    /// As in `report.jsonl`.
     Jsonl,
 }
 
-/// A stream of rows. Each row is handed on whole, so that a reader at the other end of a pipe sees it at once.
+/// A stream of rows. Each complete row is flushed, so that a reader at the other end of a pipe gets it at once.
 pub struct RowStream<W: Write>(RowEncoding<W>);
 
 enum RowEncoding<W: Write> {
@@ -24,8 +24,8 @@ enum RowEncoding<W: Write> {
 }
 
 impl<W: Write> RowStream<W> {
-    /// Starts the stream for inputs with these own `columns`; CSV has a header, which goes out with the first
-    /// row (or with the end): a reader that is gone already must not keep a run from being sent.
+    /// Starts the stream for inputs with these `columns`. The CSV header is written with the first row or at the end,
+    /// because a reader that has already closed the pipe must not keep the run from starting.
     pub fn new(out: W, format: StreamFormat, columns: &[String]) -> io::Result<RowStream<W>> {
         Ok(RowStream(match format {
             StreamFormat::Csv => RowEncoding::Csv(Box::new(CsvRows::new(out, columns)?)),
@@ -42,7 +42,7 @@ impl<W: Write> RowStream<W> {
         self.flush()
     }
 
-    /// Ends the stream: with it goes out whatever stands before the first row, where there was none.
+    /// Ends the stream. If there was no row, this writes the header.
     pub fn finish(mut self) -> io::Result<()> {
         self.flush()
     }

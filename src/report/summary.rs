@@ -1,4 +1,4 @@
-//! `summary.json`: the run in numbers, and what its exit code says.
+//! `summary.json`: the run in numbers, and the reason for its exit code.
 
 use std::io::{self, Write};
 
@@ -14,94 +14,93 @@ use super::totals::Totals;
 use crate::event::StopReason;
 use crate::intake::InputDigest;
 use crate::journal::{ApprovalDecision, FORMAT, JournalIndex, OperatorRecord, OutcomeCounts, RunRecord};
-use crate::outcome::{Accepted, Outcome};
+use crate::outcome::{AcceptedOutcomes, Outcome};
 
-/// The file's name.
+/// The name of the file.
 pub(super) const NAME: &str = "summary.json";
 
 /// The run in numbers.
 #[derive(Clone, Debug, Serialize)]
 pub struct Summary {
-    /// Version of the folder's format; see [`crate::journal::FORMAT`].
+    /// The version of the folder's format: see [`crate::journal::FORMAT`].
     pub format: u32,
-    /// The run's short id.
+    /// The run's short ID.
     pub run: String,
-    /// Whether it was a drill against the simulator: no tenant was touched.
+    /// Whether it was a drill against the simulator, which touches no tenant.
     pub drill: bool,
-    /// The operator's case id.
+    /// The operator's case ID.
     pub case_id: Option<String>,
-    /// Nothing is left to do.
+    /// Whether nothing is left to do.
     pub complete: bool,
-    /// The exit code that the run ends with; see [`exit_code`].
+    /// The exit code of the run: see [`exit_code`].
     pub exit_code: u8,
-    /// When the run was begun.
+    /// When the run began.
     #[serde(serialize_with = "serialize_millis")]
     pub started_at: Timestamp,
-    /// When the last process left it; none where it was killed.
+    /// When the last process ended. `None` if it was killed.
     #[serde(serialize_with = "serialize_millis_opt")]
     pub ended_at: Option<Timestamp>,
-    /// Time of the journal's last line.
+    /// The time of the journal's last line.
     #[serde(serialize_with = "serialize_millis_opt")]
     pub last_event_at: Option<Timestamp>,
-    /// From the start to the end, or to the last line where there is no end; milliseconds.
+    /// From the start to the end, or to the last line if there is no end, in milliseconds.
     pub duration_ms: u64,
-    /// Processes that took up the run: one, and one more for each `resume`.
+    /// The number of processes: one, and one more for each `resume`.
     pub processes: u64,
     /// Why the last process stopped early.
     pub stopped: Option<StopRecord>,
-    /// Version of the program that began the run.
+    /// The version of the program that started the run.
     pub version: String,
-    /// The cloud's name.
+    /// The name of the cloud.
     pub cloud: String,
     /// The tenant as it was given.
     pub tenant: Option<String>,
-    /// The tenant's id as the token says it.
+    /// The tenant's ID, from the token.
     pub tenant_id: Option<String>,
-    /// Its tenants, where it has several.
+    /// The tenants, if there are several.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub tenants: Vec<TenantSummary>,
-    /// Who ran it.
+    /// The operator.
     pub operator: OperatorRecord,
     /// The apps that sent, the operator's first.
     pub apps: Vec<AppReport>,
-    /// The inputs, with their SHA-256.
+    /// The inputs with their SHA-256.
     pub inputs: Vec<InputDigest>,
-    /// What was decided before it began: for whom it was, and who said yes to what.
+    /// What was decided before the run began: which users to revoke, and who confirmed it.
     #[serde(flatten)]
     pub decided: ApprovalDecision,
-    /// SHA-256 of `plan.csv`, in hex; none where several runs are joined: each has its own.
+    /// The SHA-256 of `plan.csv` in hex. `None` for merged runs, because each has its own.
     pub plan_sha256: Option<String>,
-    /// Rows of the input.
+    /// The number of rows of the input.
     pub rows: u64,
-    /// Users to revoke.
+    /// The number of users to revoke.
     pub targets: u64,
-    /// Rows by word; every word is there, also with zero.
+    /// The number of rows by outcome. Every outcome is present, even if its count is zero.
     pub outcomes: OutcomeCounts,
-    /// The words that count as done beside `revoked`.
-    pub accepted: Accepted,
-    /// Rows that are done.
+    /// The outcomes that count as done in addition to `revoked`.
+    pub accepted: AcceptedOutcomes,
+    /// The number of rows that are done.
     pub done: u64,
-    /// Rows that are not done.
+    /// The number of rows that are not done.
     pub not_done: u64,
-    /// Rows that were left out on purpose.
+    /// The number of rows that were left out on purpose.
     pub left_out: u64,
-    /// Rows in `remaining.csv`.
+    /// The number of rows in `remaining.csv`.
     pub remaining: u64,
-    /// Requests sent.
+    /// The number of requests.
     pub attempts: u64,
     /// How often the pacer's gate closed for a 429.
     pub throttled: u64,
-    /// Time that targets waited because of 429s, added up, in milliseconds.
+    /// The total time that targets waited because of 429s, in milliseconds.
     pub throttled_ms: u64,
-    /// Requests a second from the first process's start of sending to the end; none where the run was resumed,
-    /// or took no time.
+    /// Requests per second, from the first request to the end. `None` if the run was resumed or took no time.
     pub requests_per_second: Option<f64>,
-    /// Lines of the journal that could not be read.
+    /// The number of journal lines that could not be read.
     pub damaged_lines: u64,
-    /// What shows that the run's files were changed, in sentences without their full stop.
+    /// The findings that show changes of the run's files, as sentences without the full stop.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub altered: Vec<String>,
-    /// What it is made of, where it joins several runs.
+    /// The merged runs, if there are several.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub merged: Option<MergedRuns>,
 }
@@ -109,7 +108,7 @@ pub struct Summary {
 /// Why a run stopped early.
 #[derive(Clone, Debug, Serialize)]
 pub struct StopRecord {
-    /// The reason and its particulars.
+    /// The reason and its details.
     #[serde(flatten)]
     pub why: StopReason,
     /// The same in a sentence.
@@ -122,8 +121,8 @@ impl StopRecord {
     }
 }
 
-/// The exit code of a run: the reason's own where it stopped early; else 4 where the sign-in or a permission failed in
-/// single tenants, which left rows undone; else 3 where rows are not done, else 0. A process that was killed left no
+/// The exit code of a run. If it stopped early, that of the reason. Otherwise 4 if the sign-in or a permission failed
+/// in individual tenants and left rows undone, 3 if rows are not done, and 0 if all are done. A killed process left no
 /// reason, so its run has 3 or 0.
 pub fn exit_code<'a>(
     stopped: Option<&StopReason>,
@@ -139,7 +138,7 @@ pub fn exit_code<'a>(
 }
 
 impl Summary {
-    /// Puts together what the record, the journal and the rows say.
+    /// Summarizes the record, the journal and the rows.
     pub(super) fn new(
         record: &RunRecord,
         journal: &JournalIndex,
@@ -171,7 +170,7 @@ impl Summary {
             operator: record.operator.clone(),
             apps: apps::app_reports(record, journal, totals),
             inputs: record.inputs.clone(),
-            decided: record.decided.clone(),
+            decided: record.approval.clone(),
             plan_sha256: Some(record.plan.sha256.clone()),
             rows: totals.rows,
             targets: totals.targets,
@@ -194,32 +193,32 @@ impl Summary {
     /// Writes it as JSON.
     pub(super) fn write(&self, out: &mut dyn Write) -> io::Result<()> {
         let json = serde_json::to_string_pretty(self)?;
-        writeln!(out, "{}", crate::text::sanitize::json(&json))
+        writeln!(out, "{}", crate::text::sanitize::sanitize_json(&json))
     }
 
-    /// Rows with this word.
+    /// The number of rows with this outcome.
     pub fn count(&self, outcome: Outcome) -> u64 {
         self.outcomes.get(&outcome).copied().unwrap_or_default()
     }
 
-    /// Users that the run was to sign out, rows that are no user id among them.
+    /// The number of users to sign out, including rows without a valid user ID.
     pub fn users(&self) -> u64 {
         self.rows - self.left_out
     }
 
-    /// Rows that count as done only because their word was accepted.
+    /// The number of rows that only count as done because their outcome is accepted.
     pub fn accepted_as_done(&self) -> u64 {
         self.done - self.count(Outcome::Revoked)
     }
 
-    /// What happened, in one sentence without its full stop, as `37 of 40 users signed out; 3 not done`.
+    /// What happened, in one sentence without the full stop: `37 of 40 users signed out; 3 not done`.
     pub fn headline(&self) -> String {
         let users = self.users();
         let revoked = self.count(Outcome::Revoked);
         let kind = if self.drill { "simulated user" } else { "user" };
         let mut parts = vec![match (users, revoked) {
-            (0, _) => "No user to sign out".to_owned(),
-            (1, 1) => format!("The one {kind} is signed out"),
+            (0, _) => "No users to sign out".to_owned(),
+            (1, 1) => format!("The {kind} is signed out"),
             _ if users == revoked => format!("All {} {kind}s signed out", group_digits(users)),
             _ => format!("{} of {} signed out", group_digits(revoked), plural(users, kind)),
         }];
@@ -239,16 +238,16 @@ impl Summary {
     }
 }
 
-/// Requests a second, over the time of the one process.
+/// Requests per second of the only process.
 fn request_rate(journal: &JournalIndex, ended: Timestamp, attempts: u64) -> Option<f64> {
     let [began] = &journal.processes[..] else { return None };
     rate_between(began.at, ended, attempts)
 }
 
-/// Requests a second between two moments.
+/// Requests per second between two times.
 pub(super) fn rate_between(began: Timestamp, ended: Timestamp, attempts: u64) -> Option<f64> {
     let millis = millis_between(began, ended);
-    // Two decimals: more would only pretend.
+    // More than two decimals would suggest a precision that is not there.
     (millis > 0).then(|| (attempts as f64 * 100_000.0 / millis as f64).round() / 100.0)
 }
 
@@ -265,7 +264,7 @@ pub(super) fn plural(count: u64, noun: &str) -> String {
     format!("{} {noun}{}", group_digits(count), if count == 1 { "" } else { "s" })
 }
 
-/// A number with its thousands set apart: `1,000,000`.
+/// A number with thousands separators: `1,000,000`.
 pub(super) fn group_digits(number: u64) -> String {
     let digits = number.to_string();
     let mut out = String::with_capacity(digits.len() + digits.len() / 3);
@@ -278,7 +277,7 @@ pub(super) fn group_digits(number: u64) -> String {
     out
 }
 
-/// A length of time for people: `850 ms`, `12.3 s`, `4 min 5 s`, `2 h 3 min`.
+/// A duration for people: `850 ms`, `12.3 s`, `4 min 5 s`, `2 h 3 min`.
 pub(super) fn format_duration(millis: u64) -> String {
     match millis {
         0..1_000 => format!("{millis} ms"),

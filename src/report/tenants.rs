@@ -1,4 +1,4 @@
-//! What a report says of each tenant, where a run has several.
+//! The report's part about each tenant, if a run has several.
 
 use std::collections::HashMap;
 
@@ -9,40 +9,40 @@ use super::summary::{StopRecord, exit_code};
 use super::totals::Totals;
 use crate::event::{StopReason, TenantIndex};
 use crate::journal::{JournalIndex, OutcomeCounts, RunRecord, TenantRecord};
-use crate::outcome::{Accepted, Outcome};
+use crate::outcome::{AcceptedOutcomes, Outcome};
 
-/// What rows don't say of their tenants by themselves.
+/// The facts about tenants that the rows lack.
 #[derive(Clone, Debug, Default)]
 pub struct TenantNotes {
-    /// The one tenant of a run that has no other.
+    /// The tenant of a run with only one.
     run_tenant: String,
-    /// Why nothing was sent in some of several.
+    /// Why nothing was revoked in some of several tenants.
     reasons: HashMap<String, String>,
 }
 
 impl TenantNotes {
-    /// What the record says; nothing is known of stops.
+    /// The facts in the record. Reasons for a stop are not known yet.
     pub fn from_record(record: &RunRecord) -> TenantNotes {
         let own = record.tenant_id.as_ref().or(record.tenant.as_ref()).filter(|_| record.tenants.is_empty());
         TenantNotes { run_tenant: own.cloned().unwrap_or_default(), reasons: HashMap::new() }
     }
 
-    /// What the record and the journal say.
+    /// The facts in the record and the journal.
     pub fn new(record: &RunRecord, journal: &JournalIndex) -> TenantNotes {
         let mut notes = TenantNotes::from_record(record);
         notes.add_reasons(record, journal);
         notes
     }
 
-    /// Takes in why nothing was sent in some tenants.
+    /// Adds the reasons why nothing was revoked in some tenants.
     pub fn add_reasons(&mut self, record: &RunRecord, journal: &JournalIndex) {
         let reason = |(place, tenant): (TenantIndex, &TenantRecord)| {
-            Some((tenant.tenant.clone(), journal.stopped_in.get(&place)?.to_string()))
+            Some((tenant.tenant.clone(), journal.stopped_tenants.get(&place)?.to_string()))
         };
         self.reasons = (0..).zip(&record.tenants).filter_map(reason).collect();
     }
 
-    /// The row, with its tenant, and with the tenant's reason where it was not attempted.
+    /// Adds the tenant to a row and, if the row was not attempted, the tenant's reason.
     pub fn fill_tenant<'a>(&'a self, mut row: ReportRow<'a>) -> ReportRow<'a> {
         if row.tenant.is_empty() {
             row.tenant = &self.run_tenant;
@@ -62,13 +62,13 @@ impl TenantNotes {
 /// The totals of several tenants.
 #[derive(Debug)]
 pub(super) struct TenantTotals {
-    accepted: Accepted,
+    accepted: AcceptedOutcomes,
     totals: HashMap<String, Totals>,
 }
 
 impl TenantTotals {
-    /// Nothing yet.
-    pub(super) fn new(accepted: &Accepted) -> TenantTotals {
+    /// Totals without any rows.
+    pub(super) fn new(accepted: &AcceptedOutcomes) -> TenantTotals {
         TenantTotals { accepted: accepted.clone(), totals: HashMap::new() }
     }
 
@@ -84,35 +84,35 @@ impl TenantTotals {
     }
 }
 
-/// One tenant of several, in numbers.
+/// One of several tenants, in numbers.
 #[derive(Clone, Debug, Serialize)]
 pub struct TenantSummary {
-    /// What `report.csv` calls it: its id, or a name where nobody could sign in.
+    /// Its name in `report.csv`: its ID, or a name if the sign-in failed.
     pub tenant: String,
-    /// The names that rows give it.
+    /// Its names in the rows.
     pub named: Vec<String>,
-    /// The app that sent, as far as it is known.
+    /// The app that sent, if it is known.
     pub app_id: Option<String>,
-    /// Rows that belong to it.
+    /// The number of its rows.
     pub rows: u64,
-    /// Users to revoke.
+    /// The number of users to revoke.
     pub users: u64,
-    /// Rows by word; only those that occur.
+    /// The number of rows by outcome, without zeros.
     pub outcomes: OutcomeCounts,
-    /// Rows that are done.
+    /// The number of rows that are done.
     pub done: u64,
-    /// Rows that are not done.
+    /// The number of rows that are not done.
     pub not_done: u64,
-    /// Rows that were left out on purpose.
+    /// The number of rows that were left out on purpose.
     pub left_out: u64,
-    /// Why the last process stopped there, where the others went on.
+    /// Why the last process stopped there, while other tenants continued.
     pub stopped: Option<StopRecord>,
     /// The exit code that a run of this tenant alone would have.
     pub exit_code: u8,
 }
 
 impl TenantSummary {
-    /// By what name people know it.
+    /// A readable name.
     pub fn name(&self) -> &str {
         self.named.iter().find(|name| name.contains('.')).unwrap_or(&self.tenant)
     }
@@ -121,7 +121,7 @@ impl TenantSummary {
 /// A tenant, and why it stopped.
 pub(super) type ReportTenant = (TenantRecord, Option<StopReason>);
 
-/// The tenants of a run, in their order; where it has one only, that one.
+/// The tenants of a run, in their order. If it has only one, that one.
 pub(super) fn summarize_run(record: &RunRecord, journal: &JournalIndex) -> Vec<ReportTenant> {
     if record.tenants.is_empty() {
         let only = TenantRecord {
@@ -134,11 +134,11 @@ pub(super) fn summarize_run(record: &RunRecord, journal: &JournalIndex) -> Vec<R
         };
         return vec![(only, journal.stopped.clone())];
     }
-    let why = |place: TenantIndex| journal.stopped_in.get(&place).cloned();
+    let why = |place: TenantIndex| journal.stopped_tenants.get(&place).cloned();
     (0..).zip(&record.tenants).map(|(place, tenant)| (tenant.clone(), why(place))).collect()
 }
 
-/// The tenants of several runs, each once, in the order in which they come.
+/// The tenants of several runs, each once, in order of appearance.
 pub(super) fn summarize_runs<'a>(
     runs: impl Iterator<Item = (&'a RunRecord, &'a JournalIndex)>,
 ) -> Vec<ReportTenant> {
@@ -161,7 +161,8 @@ pub(super) fn summarize_runs<'a>(
     joined
 }
 
-/// What is said of each tenant; nothing where none was counted by itself. `stopped` is what stopped the whole run.
+/// The summary of each tenant. Empty if there are no totals by tenant. `stopped` is the reason that stopped the whole
+/// run.
 pub(super) fn summarize(
     tenants: Vec<ReportTenant>,
     tenant_totals: Option<&TenantTotals>,
@@ -191,8 +192,8 @@ pub(super) fn summarize(
     tenants.into_iter().map(summary).collect()
 }
 
-/// Those that are not complete, the worst first.
-pub(super) fn worst_first(tenants: &[TenantSummary]) -> Vec<&TenantSummary> {
+/// The incomplete tenants, the worst first.
+pub(super) fn incomplete_tenants(tenants: &[TenantSummary]) -> Vec<&TenantSummary> {
     let mut open: Vec<&TenantSummary> = tenants.iter().filter(|tenant| tenant.not_done > 0).collect();
     open.sort_by_key(|tenant| (tenant.stopped.is_none(), std::cmp::Reverse(tenant.not_done)));
     open

@@ -6,14 +6,14 @@ use std::path::Path;
 use super::apps;
 use super::outcome_text::{meaning, shorten_sentence};
 use super::summary::{Summary, format_duration, group_digits, plural};
-use super::tenants::worst_first;
+use super::tenants::incomplete_tenants;
 use crate::outcome::Outcome;
 use crate::text::sanitize::{sanitize_line, sanitize_truncated};
 use crate::text::wrap::hanging_indent;
 
-/// The summary as lines of text: what happened, the outcomes that occur, why it stopped, where the evidence lies,
-/// and what to type `next`. No colours, no escapes. Sentences are broken for a terminal of so many `columns`, if there is
-/// one; paths and commands stay whole, so that they can be copied.
+/// The summary as lines of text: what happened, the outcomes, why it stopped, the path of the evidence, and the `next`
+/// commands. Without colours or escapes. On a terminal with `columns`, sentences are wrapped. Paths and commands are
+/// not, so that you can copy them.
 pub fn render(summary: &Summary, folder: &Path, next: &[String], columns: Option<usize>) -> String {
     let mut out = String::new();
     // Writing to a string never fails.
@@ -42,17 +42,17 @@ fn fill(
         let sentence = format!("Stopped early: {}.", sanitize_line(&stopped.sentence).trim_end_matches('.'));
         writeln!(out, "{}", hanging_indent(&sentence, 0, columns))?;
     } else if summary.ended_at.is_none() {
-        writeln!(out, "The journal has no end: the process was killed, or still works.")?;
+        writeln!(out, "The journal has no end: the process was killed, or is still running.")?;
     }
     if let Some(merged) = &summary.merged {
-        writeln!(out, "Joined: {}.", merged.merged_phrase())?;
+        writeln!(out, "Merged: {}.", merged.merged_phrase())?;
         for sentence in merged.missing_sentence().into_iter().chain(merged.repeated_sentence()) {
             writeln!(out, "{}", hanging_indent(&sanitize_line(&sentence), 0, columns))?;
         }
     }
     if summary.damaged_lines > 0 {
         let lines = plural(summary.damaged_lines, "line");
-        writeln!(out, "{lines} of the journal could not be read: what they said is not counted.")?;
+        writeln!(out, "{lines} of the journal could not be read and are not counted.")?;
     }
     for what in &summary.decided.unchecked {
         let line = format!("Not checked: {}.", sanitize_truncated(what.trim_end_matches('.'), 300));
@@ -65,7 +65,7 @@ fn fill(
     if !apps.is_empty() {
         writeln!(out)?;
     }
-    writeln!(out, "{}", effort_line(summary))?;
+    writeln!(out, "{}", statistics_line(summary))?;
     writeln!(out, "Evidence: {}", sanitize_line(&folder.display().to_string()))?;
     if summary.remaining > 0 {
         let path = folder.join("remaining.csv");
@@ -81,15 +81,15 @@ fn fill(
     Ok(())
 }
 
-/// So many tenants are told.
+/// Maximum number of tenants to list.
 const MAX_TENANTS: usize = 5;
 
-/// The tenants that are not complete, the worst first; those that are take one line together.
+/// The incomplete tenants, the worst first. The others share one line.
 fn tenants(out: &mut String, summary: &Summary, columns: Option<usize>) -> std::fmt::Result {
     if summary.tenants.is_empty() {
         return Ok(());
     }
-    let open = worst_first(&summary.tenants);
+    let open = incomplete_tenants(&summary.tenants);
     let (all, complete) = (summary.tenants.len() as u64, (summary.tenants.len() - open.len()) as u64);
     writeln!(out, "Tenants: {} of {} complete.", group_digits(complete), group_digits(all))?;
     for tenant in open.iter().take(MAX_TENANTS) {
@@ -128,7 +128,7 @@ fn outcomes(out: &mut String, summary: &Summary) -> std::fmt::Result {
     writeln!(out)?;
     for (outcome, count, share) in rows {
         let note =
-            if summary.accepted.words().any(|word| word == outcome) { " (accepted as done)" } else { "" };
+            if summary.accepted.outcomes().any(|word| word == outcome) { " (accepted as done)" } else { "" };
         writeln!(
             out,
             "  {outcome:word_width$}  {count:>count_width$}  {share:>6}  {}{note}",
@@ -138,7 +138,7 @@ fn outcomes(out: &mut String, summary: &Summary) -> std::fmt::Result {
     writeln!(out)
 }
 
-/// A share in per cent. What is not all is never rounded up to `100.0%`, nor what is there down to nothing.
+/// A share in percent. It is never rounded up to `100.0%` or down to zero.
 pub(super) fn format_percent(part: u64, total: u64) -> String {
     let (part, whole) = (u128::from(part), u128::from(total));
     if whole == 0 {
@@ -152,8 +152,8 @@ pub(super) fn format_percent(part: u64, total: u64) -> String {
     }
 }
 
-/// What it took.
-fn effort_line(summary: &Summary) -> String {
+/// The duration, the requests and the throttling.
+fn statistics_line(summary: &Summary) -> String {
     let mut line =
         format!("Took {}, {}", format_duration(summary.duration_ms), plural(summary.attempts, "request"));
     if let Some(rate) = summary.requests_per_second {

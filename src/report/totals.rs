@@ -1,38 +1,38 @@
-//! Counts over the rows of a report.
+//! Counts of the rows of a report.
 
 use std::collections::BTreeMap;
 
 use super::row::ReportRow;
 use crate::journal::OutcomeCounts;
-use crate::outcome::{Accepted, Outcome, OutcomeClass};
+use crate::outcome::{AcceptedOutcomes, Outcome, OutcomeClass};
 
-/// What the rows add up to.
+/// The totals of the rows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Totals {
-    accepted: Accepted,
-    /// Rows of the input.
+    accepted: AcceptedOutcomes,
+    /// The number of rows of the input.
     pub rows: u64,
-    /// Rows that are targets.
+    /// The number of rows that are targets.
     pub targets: u64,
-    /// Rows by word; every word is there, also with zero.
+    /// The number of rows by outcome. Every outcome is present, even if its count is zero.
     pub outcomes: OutcomeCounts,
-    /// Rows that are done, the accepted words among them.
+    /// The number of rows that are done, including accepted outcomes.
     pub done: u64,
-    /// Rows that are not done.
+    /// The number of rows that are not done.
     pub not_done: u64,
-    /// Rows that were left out on purpose.
+    /// The number of rows that were left out on purpose.
     pub left_out: u64,
-    /// Requests sent.
+    /// The number of requests.
     pub attempts: u64,
-    /// Time that targets waited because of 429s, added up, in milliseconds.
+    /// The total time that targets waited because of 429s, in milliseconds.
     pub throttled_ms: u64,
-    /// Users for whom an app was answered last, by its id, in the order of ids.
+    /// The number of users by the ID of the app that got the last answer.
     pub by_app: BTreeMap<String, u64>,
 }
 
 impl Totals {
-    /// Nothing yet, under these accepted words.
-    pub fn new(accepted: &Accepted) -> Totals {
+    /// Empty totals, with these accepted outcomes.
+    pub fn new(accepted: &AcceptedOutcomes) -> Totals {
         Totals {
             accepted: accepted.clone(),
             rows: 0,
@@ -47,7 +47,7 @@ impl Totals {
         }
     }
 
-    /// Takes a row in, and says what it counts as.
+    /// Adds a row, and returns its class.
     pub fn add(&mut self, row: &ReportRow<'_>) -> OutcomeClass {
         let class = self.accepted.standing(row.outcome);
         self.rows += 1;

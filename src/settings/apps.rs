@@ -1,31 +1,31 @@
-//! Which further apps send beside the first one: those that `--app` names, else those of the profile. What they contradict
-//! is found before anybody signs in.
+//! The further apps that send next to the first one: those of `--app`, or else those of the profile. Contradictions are
+//! found before the sign-in.
 
 use std::collections::HashSet;
 
 use super::SignInSettings;
-use super::profiled::{self, ChosenProfile};
+use super::chosen_profile::{self, ChosenProfile};
 use crate::cli::{AppArgs, ProfileArgs};
-use crate::dispatch::MOST_APPS;
+use crate::dispatch::MAX_APPS;
 use crate::error::Error;
 use crate::identity::{AdditionalApp, Auth, Cloud};
 use crate::profile::{self, ConfigFile, Profile};
 use crate::text::sanitize::sanitize_truncated;
 
-/// The further apps, as they were named.
+/// The further apps of a run.
 #[derive(Clone, Debug, Default)]
 pub struct AppSettings {
-    /// In the order in which they were named.
+    /// The further apps, in the order in which they were named.
     pub further: Vec<AdditionalApp>,
-    /// Why others can change the config file that names them, if they can and nobody said so yet.
+    /// Why other accounts can change the config file that names them, if they can and it was not reported yet.
     pub exposed: Option<String>,
 }
 
 impl AppSettings {
-    /// Those of the flags, else of the profile.
+    /// The apps of the flags, or else of the profile.
     ///
     /// # Errors
-    /// When what is named contradicts itself or the first app, or names no way for an app to sign in.
+    /// If the apps contradict each other or the first app, or if one has no sign-in method.
     pub fn new(
         args: &AppArgs,
         profiles: &ProfileArgs,
@@ -49,7 +49,7 @@ impl AppSettings {
     }
 }
 
-/// The apps that `--app` names; none where it is not given, and an empty list where it says so.
+/// The apps of `--app`: `None` if the flag is not used, an empty list for `--app none`.
 fn apps_from_flags(
     args: &AppArgs,
     profiles: &ProfileArgs,
@@ -58,14 +58,14 @@ fn apps_from_flags(
 ) -> Result<Option<AppSettings>, Error> {
     match &args.app[..] {
         [] => return Ok(None),
-        [none] if none == profile::NONE => return Ok(Some(AppSettings::default())),
-        names if names.iter().any(|name| name == profile::NONE) => {
-            let none = profile::NONE;
-            return Err(Error::Usage(format!("--app {none} means no further app: give it alone")));
+        [none] if none == profile::NO_PROFILE => return Ok(Some(AppSettings::default())),
+        names if names.iter().any(|name| name == profile::NO_PROFILE) => {
+            let none = profile::NO_PROFILE;
+            return Err(Error::Usage(format!("--app {none} means no further apps: use it alone")));
         }
         _ => {}
     }
-    let config = profiled::config(profiles)?;
+    let config = chosen_profile::config(profiles)?;
     let mut further = Vec::new();
     for name in &args.app {
         further.push(app_from_profile(config.profile(name)?, who, cloud)?);
@@ -73,26 +73,27 @@ fn apps_from_flags(
     Ok(Some(AppSettings { further, exposed: exposed(profiles, &config) }))
 }
 
-/// Whoever uses a profile hears of its exposed file already.
+/// Why other accounts can change the config file; `None` with `--profile`, which already reports it.
 fn exposed(profiles: &ProfileArgs, config: &ConfigFile) -> Option<String> {
-    let told = profiles.profile.as_deref().is_some_and(|name| name != profile::NONE);
-    if told { None } else { profile::exposed(&config.path) }
+    let is_reported = profiles.profile.as_deref().is_some_and(|name| name != profile::NO_PROFILE);
+    if is_reported { None } else { profile::exposed(&config.path) }
 }
 
-/// A profile as a further app: what it signs in with, in the tenant and the cloud of the first.
+/// A profile as a further app, which must have the tenant and the cloud of the first app.
 fn app_from_profile(profile: &Profile, who: &SignInSettings, cloud: Cloud) -> Result<AdditionalApp, Error> {
     let name = &profile.name;
     if let Some(theirs) = profile.cloud.filter(|theirs| *theirs != cloud) {
         return Err(Error::Usage(format!(
-            "--app {name} is in the cloud {theirs}, and the first app in {cloud}: all apps of a run send in one tenant"
+            "--app {name} is in the cloud {theirs}, but the first app is in {cloud}: all apps of a run work in \
+             one tenant"
         )));
     }
     if let (Some(ours), Some(theirs)) = (&who.tenant, &profile.tenant)
         && !ours.trim().eq_ignore_ascii_case(theirs.trim())
     {
         return Err(Error::Usage(format!(
-            "--app {name} is in the tenant {}, and the first app in {}: all apps of a run send in one tenant. If both \
-             mean the same one, name it alike in both places",
+            "--app {name} is in the tenant {}, but the first app is in {}: all apps of a run work in one \
+             tenant. If both are the same tenant, use the same name for it",
             sanitize_truncated(theirs, 100),
             sanitize_truncated(ours, 100)
         )));
@@ -108,7 +109,7 @@ fn app_from_profile(profile: &Profile, who: &SignInSettings, cloud: Cloud) -> Re
 /// Refuses apps that can't work together.
 ///
 /// # Errors
-/// When there are too many, one stands there twice, or one has no way or no tenant to sign in.
+/// If there are too many apps, one is listed twice, or one has no sign-in method or tenant.
 pub fn check(who: &SignInSettings, further: &[AdditionalApp]) -> Result<(), Error> {
     let refuse = |app: &AdditionalApp, why: &str| {
         Err(Error::Usage(format!(
@@ -117,9 +118,9 @@ pub fn check(who: &SignInSettings, further: &[AdditionalApp]) -> Result<(), Erro
             sanitize_truncated(why, 300)
         )))
     };
-    if further.len() >= MOST_APPS {
+    if further.len() >= MAX_APPS {
         return Err(Error::Usage(format!(
-            "{} apps are too many: {MOST_APPS} are the most",
+            "{} apps are too many: the maximum is {MAX_APPS}",
             further.len() + 1
         )));
     }
@@ -129,25 +130,19 @@ pub fn check(who: &SignInSettings, further: &[AdditionalApp]) -> Result<(), Erro
             return refuse(app, &why);
         }
         if app.needs_tenant() && who.tenant.is_none() && app.tenant.is_none() {
-            return refuse(
-                app,
-                "the tenant must be named for it to sign in there (--tenant or AZURE_TENANT_ID)",
-            );
+            return refuse(app, "it needs the tenant for its sign-in (--tenant or AZURE_TENANT_ID)");
         }
         let ids = [app.client_id.as_ref(), app.sources.identity.as_ref()];
         for id in ids.into_iter().flatten().map(|id| id.trim().to_lowercase()) {
             if !seen.insert(id) {
-                return refuse(
-                    app,
-                    "this app stands there twice: a second time it would only share its quota",
-                );
+                return refuse(app, "app listed twice: the second entry would share the same quota");
             }
         }
     }
     Ok(())
 }
 
-/// The id of the first app, where it is what signs in: `az` and a ready token have apps of their own.
+/// The ID of the first app, if that app signs in. `az` and a ready token have apps of their own.
 fn first_id(who: &SignInSettings) -> Option<String> {
     let others = matches!(who.sources.method(), Auth::Token | Auth::AzureCli | Auth::AzureDeveloperCli);
     who.client_id.as_ref().filter(|_| !others).map(|id| id.trim().to_lowercase())
@@ -188,9 +183,9 @@ mod tests {
     }
 
     proptest! {
-        /// Apps work together exactly where none stands there twice, whatever the case of its letters.
+        /// Apps are accepted exactly if none is listed twice, without regard to the case of letters.
         #[test]
-        fn no_app_stands_there_twice(ids in prop::collection::vec("[ab][AB]", 0..5), first in "[ab][ab]") {
+        fn no_app_is_listed_twice(ids in prop::collection::vec("[ab][AB]", 0..5), first in "[ab][ab]") {
             let apps: Vec<AdditionalApp> = ids.iter().map(|id| app(id)).collect();
             let all: Vec<String> = ids.iter().chain([&first]).map(|id| id.to_lowercase()).collect();
             let distinct = all.iter().collect::<HashSet<_>>().len() == all.len();
@@ -217,7 +212,7 @@ mod tests {
     #[test]
     fn an_app_needs_a_tenant_and_a_place_among_the_others() {
         assert!(check(&settings_for(None, "a"), &[app("b")]).unwrap_err().to_string().contains("the tenant"));
-        let many: Vec<AdditionalApp> = (0..MOST_APPS).map(|n| app(&format!("x{n}"))).collect();
+        let many: Vec<AdditionalApp> = (0..MAX_APPS).map(|n| app(&format!("x{n}"))).collect();
         assert!(check(&settings_for(Some("t"), "a"), &many).is_err());
         assert!(check(&settings_for(Some("t"), "a"), &many[1..]).is_ok());
         let mut token = settings_for(Some("t"), "b");

@@ -1,4 +1,4 @@
-//! Where requests go: the cloud, its Graph and its authority, and how the network is used.
+//! The network settings: the cloud, its Graph and authority, and how requests are sent.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -6,46 +6,46 @@ use std::time::Duration;
 use crate::cli::{NetworkArgs, SignInArgs};
 use crate::error::Error;
 use crate::graph::Priority;
-use crate::http::{ConnectError, ConnectTo, HttpClients, HttpOptions, MAX_WAIT};
+use crate::http::{ClientBuildError, ConnectTo, HttpClients, HttpOptions, MAX_WAIT};
 use crate::identity::{Cloud, Endpoint};
 use crate::journal::SettingsRecord;
 use crate::number;
 use crate::text::sanitize::sanitize_truncated;
 
-/// How long an answer may take.
+/// Time limit for a response.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// The variable by which Azure's SDKs and Kubernetes' workload identity name the authority.
+/// The variable with which Azure's SDKs and workload identity in Kubernetes name the authority.
 const AUTHORITY_HOST: &str = "AZURE_AUTHORITY_HOST";
 
-/// Where requests go.
+/// Where requests go, and how they are sent.
 #[derive(Clone, Debug)]
 pub struct NetworkSettings {
     /// The cloud.
     pub cloud: Cloud,
-    /// Another Graph root than the cloud's.
+    /// The Graph root, if it is not the cloud's.
     pub graph_url: Option<Endpoint>,
-    /// Another authority than the cloud's.
+    /// The authority, if it is not the cloud's.
     pub authority_url: Option<Endpoint>,
-    /// Time-out of a request.
+    /// Time limit for a request.
     pub timeout: Duration,
     /// The longest wait that a server may ask for.
     pub max_wait: Duration,
-    /// Further roots to trust.
+    /// Additional root certificates to trust.
     pub ca_cert: Option<PathBuf>,
-    /// Addresses of hosts that DNS is not asked for.
+    /// Addresses of hosts that are not looked up in DNS.
     pub connect_to: Vec<ConnectTo>,
-    /// How much the requests matter to Graph's throttling.
+    /// The priority of the requests for Graph's throttling.
     pub priority: Priority,
-    /// What was decided by the environment, as sentences to show.
+    /// Sentences to show about what the environment decided.
     pub notices: Vec<String>,
 }
 
 impl NetworkSettings {
-    /// From flags and the environment.
+    /// The settings from flags and the environment.
     ///
     /// # Errors
-    /// When `AZURE_AUTHORITY_HOST` is none, or is the authority of another cloud than the chosen one, or of none at all.
+    /// If `AZURE_AUTHORITY_HOST` is not a valid host, or is not the authority of the chosen cloud or of any cloud.
     pub fn new(sign_in: &SignInArgs, network: &NetworkArgs) -> Result<NetworkSettings, Error> {
         NetworkSettings::in_cloud(sign_in.cloud, network)
     }
@@ -66,12 +66,13 @@ impl NetworkSettings {
         })
     }
 
-    /// From flags and the environment; of what the run had, times and priorities alone. No address and no certificate is
-    /// taken from a run's folder, which may come from another person and would then say where a secret goes.
+    /// The settings from flags and the environment, and only times and priorities from the run. No address and no
+    /// certificate is taken from a run folder, because it may come from another person, who would then decide where a
+    /// secret is sent.
     ///
     /// # Errors
-    /// As for [`NetworkSettings::new`], and when the run used another Graph or authority than the cloud's and it is not given
-    /// again.
+    /// As for [`NetworkSettings::new`], and if the run used another Graph or authority than the cloud's and the flag is
+    /// not passed again.
     pub fn resumed(
         network: &NetworkArgs,
         cloud: Cloud,
@@ -88,7 +89,7 @@ impl NetworkSettings {
             .collect();
         if !missing.is_empty() {
             return Err(Error::Usage(format!(
-                "the run used {}: give it again to use it again, if you trust that address",
+                "the run used {}: pass it again if you trust that address",
                 missing.join(" and ")
             )));
         }
@@ -96,8 +97,8 @@ impl NetworkSettings {
         if let (None, Some(path)) = (&new.ca_cert, &had.ca_cert) {
             let path = sanitize_truncated(&path.display().to_string(), 200);
             notices.push(format!(
-                "note: the run trusted the certificates of --ca-cert {path}; they are not trusted now unless the flag is \
-                 given again"
+                "note: the run trusted the certificates of --ca-cert {path}; they are not trusted now unless \
+                 you pass the flag again"
             ));
         }
         Ok(NetworkSettings {
@@ -113,20 +114,21 @@ impl NetworkSettings {
         self.graph_url.as_ref().map_or(self.cloud.graph_root(), Endpoint::as_str)
     }
 
-    /// The authority.
+    /// The authority that is used.
     pub fn authority(&self) -> Endpoint {
         self.authority_url.clone().unwrap_or_else(|| self.cloud.authority())
     }
 
-    /// The authority as `run.json` keeps it: one that is the cloud's own under another name need not be given again.
-    pub fn kept_authority(&self) -> Option<String> {
+    /// The authority for `run.json`. An alias of the cloud's authority is left out, so that `resume` does not need the
+    /// flag.
+    pub fn recorded_authority(&self) -> Option<String> {
         let elsewhere = self.authority_url.as_ref().filter(|url| !self.cloud.has_authority(url));
         elsewhere.map(Endpoint::to_string)
     }
 
-    /// The same, waiting for no longer than this where it was given.
+    /// The same settings with this longest wait, if it is set.
     #[must_use]
-    pub fn waiting(self, max_wait: Option<Duration>) -> NetworkSettings {
+    pub fn with_max_wait(self, max_wait: Option<Duration>) -> NetworkSettings {
         NetworkSettings { max_wait: max_wait.unwrap_or(self.max_wait), ..self }
     }
 
@@ -134,11 +136,11 @@ impl NetworkSettings {
     ///
     /// # Errors
     /// As for [`HttpClients::new`].
-    pub fn clients(&self) -> Result<HttpClients, ConnectError> {
-        Ok(HttpClients::new(&self.http())?.waiting(self.max_wait))
+    pub fn clients(&self) -> Result<HttpClients, ClientBuildError> {
+        Ok(HttpClients::new(&self.http())?.with_max_wait(self.max_wait))
     }
 
-    /// For the HTTP client.
+    /// The options for the HTTP clients.
     pub fn http(&self) -> HttpOptions {
         let plain = |url: &Option<Endpoint>| url.as_ref().is_some_and(Endpoint::is_plain_http);
         HttpOptions {
@@ -150,19 +152,20 @@ impl NetworkSettings {
     }
 }
 
-/// The authority, and the cloud that goes with it.
+/// The authority and its cloud.
 #[derive(Debug)]
 struct AuthoritySettings {
     cloud: Cloud,
-    /// Where it is another than the cloud's own.
+    /// The authority, if it is not the cloud's own.
     url: Option<Endpoint>,
     notice: Option<String>,
 }
 
 impl AuthoritySettings {
-    /// `--authority-url` first, then `AZURE_AUTHORITY_HOST`, then the cloud's own. The variable chooses the cloud
-    /// where no flag does, and never contradicts one: the secret would go to one cloud, the token to another. A host that
-    /// no cloud has is taken from the flag alone: the secret goes there, and a variable may be left over from other work.
+    /// Takes `--authority-url`, or else `AZURE_AUTHORITY_HOST`, or else the cloud's own authority. The variable chooses
+    /// the cloud if no flag does. It must not contradict the flag, because the secret would then go to one cloud and
+    /// the token to another. A host that does not belong to a cloud is only taken from the flag, because the secret is
+    /// sent there and the variable may be left over from other work.
     fn choose(
         cloud: Option<Cloud>,
         flag: Option<&Endpoint>,
@@ -170,13 +173,13 @@ impl AuthoritySettings {
     ) -> Result<AuthoritySettings, Error> {
         let variable = variable.map(str::trim).filter(|text| !text.is_empty());
         let (Some(text), None) = (variable, flag) else {
-            let notice = flag.filter(|url| is_strange(url)).map(strange);
+            let notice = flag.filter(|url| is_unknown_authority(url)).map(unknown_authority_notice);
             return Ok(AuthoritySettings { cloud: cloud.unwrap_or_default(), url: flag.cloned(), notice });
         };
         let named = read(text)?;
         let clouds: Vec<Cloud> = Cloud::by_authority(&named).collect();
         let taken = match (cloud, clouds.first()) {
-            (_, None) => return Err(unmeant(&named)),
+            (_, None) => return Err(unknown_authority_error(&named)),
             (Some(cloud), Some(_)) if !clouds.contains(&cloud) => {
                 return Err(contradiction(cloud, &named, &clouds));
             }
@@ -189,26 +192,26 @@ impl AuthoritySettings {
     }
 }
 
-/// Whether an authority is no cloud's, and on another machine.
-fn is_strange(authority: &Endpoint) -> bool {
+/// Whether an authority is on another machine and does not belong to a cloud.
+fn is_unknown_authority(authority: &Endpoint) -> bool {
     !authority.is_loopback() && Cloud::by_authority(authority).next().is_none()
 }
 
-fn strange(authority: &Endpoint) -> String {
-    format!("signing in at {authority}, which is the authority of no cloud (--authority-url)")
+fn unknown_authority_notice(authority: &Endpoint) -> String {
+    format!("signing in at {authority}, which is not the authority of any cloud (--authority-url)")
 }
 
-fn unmeant(named: &Endpoint) -> Error {
+fn unknown_authority_error(named: &Endpoint) -> Error {
     Error::Usage(format!(
-        "{AUTHORITY_HOST} says {named}, which is the authority of no cloud, and secrets would go there: unset it, or give \
-         --authority-url {named} if it is meant"
+        "{AUTHORITY_HOST} is {named}, which is not the authority of any cloud, and secrets would be sent \
+         there: unset it, or use --authority-url {named} if that is intended"
     ))
 }
 
-/// A host, with or without scheme and slash.
+/// Reads a host, with or without a scheme and a trailing slash.
 fn read(text: &str) -> Result<Endpoint, Error> {
-    let whole = if text.contains("://") { text.to_owned() } else { format!("https://{text}") };
-    whole.parse().map_err(|error| {
+    let url = if text.contains("://") { text.to_owned() } else { format!("https://{text}") };
+    url.parse().map_err(|error| {
         let error = crate::text::sanitize::sanitize_truncated(&format!("{error}"), 200);
         Error::Usage(format!("{AUTHORITY_HOST}: {error}; write a host such as login.microsoftonline.com"))
     })
@@ -218,8 +221,8 @@ fn contradiction(cloud: Cloud, named: &Endpoint, clouds: &[Cloud]) -> Error {
     let others: Vec<String> = clouds.iter().map(|cloud| format!("--cloud {cloud}")).collect();
     let own = cloud.authority();
     Error::Usage(format!(
-        "the cloud is {cloud}, and its authority {own}, but {AUTHORITY_HOST} says {named}: unset {AUTHORITY_HOST}, or \
-         choose {}",
+        "the cloud is {cloud} with the authority {own}, but {AUTHORITY_HOST} is {named}: unset \
+         {AUTHORITY_HOST}, or choose {}",
         others.join(" or ")
     ))
 }
@@ -227,8 +230,8 @@ fn contradiction(cloud: Cloud, named: &Endpoint, clouds: &[Cloud]) -> Error {
 fn notice(named: &Endpoint, clouds: &[Cloud]) -> String {
     let mut names = clouds.iter().map(|cloud| cloud.name());
     let taken = names.next().unwrap_or_default();
-    let others: Vec<String> = names.map(|other| format!("; for {other} give --cloud {other}")).collect();
-    format!("cloud {taken}, as {AUTHORITY_HOST} names its authority, {named}{}", others.concat())
+    let others: Vec<String> = names.map(|other| format!("; for {other} use --cloud {other}")).collect();
+    format!("cloud {taken}, because {AUTHORITY_HOST} names its authority, {named}{}", others.concat())
 }
 
 #[cfg(test)]
@@ -309,7 +312,7 @@ mod tests {
     #[test]
     fn the_flag_wins() {
         let flag: Endpoint = "https://login.example.com".parse().unwrap();
-        for variable in ["login.microsoftonline.us", "no host"] {
+        for variable in ["login.microsoftonline.us", "invalid host name"] {
             let authority = AuthoritySettings::choose(None, Some(&flag), Some(variable)).unwrap();
             assert_eq!((authority.cloud, authority.url.as_ref()), (Cloud::Global, Some(&flag)));
         }

@@ -1,24 +1,24 @@
-//! Whom a request names.
+//! The user that a request is about.
 
-/// A user id, decoded.
+/// A user ID from a request, percent-decoded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Account {
-    /// As it was sent.
+    /// The ID as it was sent.
     pub(super) sent: String,
-    /// In lower case: equal for all spellings of one user.
+    /// The ID in lower case; the same for all spellings of one user.
     pub(super) key: String,
-    /// Who it is, if the directory knows.
+    /// The user in the directory, if there is one.
     pub(super) resolved: Option<ResolvedUser>,
 }
 
-/// What the directory knows of an account.
+/// A user that the directory knows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct ResolvedUser {
-    /// Where the user stands in it.
-    pub(super) at: u32,
-    /// The principal name, as it is there.
+    /// The index in `DirectoryStore::users`.
+    pub(super) index: u32,
+    /// The user principal name, as the directory spells it.
     pub(super) upn: Box<str>,
-    /// The object id, in lower case.
+    /// The object ID, in lower case.
     pub(super) id: String,
 }
 
@@ -27,17 +27,18 @@ impl Account {
         Account { sent: sent.to_owned(), key: sent.to_lowercase(), resolved: None }
     }
 
-    /// The same account as the directory knows it: of a name and an id of one user the key is the same.
-    pub(super) fn with_resolved(self, known: ResolvedUser) -> Account {
+    /// Adds what the directory knows. The key becomes the principal name, so that a principal name and an object ID of
+    /// one user have the same key.
+    pub(super) fn with_directory_user(self, known: ResolvedUser) -> Account {
         Account { key: known.upn.to_lowercase(), resolved: Some(known), ..self }
     }
 
-    /// Everything by which a pattern may mean this account, in lower case.
+    /// Every name by which a pattern can match this user, in lower case.
     pub(super) fn names(&self) -> impl Iterator<Item = &str> + Clone {
         std::iter::once(self.key.as_str()).chain(self.resolved.as_ref().map(|known| known.id.as_str()))
     }
 
-    /// The id by which the ledger shows it.
+    /// The ID that the ledger shows.
     pub(super) fn display_id(&self) -> &str {
         self.resolved.as_ref().map_or(&self.sent, |known| &known.upn)
     }

@@ -1,4 +1,4 @@
-//! Bodies of answers: whole, dripping, or cut off.
+//! Response bodies: complete, sent byte by byte, or cut off.
 
 use std::future::Future;
 use std::io;
@@ -10,17 +10,18 @@ use bytes::Bytes;
 use hyper::body::{Body as HttpBody, Frame, SizeHint};
 use tokio::time::{Sleep, sleep};
 
-/// The body of an answer.
+/// The body of a response.
 pub(super) enum Body {
-    /// All at once; `None` when empty or already sent.
+    /// Sent at once. `None` if it is empty or already sent.
     Whole(Option<Bytes>),
-    /// A byte at a time.
+    /// One byte at a time.
     Drip { rest: Bytes, pace: Duration, pause: Pin<Box<Sleep>> },
-    /// A part, then the connection breaks.
+    /// The first part of a body, after which the connection breaks.
     Truncated { part: Option<Bytes>, pause: Option<Pin<Box<Sleep>>> },
 }
 
-/// How long a cut body waits before it breaks the connection. Without a pause the part would never leave the buffer.
+/// How long a cut body waits before it breaks the connection. Without the pause, the first part would never leave the
+/// buffer.
 const FLUSH: Duration = Duration::from_millis(5);
 
 impl Body {
@@ -33,14 +34,14 @@ impl Body {
         Body::Whole((!bytes.is_empty()).then_some(bytes))
     }
 
-    /// The same bytes, one at a time, `pace` apart.
+    /// Turns the body into one that is sent one byte at a time, `pace` apart.
     pub(super) fn into_drip(self, pace: Duration) -> Body {
         let Body::Whole(Some(rest)) = self else { return self };
         Body::Drip { rest, pace, pause: Box::pin(sleep(pace)) }
     }
 
-    /// All of it at once; `None` where it would break off.
-    pub(super) fn bytes(self) -> Option<Bytes> {
+    /// The complete body; `None` if it would be cut off.
+    pub(super) fn into_bytes(self) -> Option<Bytes> {
         match self {
             Body::Whole(bytes) => Some(bytes.unwrap_or_default()),
             Body::Drip { rest, .. } => Some(rest),
@@ -48,7 +49,7 @@ impl Body {
         }
     }
 
-    /// The first half of the same bytes, then an end of the connection; and the length that was to be.
+    /// The first half of the body, after which the connection breaks, and the length of the complete body.
     pub(super) fn truncate(self) -> (Body, usize) {
         let Body::Whole(Some(mut bytes)) = self else {
             return (Body::Truncated { part: None, pause: None }, 1);
@@ -97,7 +98,7 @@ impl HttpBody for Body {
         match self {
             Body::Whole(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, |b| b.len() as u64)),
             Body::Drip { rest, .. } => SizeHint::with_exact(rest.len() as u64),
-            // Unknown, so that the announced Content-Length stands although it is a lie.
+            // Unknown, so that hyper keeps the announced `Content-Length`, although it is wrong.
             Body::Truncated { .. } => SizeHint::default(),
         }
     }

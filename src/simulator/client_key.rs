@@ -1,23 +1,23 @@
-//! Which app in which tenant: as a request names them, and as patterns mean them.
+//! One app in one tenant, and the patterns that match it.
 
 use super::glob::Glob;
 use super::token::tenant_id;
 
-/// One app in one tenant, in lower case.
+/// An app and its tenant, in lower case.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct ClientKey<'a> {
     /// The tenant's GUID.
     pub(super) tenant: &'a str,
-    /// The domain by which the tenant was called, if it was.
+    /// The domain under which the tenant was addressed, if a request used one.
     pub(super) domain: Option<&'a str>,
-    /// The client id.
+    /// The client ID.
     pub(super) app: &'a str,
 }
 
-/// A pattern over tenants and one over apps; both must match.
+/// A pattern for tenants and a pattern for apps. Both must match.
 #[derive(Debug)]
 pub(super) struct ClientPattern {
-    /// `None` stands for any.
+    /// `None` matches any.
     tenant: Option<TenantGlob>,
     app: Option<Glob>,
 }
@@ -25,7 +25,8 @@ pub(super) struct ClientPattern {
 #[derive(Debug)]
 struct TenantGlob {
     glob: Glob,
-    /// The GUID of a pattern that is a domain: it means the tenant by whichever name it comes.
+    /// For a pattern that is a domain: the GUID of that tenant, so that the pattern also matches requests that use the
+    /// GUID.
     id: String,
 }
 
@@ -35,12 +36,12 @@ impl ClientPattern {
         ClientPattern { tenant: (tenant != "*").then(tenant_glob), app: (app != "*").then(|| Glob::new(app)) }
     }
 
-    /// Whether it means this app in this tenant.
+    /// Whether the pattern matches this app in this tenant.
     pub(super) fn matches(&self, client_key: &ClientKey<'_>) -> bool {
         self.matches_tenant(client_key) && self.app.as_ref().is_none_or(|app| app.matches(client_key.app))
     }
 
-    /// Whether it means an app in this tenant.
+    /// Whether the pattern matches this tenant, for any app.
     pub(super) fn matches_tenant(&self, client_key: &ClientKey<'_>) -> bool {
         self.tenant.as_ref().is_none_or(|tenant| {
             tenant.glob.matches(client_key.tenant)

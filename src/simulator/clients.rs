@@ -1,4 +1,4 @@
-//! Every app in every tenant that has sent something, and what the quotas say to them.
+//! Every app in every tenant that has sent a request, with its quotas.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, OnceLock, RwLock};
@@ -11,35 +11,36 @@ use super::reloadable_config::ReloadableConfig;
 use super::throttle::ClientApp;
 use super::token::tenant_id;
 
-/// Every app in every tenant that has sent something. Asked for new tokens only: each token remembers its app.
+/// Every app in every tenant that has sent a request. It is only consulted for a new token, because each token
+/// remembers its app.
 #[derive(Default)]
 pub(super) struct Clients {
-    /// Behind one lock, so that an app's number is its place.
+    /// Behind one lock, so that an app's number is its index.
     apps: RwLock<ClientIndex>,
     tenants: RwLock<HashMap<String, Arc<TenantMeters>>>,
-    /// What each app may write over all tenants, by client id.
+    /// The write quota of each app over all tenants, by client ID.
     all_tenants: Mutex<BTreeMap<String, Arc<Mutex<Meter>>>>,
 }
 
 #[derive(Default)]
 struct ClientIndex {
-    by_name: HashMap<(String, String), Arc<ClientApp>>,
+    by_key: HashMap<(String, String), Arc<ClientApp>>,
     all: Vec<Arc<ClientApp>>,
 }
 
-/// A tenant that something was sent to.
+/// A tenant that was addressed by a request.
 pub(super) struct TenantMeters {
-    /// As it stands in tokens; mostly a GUID.
+    /// The tenant's ID as it is in tokens; usually a GUID.
     pub(super) id: String,
-    /// The domain by which it was called first, in lower case.
+    /// The first domain under which the tenant was addressed, in lower case.
     domain: OnceLock<String>,
     pub(super) meter: Mutex<Meter>,
-    /// Of what all apps together ask Identity Protection.
+    /// The quota that all apps share for Identity Protection.
     pub(super) identity_protection: Mutex<Meter>,
 }
 
 impl TenantMeters {
-    /// The domain by which it was called, if it was.
+    /// The domain under which the tenant was addressed, if there was one.
     pub(super) fn domain(&self) -> Option<&str> {
         self.domain.get().map(String::as_str)
     }
@@ -51,7 +52,7 @@ impl TenantMeters {
 }
 
 impl Clients {
-    /// The app in the tenant with this id, made known if it is new.
+    /// The app in the tenant with this ID. A new app is added.
     pub(super) fn app(
         &self,
         tenant: &str,
@@ -60,12 +61,12 @@ impl Clients {
         clock: &Clock,
     ) -> Arc<ClientApp> {
         let key = (tenant.to_owned(), app.to_lowercase());
-        if let Some(app) = read(&self.apps).by_name.get(&key) {
+        if let Some(app) = read(&self.apps).by_key.get(&key) {
             return Arc::clone(app);
         }
         let tenant = self.tenant(tenant, None, live);
         let mut apps = write(&self.apps);
-        let ClientIndex { by_name, all } = &mut *apps;
+        let ClientIndex { by_key: by_name, all } = &mut *apps;
         let fresh = || {
             let client_key = ClientKey { tenant: &tenant.id, domain: tenant.domain(), app: &key.1 };
             let quota = live.quota(&client_key);
@@ -78,7 +79,7 @@ impl Clients {
         Arc::clone(by_name.entry(key.clone()).or_insert_with(fresh))
     }
 
-    /// The id of a tenant that somebody calls by an id or a domain; a domain is remembered.
+    /// The tenant that `name`, an ID or a domain, stands for. A domain is remembered.
     pub(super) fn tenant_by_name(&self, name: &str, live: &ReloadableConfig) -> Arc<TenantMeters> {
         let id = live.overrides.tenant_id(name).map_or_else(|| tenant_id(name), |id| id.to_string());
         let domain = Some(name.to_lowercase()).filter(|name| *name != id && !is_guid(name));
@@ -100,7 +101,7 @@ impl Clients {
             Arc::clone(tenants.entry(id.to_owned()).or_insert_with(|| Arc::new(fresh)))
         });
         if let Some(domain) = domain {
-            // Only the first counts.
+            // Only the first domain is kept.
             let _ = tenant.domain.set(domain);
         }
         tenant
@@ -112,12 +113,12 @@ impl Clients {
         Arc::clone(all.entry(app.to_owned()).or_insert_with(fresh))
     }
 
-    /// All apps in the order of their numbers.
+    /// All apps, by number.
     pub(super) fn all(&self) -> Vec<Arc<ClientApp>> {
         read(&self.apps).all.clone()
     }
 
-    /// Starts every quota and every count anew.
+    /// Resets all quotas, and with `counts` the apps' counters too.
     pub(super) fn reset(&self, live: &ReloadableConfig, clock: &Clock, counts: bool) {
         for tenant in read(&self.tenants).values() {
             let client_key = ClientKey { tenant: &tenant.id, domain: tenant.domain(), app: "" };

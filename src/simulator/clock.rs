@@ -1,35 +1,35 @@
-//! Real and simulated time. Simulated time runs `speed` times as fast as the clock on the wall, and everything the
-//! configuration gives as a duration is simulated time.
+//! Real and simulated time. Simulated time runs `speed` times as fast as real time. Every duration in the configuration
+//! is simulated time.
 
 use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
 
-/// Counts from the moment the simulator started.
+/// Counts time from the simulator's start.
 #[derive(Debug)]
 pub(super) struct Clock {
     started: Instant,
     started_at: Timestamp,
     speed: f64,
-    shifted: bool,
+    is_shifted: bool,
 }
 
 impl Clock {
-    /// Starts to count now. `speed` is positive and finite: [`super::Config`] checks it.
+    /// Starts the clock now. `speed` is positive and finite, which [`super::Config`] checks.
     pub(super) fn start(speed: f64) -> Clock {
-        Clock { started: Instant::now(), started_at: Timestamp::now(), speed, shifted: false }
+        Clock { started: Instant::now(), started_at: Timestamp::now(), speed, is_shifted: false }
     }
 
-    /// The same with a time on the wall that is so many seconds ahead of this machine's.
+    /// Starts a clock whose wall time is `seconds` ahead of this machine's.
     pub(super) fn start_ahead(speed: f64, seconds: i64) -> Clock {
         let clock = Clock::start(speed);
         let started_at = clock.started_at.checked_add(SignedDuration::from_secs(seconds));
-        Clock { started_at: started_at.unwrap_or(clock.started_at), shifted: seconds != 0, ..clock }
+        Clock { started_at: started_at.unwrap_or(clock.started_at), is_shifted: seconds != 0, ..clock }
     }
 
-    /// Whether it is ahead of this machine's, or behind.
+    /// Whether the wall time differs from this machine's.
     pub(super) fn is_shifted(&self) -> bool {
-        self.shifted
+        self.is_shifted
     }
 
     /// Real time since the start.
@@ -37,18 +37,18 @@ impl Clock {
         self.started.elapsed()
     }
 
-    /// The simulated time that has passed after `real` time.
-    pub(super) fn simulated(&self, real: Duration) -> Duration {
+    /// The simulated time that passes in `real` time.
+    pub(super) fn to_simulated(&self, real: Duration) -> Duration {
         real.mul_f64(self.speed)
     }
 
-    /// How long something of `simulated` length really lasts.
-    pub(super) fn real(&self, simulated: Duration) -> Duration {
+    /// The real time that `simulated` time takes.
+    pub(super) fn to_real(&self, simulated: Duration) -> Duration {
         Duration::try_from_secs_f64(simulated.as_secs_f64() / self.speed).unwrap_or(Duration::MAX)
     }
 
-    /// The time on the wall at `real` time since the start.
-    pub(super) fn wall(&self, real: Duration) -> Timestamp {
+    /// The wall time at `real` time since the start.
+    pub(super) fn wall_time(&self, real: Duration) -> Timestamp {
         let since_start = SignedDuration::try_from(real).unwrap_or(SignedDuration::MAX);
         self.started_at.checked_add(since_start).unwrap_or(Timestamp::MAX)
     }
@@ -59,9 +59,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn speed_shortens_what_is_simulated() {
+    fn speed_shortens_simulated_durations() {
         let clock = Clock::start(60.0);
-        assert_eq!(clock.real(Duration::from_secs(150)), Duration::from_millis(2500));
-        assert_eq!(clock.simulated(Duration::from_secs(2)), Duration::from_secs(120));
+        assert_eq!(clock.to_real(Duration::from_secs(150)), Duration::from_millis(2500));
+        assert_eq!(clock.to_simulated(Duration::from_secs(2)), Duration::from_secs(120));
     }
 }

@@ -1,4 +1,4 @@
-//! What a simulator is to be: read from TOML, or built by hand.
+//! The configuration of a simulator, from TOML or built in code.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
@@ -15,73 +15,76 @@ use super::store::DirectoryConfig;
 use super::tenant_overrides::TenantConfig;
 use super::token::assertion::RegisteredCertificate;
 
-/// What the simulator is to be. `Config::default()` is a tenant that knows everybody, answers at once, and has the
-/// documented quotas.
+/// The configuration of a simulator. With `Config::default()` every user exists, answers come at once, and the
+/// documented quotas apply.
 ///
-/// Durations are simulated time (divided by `speed`); in TOML a string (`"80ms"`, `"2m30s"`) or a number of seconds.
+/// Durations are simulated time (they are divided by `speed`). In TOML they are strings (`"80ms"`, `"2m30s"`) or
+/// numbers of seconds.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
-    /// Where to listen; port 0 lets the system choose.
+    /// The address to listen on. With port 0 the system chooses a port.
     pub listen: SocketAddr,
-    /// Allow `listen` to be an address that others can reach. The simulator protects nothing.
+    /// Allow an address in `listen` that other machines can reach. The simulator has no access control.
     pub allow_remote: bool,
-    /// How many times as fast as real time simulated time runs: 60 makes a window of 150 s last 2.5 s.
+    /// How many times faster than real time simulated time runs. With 60, a window of 150 s lasts 2.5 s.
     pub speed: f64,
-    /// Seconds by which its clock is ahead of this machine's; below zero, behind.
+    /// Seconds by which the simulator's clock is ahead of this machine's; negative if it is behind.
     pub clock_ahead: i64,
-    /// Seed of what faults strike by chance.
+    /// Seed for everything that is decided by chance.
     pub seed: u64,
     /// How long Graph takes to answer.
     #[serde(deserialize_with = "super::duration::deserialize")]
     pub latency: Duration,
-    /// The answer takes up to this much more or less than `latency`.
+    /// The maximum by which an answer takes more or less time than `latency`.
     #[serde(deserialize_with = "super::duration::deserialize")]
     pub jitter: Duration,
-    /// What a revocation that worked answers.
+    /// The answer to a successful revocation.
     pub success: SuccessResponse,
-    /// The case of header names over HTTP/1.1 (they are always in lower case over HTTP/2).
+    /// The case of header names over HTTP/1.1. Over HTTP/2 they are always lower case.
     pub header_case: HeaderCase,
     /// What the ledger keeps.
     pub ledger: LedgerDetail,
-    /// Accept any bearer token that is not empty, save those minted here that have expired or were revoked. When
-    /// false, only tokens minted here are accepted.
+    /// Accept any bearer token that is not empty, except tokens from this simulator that have expired or were revoked.
+    /// If false, only tokens from this simulator are accepted.
     pub accept_any_token: bool,
-    /// `Host` headers that are expected beside the simulator's own names and addresses, as `host` or `host:port`.
+    /// `Host` headers that are expected in addition to the simulator's own names and addresses, as `host` or
+    /// `host:port`.
     pub expected_hosts: Vec<String>,
-    /// How long after a 429 has left the requests that still arrive count as sent before the client knew. Real time.
+    /// For how long after a 429 was sent a request still counts as sent before the client knew. Real time.
     #[serde(deserialize_with = "super::duration::deserialize")]
     pub grace: Duration,
-    /// Users that exist when `only_known` is set: object ids or user principal names.
+    /// Users that exist if `only_known` is set: object IDs or user principal names.
     pub users: Vec<String>,
-    /// Answer 404 for everybody who is not in `users`.
+    /// Answer 404 for every user who is not in `users`.
     pub only_known: bool,
-    /// Patterns (`*`, `?`) of ids that answer 404.
+    /// Patterns (`*`, `?`) of user IDs that are answered with 404.
     pub unknown: Vec<String>,
-    /// Patterns of ids that answer 403.
+    /// Patterns of user IDs that are answered with 403.
     pub deny: Vec<String>,
-    /// Patterns of external users, beside all ids that contain `#ext#`: they answer 200, and nothing happens.
+    /// Patterns of external users, in addition to all IDs that contain `#ext#`. They are answered with 200 and nothing
+    /// happens.
     pub external: Vec<String>,
-    /// Speak TLS with a certificate of an own authority, for `localhost`, 127.0.0.1, and `::1`.
+    /// Use TLS, with a certificate from the simulator's own authority, for `localhost`, 127.0.0.1, and `::1`.
     pub tls: bool,
-    /// Offer HTTP/2 in the TLS handshake; without it HTTP/1.1 alone is spoken there.
+    /// Offer HTTP/2 in the TLS handshake. If false, only HTTP/1.1 is spoken there.
     pub http2: bool,
-    /// Further names and addresses for the certificate.
+    /// Further names and addresses in the certificate.
     pub tls_names: Vec<String>,
     /// The token endpoint.
     pub token: TokenConfig,
-    /// The managed identities.
+    /// Managed identities.
     pub managed_identity: ManagedIdentityConfig,
     /// The quotas.
     pub quota: QuotaConfig,
-    /// Tenants and apps that differ from the rest; of several blocks, the first that names a thing counts.
+    /// Tenants and apps that differ from the rest. If several blocks set the same key, the first one counts.
     #[serde(rename = "tenant")]
     pub tenants: Vec<TenantConfig>,
-    /// Batches of requests.
+    /// JSON batching.
     pub batch: BatchConfig,
-    /// The directory; without one everybody exists, and nobody is in a group.
+    /// The directory. Without it, every user exists and no user is in a group.
     pub directory: Option<DirectoryConfig>,
-    /// What goes wrong; of several faults that match a request, the first in the list strikes.
+    /// Faults to inject. If several match a request, the first one is applied.
     #[serde(rename = "fault")]
     pub faults: Vec<Fault>,
 }
@@ -122,7 +125,7 @@ impl Default for Config {
 }
 
 impl Config {
-    /// Reads a configuration in TOML. What it doesn't name has the value of [`Config::default`].
+    /// Reads a configuration in TOML. A key that is missing has its value from [`Config::default`].
     ///
     /// ```
     /// # use entra_revoke::simulator::Config;
@@ -172,20 +175,21 @@ impl Config {
     /// ```
     ///
     /// # Errors
-    /// When the text is not TOML, names something unknown, or gives a value that can't be.
+    /// If the text is not TOML, or has an unknown key or an invalid value.
     pub fn from_toml_str(text: &str) -> Result<Config, ConfigError> {
-        let config: Config = toml::from_str(text).map_err(|error| ConfigError::at(text, &error))?;
+        let config: Config =
+            toml::from_str(text).map_err(|error| ConfigError::from_toml_error(text, &error))?;
         config.check()?;
         Ok(config)
     }
 
-    /// A tenant as it is met: answers in 120 ms ± 60 ms, and the documented quotas.
+    /// A configuration with the latency of a real tenant (120 ms ± 60 ms) and the documented quotas.
     #[must_use]
     pub fn realistic() -> Config {
         Config { latency: Duration::from_millis(120), jitter: Duration::from_millis(60), ..Config::default() }
     }
 
-    /// Checks what types can't.
+    /// Checks what the types can't express.
     pub(super) fn check(&self) -> Result<(), ConfigError> {
         if !(self.speed.is_finite() && self.speed > 0.0) {
             return Err(ConfigError::Value("speed", "must be a positive number".into()));
@@ -200,14 +204,14 @@ impl Config {
     }
 }
 
-/// What a revocation that worked answers.
+/// The answer to a successful revocation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SuccessResponse {
-    /// 200 and an OData Boolean, `true`: what Graph sends.
+    /// 200 and the OData Boolean `true`, as Graph sends it.
     #[default]
     Boolean,
-    /// 204 and no body: what Graph's known-issues page says it should send.
+    /// 204 without a body, as Graph's known-issues page says it should be.
     NoContent,
     /// 200 and JSON of another shape.
     Odd,
@@ -220,7 +224,7 @@ pub enum HeaderCase {
     /// `Retry-After`
     #[default]
     Title,
-    /// `retry-after`, as some of Graph's front ends were seen to send it
+    /// `retry-after`, as seen from some of Graph's front ends
     Lowercase,
 }
 
@@ -239,33 +243,33 @@ pub enum LedgerDetail {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct TokenConfig {
-    /// The one tenant there is, as it stands in the URL; without it, any.
+    /// The only tenant, as it is in the URL. Without it, any tenant exists.
     pub tenant: Option<String>,
-    /// The one app there is; without it, any.
+    /// The only app. Without it, any app exists.
     pub client_id: Option<String>,
-    /// The app's secret; without it, any that is not empty.
+    /// The app's secret. Without it, any secret that is not empty is accepted.
     pub secret: Option<String>,
     /// Whether the secret has expired (AADSTS7000222).
     pub secret_expired: bool,
-    /// The app's certificate: PEM, or the path of a PEM file. Client assertions must then be signed with its key;
-    /// without it, any that has the shape of a JWT is accepted.
+    /// The app's certificate: PEM, or the path of a PEM file. Client assertions must then be signed with its key.
+    /// Without it, any assertion that has the shape of a JWT is accepted.
     pub certificate: Option<String>,
-    /// How long a token lives, in simulated time.
+    /// The lifetime of a token, in simulated time.
     #[serde(deserialize_with = "super::duration::deserialize")]
     pub lifetime: Duration,
-    /// The application permissions in a token.
+    /// The application permissions in an app's token.
     pub roles: Vec<String>,
     /// The delegated permissions in a user's token.
     pub scopes: Vec<String>,
-    /// Object id of the user who signed in, for a user's token.
+    /// The object ID of the signed-in user, in a user's token.
     pub user_id: String,
-    /// User principal name of the same.
+    /// The principal name of the same user.
     pub user_principal_name: String,
-    /// The issuer whom the app trusts, and the services that play it.
+    /// The issuer that the app trusts, and the services that act as that issuer.
     pub federated: FederatedConfig,
-    /// Signing in with a device code.
+    /// The device code flow.
     pub device: DeviceConfig,
-    /// Template ids of the directory roles that the same user holds (`wids` in a user's token).
+    /// Template IDs of the directory roles that this user holds (`wids` in a user's token).
     pub directory_roles: Vec<String>,
 }
 
@@ -289,30 +293,31 @@ impl Default for TokenConfig {
     }
 }
 
-/// A configuration that can't be.
+/// An invalid configuration.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
-    /// Not TOML, or not of this shape.
+    /// Not TOML, or TOML with other keys or types.
     #[error("the simulator's configuration can't be read: line {line}: {what}")]
     Toml {
         /// The line.
         line: usize,
-        /// What is wrong with it.
+        /// What is wrong in this line.
         what: String,
     },
-    /// A value that can't be: its name, and why.
-    #[error("the simulator's configuration has a bad `{0}`: {1}")]
+    /// An invalid value: the key, and what is wrong with it.
+    #[error("the simulator's configuration has an invalid `{0}`: {1}")]
     Value(&'static str, String),
 }
 
 impl ConfigError {
-    /// Of the parser's words only what it expected: the rest shows what stands in the file.
-    pub(super) fn at(text: &str, error: &toml::de::Error) -> ConfigError {
+    /// Quotes only what the parser expected, because the rest of its message shows the file's content.
+    pub(super) fn from_toml_error(text: &str, error: &toml::de::Error) -> ConfigError {
         let start = error.span().map_or(0, |span| span.start);
         let line = text.bytes().take(start).filter(|byte| *byte == b'\n').count() + 1;
         let expected = error.message().rsplit_once("expected ").map(|(_, expected)| expected);
-        let what =
-            expected.map_or("it is no TOML of this form".to_owned(), |what| format!("expected {what}"));
+        let what = expected.map_or("not valid TOML, or a required key is missing".to_owned(), |what| {
+            format!("expected {what}")
+        });
         ConfigError::Toml { line, what }
     }
 }
@@ -345,7 +350,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_what_can_not_be() {
+    fn invalid_configurations_are_refused() {
         for text in [
             "sped = 2",
             "speed = 0",

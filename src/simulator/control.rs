@@ -1,4 +1,4 @@
-//! The simulator's own pages under `/_simulator/`: the ledger, and its controls. No token is asked for.
+//! The simulator's own pages under `/_simulator/`: the ledger and the controls. They need no token.
 
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
@@ -12,7 +12,8 @@ use super::state::ServerState;
 
 const CONFIG_LIMIT: usize = 1 << 24;
 
-/// Answers `GET ledger[?format=csv]`, `GET stats`, `POST reset`, `POST config`; records who comes to `redirected`.
+/// Answers `GET ledger[?format=csv]`, `GET stats`, `GET callers`, `POST reset` and `POST config`. Counts requests to
+/// `redirected`.
 pub(super) async fn answer(state: &ServerState, path: &str, request: Request<Incoming>) -> Response<Body> {
     let csv = request.uri().query() == Some("format=csv");
     match (request.method(), path) {
@@ -28,7 +29,7 @@ pub(super) async fn answer(state: &ServerState, path: &str, request: Request<Inc
         }
         (&Method::POST, "config") => change(state, request).await,
         (_, "redirected") => redirected(state, &request),
-        _ => status(StatusCode::NOT_FOUND, format!("no page {path:?} here for {}\n", request.method())),
+        _ => status(StatusCode::NOT_FOUND, format!("there is no page for {} {path:?}\n", request.method())),
     }
 }
 
@@ -44,7 +45,7 @@ async fn change(state: &ServerState, request: Request<Incoming>) -> Response<Bod
     }
 }
 
-/// Somebody followed a redirect: they get what a portal would show.
+/// The target of the simulator's redirects: counts the request and shows a page, as a portal would.
 fn redirected(state: &ServerState, request: &Request<Incoming>) -> Response<Body> {
     state.recorder.counters.redirects_followed.add();
     let from = request.method().as_str();

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-/// Stands for "no answer" among statuses.
+/// The status that stands for "no answer".
 pub(super) const NO_ANSWER: u16 = 0;
 
-/// A count that only grows.
+/// A counter that only grows.
 #[derive(Debug, Default)]
 pub(super) struct Counter(AtomicU64);
 
@@ -20,8 +20,8 @@ impl Counter {
         self.0.fetch_add(count, Ordering::Relaxed);
     }
 
-    pub(super) fn raise(&self, to: u64) {
-        // A plain load first: the maximum changes seldom, and a write would contend for the cache line.
+    pub(super) fn raise_to(&self, to: u64) {
+        // Loads first, because the maximum seldom changes and a write would contend for the cache line.
         if to > self.get() {
             self.0.fetch_max(to, Ordering::Relaxed);
         }
@@ -36,7 +36,7 @@ impl Counter {
     }
 }
 
-/// Counts by status; index 0 is "no answer".
+/// Counters by status. Index 0 is "no answer".
 #[derive(Debug)]
 pub(super) struct StatusCounters([Counter; 600]);
 
@@ -57,18 +57,18 @@ impl StatusCounters {
         self.0.iter().for_each(Counter::clear);
     }
 
-    pub(super) fn map(&self) -> BTreeMap<String, u64> {
+    pub(super) fn to_map(&self) -> BTreeMap<String, u64> {
         let counts = self.0.iter().enumerate().map(|(status, count)| (status, count.get()));
         counts.filter(|&(_, count)| count > 0).map(|(status, count)| (status_name(status), count)).collect()
     }
 }
 
-/// A status as it stands in the ledger.
+/// The name of a status in the ledger.
 pub(super) fn status_name(status: usize) -> String {
     if status == usize::from(NO_ANSWER) { "none".into() } else { status.to_string() }
 }
 
-/// What one app did in one tenant.
+/// The counters of one app in one tenant.
 #[derive(Debug, Default)]
 pub(super) struct ClientCounters {
     pub(super) revocations: Counter,
@@ -77,30 +77,30 @@ pub(super) struct ClientCounters {
     pub(super) early: Counter,
     pub(super) max_requests_in_window: Counter,
     pub(super) max_accepted_in_window: Counter,
-    /// Nanoseconds of real time since the start, plus one: 0 stands for never.
+    /// Nanoseconds of real time since the start, plus one. 0 means never.
     pub(super) first: Counter,
     pub(super) last: Counter,
 }
 
 impl ClientCounters {
-    /// Notes that something came at this real time since the start.
+    /// Records that a request arrived, at this real time since the start.
     pub(super) fn record_arrival(&self, at: Duration) {
         let at = u64::try_from(at.as_nanos()).unwrap_or(u64::MAX - 1) + 1;
         if self.first.get() == 0 {
-            self.first.raise(at);
+            self.first.raise_to(at);
         }
-        self.last.raise(at);
+        self.last.raise_to(at);
     }
 
-    /// Counts a revocation: whether it took effect, and whether it was throttled.
+    /// Counts a revocation, whether it took effect, and whether it was throttled.
     pub(super) fn add(&self, effect: bool, throttled: bool) {
         self.revocations.add();
         self.effects.add_many(u64::from(effect));
         self.throttled.add_many(u64::from(throttled));
     }
 
-    /// Real seconds since the start at which the first and the last came.
-    pub(super) fn times(&self) -> (f64, f64) {
+    /// When the first and the last request arrived, in real seconds since the start.
+    pub(super) fn first_and_last_seconds(&self) -> (f64, f64) {
         let seconds = |count: &Counter| Duration::from_nanos(count.get().saturating_sub(1)).as_secs_f64();
         (seconds(&self.first), seconds(&self.last))
     }
@@ -120,7 +120,7 @@ impl ClientCounters {
     }
 }
 
-/// The counters that have nothing to go with them.
+/// The counters over all apps and tenants.
 #[derive(Debug, Default)]
 pub(super) struct RequestCounters {
     pub(super) requests: Counter,

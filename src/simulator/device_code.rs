@@ -1,7 +1,8 @@
-//! Signing in with a device code, and going on with refresh tokens
-//! (learn.microsoft.com/entra/identity-platform/v2-oauth2-device-code; RFC 8628).
+//! The device code flow and refresh tokens (learn.microsoft.com/entra/identity-platform/v2-oauth2-device-code; RFC
+//! 8628).
 //!
-//! The person with the browser is the configuration: after so many polls they approve, decline, or are too late.
+//! The configuration plays the person with the browser: after a number of polls that person approves, declines, or is
+//! too late.
 
 use std::collections::HashMap;
 use std::sync::Mutex;
@@ -19,35 +20,36 @@ use super::state::ServerState;
 use super::token::{EntraError, FormFields, check_tenant_and_app, required, token_response};
 
 /// The grant type of a poll.
-pub(super) const GRANT: &str = "urn:ietf:params:oauth:grant-type:device_code";
+pub(super) const DEVICE_CODE_GRANT: &str = "urn:ietf:params:oauth:grant-type:device_code";
 
-/// The grant type that renews.
-pub(super) const REFRESH: &str = "refresh_token";
+/// The grant type for refresh tokens.
+pub(super) const REFRESH_TOKEN_GRANT: &str = "refresh_token";
 
-/// How much longer to wait after `slow_down` (RFC 8628, 3.5), in simulated time.
+/// By how much `slow_down` extends the interval (RFC 8628, 3.5), in simulated time.
 const SLOW_DOWN_STEP: Duration = Duration::from_secs(5);
 
-/// Signing in with a device code: who enters it, and when.
+/// The device code flow: what the person does, and when.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct DeviceConfig {
-    /// So many polls are told that nobody entered the code yet.
+    /// The number of polls that are answered with `authorization_pending`.
     pub polls_before_approval: u32,
-    /// What the person then does.
+    /// What the person does after that.
     pub outcome: DeviceOutcome,
-    /// So many polls are told to slow down, before all others.
+    /// The number of polls that are answered with `slow_down`, before all others.
     pub slow_down: u32,
-    /// How long to wait between two polls, in simulated time. Sooner ones are told to slow down, and recorded.
+    /// The minimum time between two polls, in simulated time. A poll that comes too early is answered with `slow_down`
+    /// and recorded as a violation.
     #[serde(deserialize_with = "super::duration::deserialize")]
     pub interval: Duration,
-    /// How long the code is good, in simulated time.
+    /// The lifetime of the code, in simulated time.
     #[serde(deserialize_with = "super::duration::deserialize")]
     pub expires_in: Duration,
-    /// Where the person enters it.
+    /// The page where the person enters the code.
     pub verification_uri: String,
-    /// What becomes of refresh tokens.
+    /// How refresh tokens are answered.
     pub refresh: RefreshOutcome,
-    /// Whether a refresh token can be used once only. Entra lets old ones live on; other servers do not.
+    /// Whether a refresh token can be used only once. Entra keeps old ones valid; other servers do not.
     pub single_use: bool,
 }
 
@@ -73,33 +75,33 @@ pub enum DeviceOutcome {
     /// Signs in.
     #[default]
     Approve,
-    /// Says no.
+    /// Declines.
     Decline,
     /// Is too late.
     Expire,
 }
 
-/// What becomes of a refresh token.
+/// How refresh tokens are answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RefreshOutcome {
-    /// A new access token, unless the user's sessions were revoked.
+    /// With a new access token, unless the user's sessions were revoked.
     #[default]
     Grant,
-    /// `interaction_required`: Conditional Access wants to see the person.
+    /// With `interaction_required`, because Conditional Access needs the person.
     InteractionRequired,
-    /// None is ever given.
+    /// No refresh token is ever issued.
     None,
 }
 
-/// Device codes and refresh tokens that were given.
+/// The device codes and refresh tokens that were issued.
 #[derive(Debug, Default)]
 pub(super) struct DeviceCodeStore {
     codes: Mutex<HashMap<String, PendingDeviceCode>>,
-    refreshes: Mutex<HashMap<String, RefreshToken>>,
+    refresh_tokens: Mutex<HashMap<String, RefreshToken>>,
 }
 
-/// A device code. Times are real, since the start.
+/// A device code that was issued. Times are real, since the start.
 #[derive(Debug)]
 struct PendingDeviceCode {
     client: String,
@@ -114,7 +116,7 @@ struct PendingDeviceCode {
 #[derive(Debug)]
 struct RefreshToken {
     client: String,
-    /// The user's id and name, in lower case.
+    /// The user's object ID and principal name, in lower case.
     user: [String; 2],
     issued: Duration,
     revoked: Option<Duration>,
@@ -122,9 +124,9 @@ struct RefreshToken {
 }
 
 impl DeviceCodeStore {
-    /// Ends a user's sessions at this real time since the start: their refresh tokens are no longer good.
+    /// Ends a user's sessions at this real time since the start: their refresh tokens stop working.
     pub(super) fn revoke(&self, user: &Account, at: Duration) {
-        let mut refreshes = lock(&self.refreshes);
+        let mut refreshes = lock(&self.refresh_tokens);
         for refresh in refreshes
             .values_mut()
             .filter(|refresh| user.names().any(|name| refresh.user.iter().any(|other| other == name)))
@@ -134,8 +136,8 @@ impl DeviceCodeStore {
     }
 }
 
-/// Gives a device code.
-pub(super) fn begin(
+/// Issues a device code.
+pub(super) fn issue_device_code(
     state: &ServerState,
     live: &ReloadableConfig,
     tenant: &str,
@@ -146,7 +148,7 @@ pub(super) fn begin(
     check_tenant_and_app(state, live, tenant, client)?;
     let scope = required(form, "scope")?;
     let now = state.clock.now();
-    let (interval, life) = (state.clock.real(config.interval), state.clock.real(config.expires_in));
+    let (interval, life) = (state.clock.to_real(config.interval), state.clock.to_real(config.expires_in));
     let code = PendingDeviceCode {
         client: client.to_lowercase(),
         audience: audience(scope)?.to_owned(),
@@ -174,12 +176,12 @@ pub(super) fn begin(
     Ok(answer)
 }
 
-/// Whole seconds as Entra gives them; a simulator that runs faster has parts of them.
+/// Whole seconds as Entra sends them, with a fraction if the simulator runs faster than real time.
 fn seconds(time: Duration) -> Value {
     if time.subsec_nanos() == 0 { time.as_secs().into() } else { time.as_secs_f64().into() }
 }
 
-/// The resource of a delegated scope: `{resource}/.default` beside OpenID's own.
+/// The resource of a delegated scope: the one scope that ends with `/.default`, next to those of OpenID Connect.
 fn audience(scope: &str) -> Result<&str, EntraError> {
     let mut resources = scope.split(' ').filter_map(|part| part.strip_suffix("/.default"));
     match (resources.next(), resources.next()) {
@@ -194,7 +196,7 @@ fn audience(scope: &str) -> Result<&str, EntraError> {
     }
 }
 
-/// Answers whoever asks whether the person signed in.
+/// Answers a client that asks whether the person has signed in.
 pub(super) fn poll(
     state: &ServerState,
     live: &ReloadableConfig,
@@ -219,7 +221,7 @@ pub(super) fn poll(
 }
 
 impl PendingDeviceCode {
-    /// One poll: an error as long as, or because, nobody signed in.
+    /// Counts one poll. Fails as long as the person has not signed in, and if they never will.
     fn poll(&mut self, state: &ServerState, live: &ReloadableConfig) -> Result<(), EntraError> {
         let config = &live.config.token.device;
         let now = state.clock.now();
@@ -229,7 +231,7 @@ impl PendingDeviceCode {
             state.recorder.record_violation(now, "early_poll", &self.client);
         }
         if early || self.polls <= config.slow_down {
-            self.interval += state.clock.real(SLOW_DOWN_STEP);
+            self.interval += state.clock.to_real(SLOW_DOWN_STEP);
             self.not_before = now + self.interval;
             return Err(EntraError::new(400, "slow_down", 70_016, "The polling is too fast."));
         }
@@ -256,7 +258,7 @@ fn expired_code() -> EntraError {
     EntraError::new(400, "expired_token", 70_019, "Verification code expired.")
 }
 
-/// The tokens of the user who is configured.
+/// Tokens for the configured user.
 fn user_token_response(
     state: &ServerState,
     live: &ReloadableConfig,
@@ -278,12 +280,12 @@ fn user_token_response(
             used: false,
         };
         answer["refresh_token"] = token.as_str().into();
-        lock(&state.device_codes.refreshes).insert(token, refresh);
+        lock(&state.device_codes.refresh_tokens).insert(token, refresh);
     }
     answer
 }
 
-/// Gives a new access token, and a new refresh token, for a refresh token.
+/// Issues a new access token and a new refresh token for a refresh token.
 pub(super) fn refresh(
     state: &ServerState,
     live: &ReloadableConfig,
@@ -295,7 +297,7 @@ pub(super) fn refresh(
     let audience = audience(required(form, "scope")?)?;
     let name = required(form, "refresh_token")?;
     {
-        let mut refreshes = lock(&state.device_codes.refreshes);
+        let mut refreshes = lock(&state.device_codes.refresh_tokens);
         let refresh = refreshes.get_mut(name).filter(|refresh| refresh.client == client.to_lowercase());
         let refresh = refresh.ok_or_else(|| {
             let text = "Invalid request. Request is malformed or invalid.";
@@ -315,8 +317,8 @@ impl RefreshToken {
                 "The provided grant has expired due to it being revoked, a fresh auth token is needed. The user might \
                  have changed or reset their password. The grant was issued on '{:.0}' and the TokensValidFrom date \
                  (before which tokens are not valid) for this user is '{:.0}'.",
-                state.clock.wall(self.issued),
-                state.clock.wall(revoked),
+                state.clock.wall_time(self.issued),
+                state.clock.wall_time(revoked),
             );
             return Err(EntraError::new(400, "invalid_grant", 50_173, text));
         }

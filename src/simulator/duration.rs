@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::de::{Deserializer, Error, Visitor};
 
-/// Reads `80ms`, `1.5s`, `2m30s`, `1h`, or a number of seconds.
+/// Parses `80ms`, `1.5s`, `2m30s`, `1h`, or a number of seconds.
 pub(super) fn parse(text: &str) -> Option<Duration> {
     let mut rest = text.trim();
     if let Ok(seconds) = rest.parse::<f64>() {
@@ -35,7 +35,7 @@ fn seconds_in(unit: &str) -> Option<f64> {
     })
 }
 
-/// For `#[serde(deserialize_with)]`: a string as [`parse`] reads it, or a number of seconds.
+/// For `#[serde(deserialize_with)]`: a string in the form of [`parse`], or a number of seconds.
 pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
     from.deserialize_any(DurationVisitor)
 }

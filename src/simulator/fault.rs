@@ -1,5 +1,4 @@
-//! What can go wrong, as it is written: a `[[fault]]` table in TOML, or `match=gone-*;answer=404;times=2` on a command
-//! line.
+//! Faults as they are configured: a `[[fault]]` table in TOML, or `match=gone-*;answer=404;times=2` on a command line.
 
 use std::collections::BTreeMap;
 use std::str::FromStr;
@@ -11,85 +10,88 @@ use serde::de::{Deserializer, Visitor};
 
 use super::config::ConfigError;
 
-/// One thing that goes wrong: whom it strikes, how often, and what they get.
+/// A fault: which requests it applies to, how often, and what the client gets.
 ///
-/// Counts are kept for each id: its first request that comes as far as the faults (past sign-in and quotas) is number 0.
+/// Counts are kept for each user ID. The first request that gets as far as the faults (past sign-in and quotas) has
+/// number 0.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Fault {
-    /// Pattern (`*`, `?`, case doesn't count) of the decoded user id; at the token endpoint, of the client id.
-    #[serde(rename = "match", default = "everybody")]
+    /// A pattern (`*`, `?`, ignoring case) of the decoded user ID; at the token endpoint, of the client ID.
+    #[serde(rename = "match", default = "match_all_pattern")]
     pub pattern: String,
-    /// Where.
+    /// Which endpoint it applies to.
     #[serde(default)]
     pub endpoint: FaultEndpoint,
-    /// Pattern of the tenant: of its id, or of the domain by which it is called. What a request without a token that is
-    /// known asks for is in no tenant.
-    #[serde(default = "everybody")]
+    /// A pattern of the tenant: of its ID, or of the domain under which it is addressed. A request without a known
+    /// token has no tenant.
+    #[serde(default = "match_all_pattern")]
     pub tenant: String,
-    /// Pattern of the app's client id.
-    #[serde(default = "everybody")]
+    /// A pattern of the app's client ID.
+    #[serde(default = "match_all_pattern")]
     pub app: String,
-    /// What they get.
+    /// What the client gets.
     pub answer: FaultAnswer,
-    /// Strike only with this chance, 0 to 1. The same seed, fault, id, and number strike alike in every run.
-    #[serde(default = "always")]
+    /// The probability, from 0 to 1. The same seed, fault, ID and number give the same result in every run.
+    #[serde(default = "default_chance")]
     pub chance: f64,
-    /// Strike only this many requests of each id, after those that `after` spares.
+    /// Apply it to only this many requests of each ID, after those that `after` skips.
     pub times: Option<u32>,
-    /// Spare the first requests of each id.
+    /// Skip this many first requests of each ID.
     #[serde(default)]
     pub after: u32,
-    /// Strike only this many requests overall.
+    /// Apply it to only this many requests in total.
     pub first: Option<u64>,
-    /// Spare so many requests overall: it begins in the middle of a run.
+    /// Skip this many first requests in total, so that it starts in the middle of a run.
     #[serde(default)]
     pub beyond: u64,
-    /// Whether the revocation takes effect although the answer says otherwise. Without it: only for answers that
-    /// are a success, or the loss of one.
+    /// Whether the revocation takes effect although the answer says otherwise. By default only if the answer is a
+    /// success, or the loss of one.
     pub effect: Option<bool>,
-    /// `Retry-After`, verbatim. A 429 has `1` without it; empty leaves it out.
+    /// `Retry-After`, verbatim. By default a 429 has `1`. An empty text leaves the header out.
     pub retry_after: Option<String>,
-    /// For `challenge`: only where the token says that its client declared `cp1`, as Graph does (`xms_cc`).
+    /// For `challenge`: apply it only if the token says that its client declared `cp1` (`xms_cc`), as Graph does.
     #[serde(default)]
     pub cp1_only: bool,
-    /// `Location` of a 3xx; without it, a path of the simulator that records whoever follows it.
+    /// `Location` of a 3xx. By default a path of the simulator that counts the redirects that are followed.
     pub location: Option<String>,
-    /// `error.code` instead of the usual. At the token endpoint the number of Entra's error, such as `"AADSTS700016"`.
+    /// `error.code` instead of the default. At the token endpoint the number of Entra's error, such as
+    /// `"AADSTS700016"`.
     pub code: Option<String>,
-    /// `error.message` instead of the usual.
+    /// `error.message` instead of the default.
     pub message: Option<String>,
-    /// How the inner error is spelled.
+    /// How the inner error's key is spelled.
     #[serde(default)]
     pub inner: InnerErrorCase,
-    /// `json` (the usual body), `html`, `empty`, `truncated` (the usual one, cut in the middle), or the text itself.
+    /// `json` (the default body), `html`, `empty`, `truncated` (the default body, cut in the middle), or the text
+    /// itself.
     pub body: Option<String>,
-    /// `Content-Type` instead of the usual.
+    /// `Content-Type` instead of the default.
     pub content_type: Option<String>,
-    /// Further headers; they replace the usual ones of the same name.
+    /// Further headers. They replace default ones of the same name.
     #[serde(default)]
     pub headers: BTreeMap<String, String>,
-    /// False leaves out every mark by which Graph is known (`request-id`, `x-ms-ags-diagnostic`, …), as a proxy's
-    /// answer does. Without it: true. `portal` and `portal-204` never have them.
+    /// False leaves out every header that marks an answer of Graph's (`request-id`, `x-ms-ags-diagnostic`, …), as in a
+    /// proxy's answer. The default is true. `portal` and `portal-204` never have them.
     pub request_id: Option<bool>,
-    /// For `delay`: how much longer. For `drip`: the time between two bytes. Simulated time.
-    #[serde(default = "short", deserialize_with = "super::duration::deserialize")]
+    /// For `delay`: how much longer the answer takes. For `drip`: the time between two bytes. Simulated time.
+    #[serde(default = "default_delay", deserialize_with = "super::duration::deserialize")]
     pub delay: Duration,
 }
 
-fn everybody() -> String {
+fn match_all_pattern() -> String {
     "*".into()
 }
 
-fn always() -> f64 {
+fn default_chance() -> f64 {
     1.0
 }
 
-fn short() -> Duration {
+fn default_delay() -> Duration {
     Duration::from_millis(10)
 }
 
-/// Where a fault strikes.
+/// The endpoint that a fault applies to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FaultEndpoint {
@@ -98,28 +100,29 @@ pub enum FaultEndpoint {
     Graph,
     /// `GET` of a user.
     Read,
-    /// A batch as a whole; `match` has nothing to choose from.
+    /// A batch as a whole. `match` does not apply.
     Batch,
     /// The token endpoint.
     Token,
-    /// Where a device code is given.
+    /// The endpoint for device codes.
     DeviceCode,
-    /// The instance metadata service; here and below `match` is about the identity's id, or `system`.
+    /// The instance metadata service. Here and for the services below, `match` is a pattern of the identity's ID, or
+    /// `system`.
     Imds,
-    /// App Service's.
+    /// App Service's identity endpoint.
     AppService,
     /// Azure Arc's agent.
     Arc,
-    /// The service that gives GitHub's jobs their tokens.
+    /// The service that issues tokens for jobs of GitHub Actions.
     Github,
-    /// The same of Azure Pipelines; `match` is about the service connection.
+    /// The same of Azure Pipelines. `match` is a pattern of the service connection.
     Pipelines,
-    /// Reads of the directory; `match` is about the path below the version, such as `groups/*/members`.
+    /// Reads of the directory. `match` is a pattern of the path below the version, such as `groups/*/members`.
     Directory,
 }
 
 impl FaultEndpoint {
-    /// The word for it.
+    /// The name in the configuration.
     pub(super) fn name(self) -> &'static str {
         match self {
             FaultEndpoint::Graph => "graph",
@@ -137,7 +140,7 @@ impl FaultEndpoint {
     }
 }
 
-/// How the inner error of a body is spelled. Graph's documents have both.
+/// How the inner error's key is spelled. Graph's documentation has both.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 pub enum InnerErrorCase {
     /// `innerError`
@@ -147,44 +150,45 @@ pub enum InnerErrorCase {
     /// `innererror`
     #[serde(rename = "innererror")]
     Lower,
-    /// None at all.
+    /// No inner error.
     #[serde(rename = "none")]
     None,
 }
 
-/// What whoever is struck gets. In TOML a status, or one of the words.
+/// What the client gets. In TOML a status, or one of the words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FaultAnswer {
-    /// `404`: a status from 200 to 599 with the body that is usual for it.
+    /// `404`: a status from 200 to 599, with the default body for that status.
     Status(u16),
     /// `"409-other"`: a 409 that is not `Directory_ConcurrencyViolation`.
     OtherConflict,
-    /// `"ok-false"`: 200 from Graph with `"value":false`; nothing took effect.
+    /// `"ok-false"`: 200 from Graph with `"value":false`. Nothing took effect.
     OkFalse,
-    /// `"portal"`: 200, HTML, and none of Graph's marks: a captive portal or a proxy.
+    /// `"portal"`: 200 and HTML without Graph's headers, as from a captive portal or a proxy.
     Portal,
-    /// `"portal-204"`: 204 and none of Graph's marks.
+    /// `"portal-204"`: 204 without Graph's headers.
     PortalNoContent,
-    /// `"truncated-success"`: it took effect; the answer's body breaks off, and the connection closes.
+    /// `"truncated-success"`: the revocation took effect, but the body is cut off and the connection closes.
     TruncatedSuccess,
-    /// `"reset-before"`: the connection is reset, nothing took effect.
+    /// `"reset-before"`: the connection is reset and nothing took effect.
     ResetBefore,
-    /// `"reset-after"`: it took effect, then the connection is reset without an answer.
+    /// `"reset-after"`: the revocation took effect, then the connection is reset without an answer.
     ResetAfter,
     /// `"hang-before"`: nothing took effect, and no answer ever comes.
     HangBefore,
-    /// `"hang-after"`: it took effect, and no answer ever comes.
+    /// `"hang-after"`: the revocation took effect, and no answer ever comes.
     HangAfter,
-    /// `"drip"`: the usual answer, a byte at a time.
+    /// `"drip"`: the default answer, one byte at a time.
     Drip,
-    /// `"delay"`: the usual answer, later. Faults further down may still strike.
+    /// `"delay"`: the default answer, later. Faults further down the list can still apply.
     Delay,
-    /// `"expired-token"`: 401 as for an expired token.
+    /// `"expired-token"`: 401, as for an expired token.
     ExpiredToken,
-    /// `"challenge"`: 401 with a claims challenge (continuous access evaluation), until a token comes that was
-    /// issued after the first challenge and with its claims (or, if it is not of this simulator, first seen after it).
+    /// `"challenge"`: 401 with a claims challenge (continuous access evaluation), until the client sends a token that
+    /// was issued after the first challenge and with its claims (or, if another issuer made it, that was first seen
+    /// after it).
     Challenge,
-    /// `"revoke-token"`: 401, now and for whatever else comes with the same token.
+    /// `"revoke-token"`: 401 for this request and for every later one with the same token.
     RevokeToken,
 }
 
@@ -249,16 +253,16 @@ impl<'de> Deserialize<'de> for FaultAnswer {
 }
 
 impl Fault {
-    /// A fault that strikes everybody, always.
+    /// A fault that applies to every request.
     #[must_use]
     pub fn new(answer: FaultAnswer) -> Fault {
         Fault {
-            pattern: everybody(),
-            tenant: everybody(),
-            app: everybody(),
+            pattern: match_all_pattern(),
+            tenant: match_all_pattern(),
+            app: match_all_pattern(),
             endpoint: FaultEndpoint::default(),
             answer,
-            chance: always(),
+            chance: default_chance(),
             times: None,
             after: 0,
             first: None,
@@ -274,42 +278,44 @@ impl Fault {
             content_type: None,
             headers: BTreeMap::new(),
             request_id: None,
-            delay: short(),
+            delay: default_delay(),
         }
     }
 
-    /// Checks what types can't.
+    /// Checks what the types can't express.
     pub(super) fn check(&self) -> Result<(), ConfigError> {
         let bad = |what: String| Err(ConfigError::Value("fault", what));
         if !(0.0..=1.0).contains(&self.chance) {
-            return bad(format!("a chance of {} is not between 0 and 1", self.chance));
+            return bad(format!("`chance` is {}, but must be from 0 to 1", self.chance));
         }
-        let of_a_token = [
+        let needs_graph_token = [
             FaultAnswer::OkFalse,
             FaultAnswer::ExpiredToken,
             FaultAnswer::Challenge,
             FaultAnswer::RevokeToken,
         ];
-        let of_graph =
+        let graph_endpoints =
             [FaultEndpoint::Graph, FaultEndpoint::Read, FaultEndpoint::Directory, FaultEndpoint::Batch];
         let no_boolean = self.endpoint == FaultEndpoint::Batch && self.answer == FaultAnswer::OkFalse;
-        if no_boolean || (!of_graph.contains(&self.endpoint) && of_a_token.contains(&self.answer)) {
-            return bad(format!("{:?} is no answer of the endpoint {}", self.answer, self.endpoint.name()));
+        if no_boolean
+            || (!graph_endpoints.contains(&self.endpoint) && needs_graph_token.contains(&self.answer))
+        {
+            return bad(format!("the endpoint {} can't answer with {:?}", self.endpoint.name(), self.answer));
         }
         let special = [&self.retry_after, &self.location, &self.content_type];
         let values = special.into_iter().flatten().chain(self.headers.values());
         if let Some(value) = values.into_iter().find(|value| HeaderValue::from_str(value).is_err()) {
-            return bad(format!("{value:?} can't stand in a header"));
+            return bad(format!("{value:?} is not a valid header value"));
         }
         match self.headers.keys().find(|name| HeaderName::from_str(name).is_err()) {
-            Some(name) => bad(format!("{name:?} is no header's name")),
+            Some(name) => bad(format!("{name:?} is not a valid header name")),
             None => Ok(()),
         }
     }
 }
 
-/// Reads `match=gone-*;answer=404;times=2;header.X-Proxy=yes`: the keys of a `[[fault]]` table with `=` between key and
-/// value, `;` between pairs, and `header.NAME` for a header.
+/// Parses `match=gone-*;answer=404;times=2;header.X-Proxy=yes`: the keys of a `[[fault]]` table with `=` between key
+/// and value, `;` between pairs, and `header.NAME` for a header.
 impl FromStr for Fault {
     type Err = ConfigError;
 
@@ -318,8 +324,7 @@ impl FromStr for Fault {
         let mut table = toml::Table::new();
         let mut headers = toml::Table::new();
         for pair in text.split(';').map(str::trim).filter(|pair| !pair.is_empty()) {
-            let (key, value) =
-                pair.split_once('=').ok_or_else(|| bad(format!("{pair:?} has no `=` in it")))?;
+            let (key, value) = pair.split_once('=').ok_or_else(|| bad(format!("{pair:?} has no `=`")))?;
             match key.trim().strip_prefix("header.") {
                 Some(name) => headers.insert(name.into(), value.into()),
                 None => table.insert(key.trim().into(), toml_value(key.trim(), value)),
@@ -334,7 +339,7 @@ impl FromStr for Fault {
     }
 }
 
-/// The value with the type that its key has in TOML.
+/// The value, with the type that its key has in TOML.
 fn toml_value(key: &str, value: &str) -> toml::Value {
     let number =
         matches!(key, "times" | "after" | "first" | "beyond").then(|| value.trim().parse::<i64>().ok());
@@ -356,7 +361,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_flag_says_what_a_table_says() {
+    fn flags_and_tables_parse_to_the_same_fault() {
         let flag: Fault =
             "match=gone-*;answer=404;times=2;chance=0.1;header.X-Proxy=a=b;delay=2s;request_id=false;retry_after=7"
                 .parse()
@@ -376,7 +381,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_what_can_not_be() {
+    fn invalid_faults_are_refused() {
         for text in
             ["", "answer", "answer=melt", "answer=600", "answer=500;chance=1.5", "answer=500;times=often"]
         {

@@ -1,5 +1,5 @@
-//! Which request is struck by which fault. The same seed strikes alike in every run, whatever the concurrency: a
-//! request is known by its id and by how many of the same id came before it.
+//! Decides which fault applies to which request. The same seed gives the same faults in every run, at any concurrency,
+//! because a request is identified by its ID and by the number of earlier requests with that ID.
 
 use std::collections::HashMap;
 use std::sync::Mutex;
@@ -14,44 +14,44 @@ use super::lock::lock;
 
 const SHARDS: usize = 16;
 
-/// The faults of a configuration, and whom they have struck.
+/// The faults of a configuration, and how often each has been applied.
 pub(super) struct FaultInjector {
     seed: u64,
     rules: Vec<FaultRule>,
-    /// For each id (by fingerprint, and only those that some rule matches): how many requests came this far.
+    /// The number of requests so far for each ID (by fingerprint), for IDs that at least one rule matches.
     request_counts: Vec<Mutex<HashMap<u64, u32>>>,
 }
 
-/// A fault, ready to strike.
+/// A compiled fault with its counters.
 pub(super) struct FaultRule {
     pub(super) fault: Fault,
     clients: ClientPattern,
     glob: Glob,
-    /// How many requests it might have struck.
+    /// The number of matching requests that count towards `beyond`.
     matched: AtomicU64,
     injected: AtomicU64,
-    /// The serial from which on tokens satisfy this rule's challenge; 0 before the first challenge.
+    /// The lowest serial of a token that satisfies this rule's challenge. 0 before the first challenge.
     satisfied_from: AtomicU64,
-    /// Whether a token came that was made with a challenge's claims.
+    /// Whether a token has been used that was issued for a challenge's claims.
     challenge_answered: AtomicBool,
 }
 
-/// What befalls one request.
+/// What happens to one request.
 pub(super) struct Injection<'a> {
     /// Extra time to wait, in simulated time.
     pub(super) delay: Duration,
     pub(super) rule: Option<&'a FaultRule>,
 }
 
-/// The token that a request came with, as far as challenges care.
+/// What challenges need to know of a request's token.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct TokenSerials {
     pub(super) token: u64,
-    /// The one that the next token will have.
+    /// The serial that the next token will have.
     pub(super) next: u64,
-    /// Whether its client said that it can be challenged.
+    /// Whether its client declared that it can handle challenges.
     pub(super) cp1: bool,
-    /// Whether it was made with the claims of a challenge.
+    /// Whether it was issued for the claims of a challenge.
     pub(super) answers_challenge: bool,
 }
 
@@ -73,7 +73,7 @@ impl FaultInjector {
         }
     }
 
-    /// Forgets whom they have struck.
+    /// Resets all counts.
     pub(super) fn reset(&self) {
         self.request_counts.iter().for_each(|seen| lock(seen).clear());
         for rule in &self.rules {
@@ -84,8 +84,8 @@ impl FaultInjector {
         }
     }
 
-    /// Decides on the next request of `party` for something at `endpoint`, and counts it. `ids` are its names in lower
-    /// case; it is known by the first.
+    /// Decides on the next request of `client_key` at `endpoint`, and counts it. `ids` are the names that a pattern can
+    /// match, in lower case. Requests are counted under the first one.
     pub(super) fn inject<'a, N>(
         &self,
         endpoint: FaultEndpoint,
@@ -103,10 +103,10 @@ impl FaultInjector {
                 && ids.clone().any(|id| rule.glob.matches(id))
         };
         let id = ids.clone().next().unwrap_or_default();
-        // Most requests match nothing; they need no lock.
+        // Most requests match no rule and need no lock.
         let Some(first) = self.rules.iter().position(matches) else { return injection };
         let id_hash = fingerprint::mix(fingerprint::hash(id.as_bytes()) ^ endpoint as u64);
-        // One app signs in to each tenant anew: what is counted for each id is counted for each tenant there.
+        // An app signs in to each tenant separately, so sign-ins are counted for each tenant too.
         let id_hash = match endpoint {
             FaultEndpoint::Token | FaultEndpoint::DeviceCode => {
                 id_hash ^ fingerprint::hash(client_key.tenant.as_bytes())
@@ -156,8 +156,9 @@ impl FaultRule {
         fault.first.is_none_or(|first| self.injected.fetch_add(1, Ordering::Relaxed) < first)
     }
 
-    /// Whether the token is older than this rule's first challenge, or made without its claims; if there was none
-    /// yet, this is it. Once it was answered, each later token will do: it was issued late enough, too.
+    /// Whether the token is older than this rule's first challenge, or was issued without its claims. If there was no
+    /// challenge yet, this request gets the first one. Once a challenge has been answered, every later token is
+    /// accepted, because it was also issued late enough.
     fn needs_challenge(&self, serials: TokenSerials) -> bool {
         if self.fault.cp1_only && !serials.cp1 {
             return false;
@@ -240,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_match_strikes_and_delays_add_up() {
+    fn the_first_match_applies_and_delays_add_up() {
         let faults =
             faults(0, &["answer=delay;delay=1s", "answer=delay;delay=2s", "answer=500", "answer=404"]);
         let injection = strike(&faults, "a", TOKEN);
@@ -267,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn a_challenge_is_met_by_a_newer_token_with_its_claims() {
+    fn a_newer_token_with_the_claims_satisfies_a_challenge() {
         let faults = faults(0, &["answer=challenge"]);
         let challenged = |token, answers| {
             let serials = TokenSerials { token, next: token + 1, answers_challenge: answers, cp1: false };
@@ -281,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn a_challenge_can_be_for_clients_that_declared_it() {
+    fn a_challenge_can_require_declared_cp1() {
         let faults = faults(0, &["answer=challenge;cp1_only=true"]);
         let challenged = |cp1| {
             let serials = TokenSerials { token: 1, next: 2, cp1, answers_challenge: false };

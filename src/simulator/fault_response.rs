@@ -1,4 +1,4 @@
-//! What a request gets that a fault has struck.
+//! The answers of faults.
 
 use std::time::Duration;
 
@@ -16,13 +16,13 @@ use super::fault::{Fault, FaultAnswer, InnerErrorCase};
 use super::graph_response::{self, GraphError, GraphResponder};
 use super::state::Reply;
 
-/// Where a 3xx sends whoever follows it, unless the fault says where: the simulator records who does.
+/// The default target of a 3xx. The simulator counts the requests to it.
 const REDIRECT: &str = "/_simulator/redirected";
 
 const PORTAL_PAGE: &str = "<!DOCTYPE html>\n<html><head><title>Sign in to the network</title></head>\
     <body><h1>Welcome</h1><p>Please sign in to use this network.</p></body></html>\n";
 
-/// Whether the revocation takes effect.
+/// Whether the revocation takes effect in spite of the fault.
 pub(super) fn takes_effect(fault: &Fault) -> bool {
     fault.effect.unwrap_or(match fault.answer {
         FaultAnswer::Status(status) => status < 300,
@@ -35,9 +35,9 @@ pub(super) fn takes_effect(fault: &Fault) -> bool {
     })
 }
 
-/// The reply of a fault. `usual` is what there would have been without it, `error` makes the answer of those faults
-/// that are an error of the endpoint's own, and `pace` is the fault's delay in real time.
-pub(super) fn faulty_reply(
+/// The reply for a fault. `normal` is the reply without it, `error` makes the reply of faults that are an error of this
+/// endpoint, and `pace` is the fault's delay in real time.
+pub(super) fn reply_for_fault(
     fault: &Fault,
     pace: Duration,
     normal: Response<Body>,
@@ -65,7 +65,7 @@ pub(super) fn faulty_reply(
     Reply::Answer(apply_overrides(fault, response))
 }
 
-/// Graph's own answer to a request for `id` that `fault` has struck; 429 is made elsewhere.
+/// Graph's own error for a request for `id`. A default 429 is made elsewhere.
 pub(super) fn graph_error(
     fault: &Fault,
     responder: &GraphResponder,
@@ -87,12 +87,12 @@ pub(super) fn graph_error(
     response
 }
 
-/// Whether the fault leaves the error's body as it usually is.
+/// Whether the fault keeps the default body of the error.
 pub(super) fn has_default_body(fault: &Fault) -> bool {
     fault.code.is_none() && fault.message.is_none() && fault.inner == InnerErrorCase::Camel
 }
 
-/// The OData Boolean that an action answers (CSDL: `revokeSignInSessions` returns `Edm.Boolean`).
+/// The OData Boolean that an action returns (CSDL: `revokeSignInSessions` returns `Edm.Boolean`).
 pub(super) fn boolean(version: &str, value: bool) -> Bytes {
     match (version, value) {
         ("v1.0", true) => Bytes::from_static(
@@ -169,11 +169,11 @@ fn with_status(mut response: Response<Body>, status: StatusCode) -> Response<Bod
     response
 }
 
-/// Announces the whole body and sends half of it.
+/// Announces the complete body and sends half of it.
 fn truncate_body(response: Response<Body>) -> Response<Body> {
     let (mut head, body) = response.into_parts();
     if head.status == StatusCode::NO_CONTENT {
-        // It has no body that could break off.
+        // A 204 has no body that could be cut off.
         head.status = StatusCode::OK;
     }
     let (body, length) = body.truncate();
@@ -181,7 +181,7 @@ fn truncate_body(response: Response<Body>) -> Response<Body> {
     Response::from_parts(head, body)
 }
 
-/// Gives the response the body and the headers that the fault asks for.
+/// Applies the body and the headers that the fault asks for.
 fn apply_overrides(fault: &Fault, mut response: Response<Body>) -> Response<Body> {
     if fault.request_id == Some(false) {
         graph_response::remove_graph_headers(response.headers_mut());
@@ -190,7 +190,7 @@ fn apply_overrides(fault: &Fault, mut response: Response<Body>) -> Response<Body
     let status = response.status();
     let headers = response.headers_mut();
     let mut set = |name: HeaderName, value: &str| {
-        // The configuration was checked; a value that is none leaves the header as it was.
+        // The configuration has been checked, so an invalid value can't occur here.
         if let Ok(value) = HeaderValue::from_str(value) {
             headers.insert(name, value);
         }

@@ -1,5 +1,5 @@
-//! Tokens that an app trusts: those of a cluster, of GitHub and of Azure Pipelines, and the token endpoint's check of
-//! them (learn.microsoft.com/entra/workload-id/workload-identity-federation-considerations).
+//! Tokens from issuers that the app trusts (a cluster, GitHub, Azure Pipelines), and how the token endpoint checks them
+//! (learn.microsoft.com/entra/workload-id/workload-identity-federation-considerations).
 
 use std::time::Duration;
 
@@ -12,23 +12,23 @@ use serde_json::{Value, json};
 
 use super::graph_response::guid;
 
-/// Whom the app trusts (its federated credential), and what the job services of the simulator say in their tokens.
+/// The app's federated credential, and the claims in the tokens of the simulator's job services.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct FederatedConfig {
-    /// Who must have issued a token. Without it the app trusts any well-formed assertion.
+    /// The issuer that a token must have. Without it, the app trusts any well-formed assertion.
     pub issuer: Option<String>,
-    /// Whom it must speak of.
+    /// The subject that a token must have.
     pub subject: String,
-    /// Whom it must be meant for.
+    /// The audience that a token must have.
     pub audience: String,
-    /// What GitHub's service wants as `Authorization: bearer`; without it, anything that is not empty.
+    /// The token that GitHub's service expects in `Authorization: bearer`. Without it, any that is not empty.
     pub github_token: Option<String>,
     /// The same for Azure Pipelines.
     pub pipelines_token: Option<String>,
-    /// The service connection that Azure Pipelines knows; without it, any.
+    /// The only service connection in Azure Pipelines. Without it, any exists.
     pub service_connection: Option<String>,
-    /// How long a job's token lives.
+    /// The lifetime of a job's token.
     #[serde(deserialize_with = "super::duration::deserialize")]
     pub lifetime: Duration,
 }
@@ -47,10 +47,10 @@ impl Default for FederatedConfig {
     }
 }
 
-/// Why an assertion is no proof: Entra's code and text.
+/// Why an assertion is refused: Entra's code and text.
 pub(super) type FederationError = (u32, String);
 
-/// A token of one of the trusted issuers.
+/// Makes a token from the trusted issuer.
 pub(super) fn mint(config: &FederatedConfig, audience: &str, lifetime: Duration) -> String {
     let now = Timestamp::now().as_second();
     let claims = json!({
@@ -69,7 +69,7 @@ pub(super) fn mint(config: &FederatedConfig, audience: &str, lifetime: Duration)
     format!("{signed}.{signature}")
 }
 
-/// Checks an assertion against the app's federated credential; codes and texts as in Entra's reference.
+/// Checks an assertion against the app's federated credential. Codes and texts are as in Entra's reference.
 pub(super) fn check(config: &FederatedConfig, assertion: &str) -> Result<(), FederationError> {
     let Some(issuer) = &config.issuer else { return Ok(()) };
     let claims = verify_signature(assertion).ok_or_else(|| {
@@ -110,7 +110,7 @@ fn verify_signature(assertion: &str) -> Option<Value> {
     serde_json::from_slice(&URL_SAFE_NO_PAD.decode(claims).ok()?).ok()
 }
 
-/// Stands for the keys of all issuers: they need not be told apart, only forgeries from what they made.
+/// One key for all issuers. It only has to tell the simulator's own tokens from forged ones.
 fn key() -> hmac::Key {
     hmac::Key::new(hmac::HMAC_SHA256, b"issuers that the simulator plays")
 }

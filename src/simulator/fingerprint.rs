@@ -1,4 +1,4 @@
-//! A hash that is the same in every run and on every machine, so that what a seed decides can be decided again.
+//! A hash that is the same in every run and on every machine, so that a seed always gives the same results.
 
 /// FNV-1a with a final mix, so that every bit depends on every byte.
 pub(super) fn hash(bytes: &[u8]) -> u64 {
@@ -8,8 +8,8 @@ pub(super) fn hash(bytes: &[u8]) -> u64 {
     mix(hash)
 }
 
-/// Hashes the keys of maps, eight bytes at a time: a token has a thousand, and comes with every request. Nobody attacks a
-/// simulator by choosing keys that collide.
+/// Hashes the keys of maps, eight bytes at a time, because every request brings a token of about a thousand bytes. It
+/// doesn't resist attacks with colliding keys, which a simulator doesn't need.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct FastHasher(u64);
 
@@ -48,14 +48,14 @@ pub(super) fn mix(mut x: u64) -> u64 {
     x ^ (x >> 31)
 }
 
-/// A number in [0, 1) out of a hash.
+/// A number in [0, 1), made from a hash.
 pub(super) fn unit_interval(hash: u64) -> f64 {
     #[expect(clippy::cast_precision_loss, reason = "53 bits fit")]
     let top = (hash >> 11) as f64;
     top / 9_007_199_254_740_992.0
 }
 
-/// A GUID that always stands for the same text.
+/// A GUID that is always the same for the same text.
 pub(super) fn guid(text: &str) -> uuid::Uuid {
     let low = hash(text.as_bytes());
     let bits = (u128::from(mix(low)) << 64) | u128::from(low);
@@ -70,11 +70,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn quick_hashes_tell_texts_apart() {
+    fn fast_hashes_of_texts_differ() {
         let texts = (0..10_000).map(|n| format!("{}{n}", "x".repeat(n % 40)));
         let hashes: HashSet<u64> = texts.map(|text| BuildFastHasher::default().hash_one(text)).collect();
         assert_eq!(hashes.len(), 10_000);
-        // Maps take the low bits for the place and the high ones for the tag: both must vary.
+        // Maps use the low bits for the bucket and the high bits for the tag, so both must vary.
         let low: HashSet<u64> = hashes.iter().map(|hash| hash & 0xff).collect();
         let high: HashSet<u64> = hashes.iter().map(|hash| hash >> 57).collect();
         assert_eq!((low.len(), high.len()), (256, 128));

@@ -1,20 +1,21 @@
-//! Patterns over user ids: `*` stands for anything, `?` for one character, and case does not count.
+//! Patterns for user IDs: `*` matches any text, `?` matches one character, and case is ignored.
 
-/// A compiled pattern. Matching allocates nothing.
+/// A compiled pattern. Matching does not allocate.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Glob(Box<[char]>);
 
 impl Glob {
-    /// Any text is a pattern.
+    /// Compiles a pattern. Every text is a valid pattern.
     pub(super) fn new(pattern: &str) -> Glob {
         Glob(pattern.to_lowercase().chars().collect())
     }
 
-    /// Whether the whole of `id` matches; `id` is in lower case, as `Account::read_key` is.
+    /// Whether the whole of `id` matches. `id` must be in lower case, as `Account::key` is.
     pub(super) fn matches(&self, id: &str) -> bool {
         let mut at = 0;
         let mut rest = id.chars();
-        // Where to take up again after a mismatch: the pattern behind the last `*`, and the text it has not yet eaten.
+        // Where to resume after a mismatch: the position behind the last `*`, and the text that it has not consumed
+        // yet.
         let mut retry: Option<(usize, std::str::Chars<'_>)> = None;
         loop {
             let before = rest.clone();
@@ -45,7 +46,7 @@ pub(super) fn compile(patterns: &[String]) -> Vec<Glob> {
 }
 
 /// Whether any of `globs` matches `id`.
-pub(super) fn any(globs: &[Glob], id: &str) -> bool {
+pub(super) fn matches_any(globs: &[Glob], id: &str) -> bool {
     globs.iter().any(|glob| glob.matches(id))
 }
 

@@ -1,4 +1,4 @@
-//! Graph: what every request to it goes through.
+//! What every request to Graph goes through.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,10 +25,10 @@ use super::session::{self, Session, TokenKind};
 use super::state::{Reply, ServerState};
 use super::throttle::QuotaScope;
 
-/// The most of a request's body that is read: what Graph takes in a batch.
+/// The maximum size of a request body, in bytes: what Graph accepts for a batch.
 pub(super) const BODY_LIMIT: usize = 4 << 20;
 
-/// One request to Graph, and all that is needed to answer it.
+/// One request to Graph, with everything that is needed to answer it.
 pub(super) struct Call<'a> {
     pub(super) state: &'a ServerState,
     pub(super) live: Arc<ReloadableConfig>,
@@ -37,19 +37,19 @@ pub(super) struct Call<'a> {
     pub(super) at: Duration,
     pub(super) version: &'static str,
     pub(super) headers: &'a HeaderMap,
-    /// Whom it was sent to.
+    /// The host that the request was sent to.
     pub(super) host: &'a str,
-    /// As it was sent, from the version on: `/v1.0/users`.
+    /// The path as it was sent, from the version on: `/v1.0/users`.
     pub(super) path: &'a str,
-    /// What stands behind the `?`, as it was sent.
+    /// The query as it was sent, without the `?`.
     pub(super) query: Option<&'a str>,
     pub(super) body: Bytes,
-    /// Whether it is a part of a batch.
+    /// Whether this is a part of a batch.
     pub(super) is_batch_part: bool,
 }
 
-/// What was decided on a request: the reply, whether the revocation took effect, and how long the reply takes (in
-/// simulated time).
+/// The result of a request: the reply, whether the revocation took effect, and how long the reply takes (in simulated
+/// time).
 pub(super) struct Decision {
     pub(super) reply: Reply,
     pub(super) effect: bool,
@@ -62,7 +62,7 @@ impl Decision {
     }
 }
 
-/// Answers what `ask` asks for. Counting and recording happens at once; then the latency is waited for.
+/// Answers a request that was routed to Graph. Counts and records it at once, then waits for the latency.
 pub(super) async fn answer(
     state: &ServerState,
     request: Request<Incoming>,
@@ -71,7 +71,7 @@ pub(super) async fn answer(
     let at = state.clock.now();
     let _in_flight = state.recorder.begin_request();
     let (head, body) = request.into_parts();
-    let responder = GraphResponder::new(&head.headers, state.clock.wall(at));
+    let responder = GraphResponder::new(&head.headers, state.clock.wall_time(at));
     let unsized_body = refuse_unsized(&head.headers, &body, head.version, &responder);
     let body = read_body(body).await;
     let refused = unsized_body.or_else(|| body.is_none().then(|| too_large(&responder)));
@@ -92,19 +92,20 @@ pub(super) async fn answer(
     };
     let decision = call.execute(graph_request, refused);
     state.recorder.count_response(status(&decision.reply));
-    let delay = state.clock.real(decision.delay);
+    let delay = state.clock.to_real(decision.delay);
     if !delay.is_zero() {
         tokio::time::sleep(delay).await;
     }
     if matches!(decision.reply, Reply::Hang) {
-        // Here, so that a request that hangs counts as in flight.
+        // Waits here, so that a hanging request counts as in flight.
         state.closed().await;
     }
     decision.reply
 }
 
-/// A POST over HTTP/1 must say how long its body is. Without a word of it: 411. In chunks: 404, as users report; 411
-/// can't be meant, for its text asks for chunks. Over HTTP/2 the frames say where a body ends.
+/// Refuses a POST over HTTP/1 that does not declare the length of its body. Without a length and without chunks: 411.
+/// In chunks: 404, as users report; it can't be 411, because the text of a 411 asks for chunks. Over HTTP/2 the frames
+/// say where a body ends.
 fn refuse_unsized(
     headers: &HeaderMap,
     body: &Incoming,
@@ -118,13 +119,13 @@ fn refuse_unsized(
     (!sized && body.is_end_stream()).then(graph_response::length_required)
 }
 
-/// Reads a body to its end, so that the connection can be used again. One that is too long gives nothing, and is read
-/// all the same (unless it is far too long), so that its sender can hear of it.
+/// Reads a body to its end, so that the connection can be used again. Returns `None` if it is too long, but still reads
+/// it (up to four times the limit), so that the client gets the answer.
 async fn read_body(mut body: Incoming) -> Option<Bytes> {
-    // Mostly it comes in one piece, which needs no copy.
+    // The body usually comes in one piece, which needs no copy.
     let (mut only, mut kept, mut length) = (None, Vec::new(), 0);
     while length < 4 * BODY_LIMIT {
-        // A body that breaks off ends the connection; there is nothing to do about it here.
+        // If the body breaks off, the connection ends. Nothing else can be done about it here.
         let Some(Ok(frame)) = body.frame().await else { break };
         let Ok(data) = frame.into_data() else { continue };
         length += data.len();
@@ -154,7 +155,7 @@ pub(super) fn status(reply: &Reply) -> u16 {
 }
 
 impl Call<'_> {
-    /// Does what is asked for; `refused` is the answer to a body that was not taken.
+    /// Carries out the request. `refused` is the answer to a body that was not accepted.
     pub(super) fn execute(
         &self,
         graph_request: Result<GraphRequest, GraphError>,
@@ -181,7 +182,7 @@ impl Call<'_> {
         let ServerState { sessions, clock, clients: callers, .. } = self.state;
         let config = &self.live.config;
         let session = sessions.authenticate(self.headers, &self.live, clock, callers)?;
-        // Under one of Graph's own names, which `expected_hosts` holds, it takes only what is meant for that name.
+        // Under one of Graph's own names, which are in `expected_hosts`, only tokens for that name are accepted.
         let named = config.expected_hosts.iter().any(|name| name.eq_ignore_ascii_case(self.host));
         if named && !session::is_meant_for(self.headers, self.host) {
             return Err(GraphError::token("Access token validation failure. Invalid audience."));
@@ -195,7 +196,7 @@ impl Call<'_> {
         Decision::answer(self.responder.error(error), self.live.latency())
     }
 
-    /// The user behind `/me` is the one who signed in: with an app's token there is none.
+    /// The user that the request is about. `/me` is the signed-in user; with an app's token there is none.
     pub(super) fn resolve_user(
         &self,
         user_ref: UserRef,
@@ -210,7 +211,7 @@ impl Call<'_> {
                 let token = &self.live.config.token;
                 let by_id = self.live.resolve(Account::new(&token.user_id));
                 let by_name = || self.live.resolve(Account::new(&token.user_principal_name));
-                // Whoever signed in is listed by the one or by the other.
+                // The directory may list the signed-in user under either name.
                 Ok(if by_id.resolved.is_some() {
                     by_id
                 } else {
@@ -230,7 +231,7 @@ impl Call<'_> {
         }
     }
 
-    /// Notes until when a 429 that leaves at `sent` tells the app to wait, with writes or with reads.
+    /// Records the wait that a 429 announces to the app, for writes or for reads. `sent` is when the response leaves.
     pub(super) fn record_wait(
         &self,
         session: &Session,
@@ -238,7 +239,7 @@ impl Call<'_> {
         response: &Response<Body>,
         sent: Duration,
     ) {
-        let told = retry_after::from_headers(response.headers(), self.state.clock.wall(sent));
+        let told = retry_after::from_headers(response.headers(), self.state.clock.wall_time(sent));
         match (response.status(), told) {
             (StatusCode::TOO_MANY_REQUESTS, Some(wait)) if scope == QuotaScope::Reads => {
                 session.app.set_read_wait(sent, sent + wait);
@@ -248,7 +249,7 @@ impl Call<'_> {
         }
     }
 
-    /// A 429 that says how long to `wait`.
+    /// A 429 that announces `wait`.
     pub(super) fn throttled(
         &self,
         session: &Session,
@@ -257,15 +258,15 @@ impl Call<'_> {
         latency: Duration,
     ) -> Response<Body> {
         let (clock, quota) = (&self.state.clock, &self.live.config.quota);
-        let sent = self.at + clock.real(latency);
-        let text = retry_after::render(quota.retry_after, clock.real(wait), clock.wall(sent));
+        let sent = self.at + clock.to_real(latency);
+        let text = retry_after::render(quota.retry_after, clock.to_real(wait), clock.wall_time(sent));
         let response =
             retry_after::throttled_response(&self.responder, quota, &session.app, scope, text.as_deref());
         self.record_wait(session, scope, &response, sent);
         response
     }
 
-    /// What a request for `id` gets that `rule` strikes, which else spends of the quota of `scope`.
+    /// The reply to a request for `id` that `rule` applies to. `scope` is the quota that the request counts against.
     pub(super) fn apply_fault(
         &self,
         rule: &FaultRule,
@@ -278,22 +279,22 @@ impl Call<'_> {
         if fault.answer == FaultAnswer::RevokeToken {
             session.revoke();
         }
-        let reply = fault_response::faulty_reply(fault, clock.real(fault.delay), normal, || {
+        let reply = fault_response::reply_for_fault(fault, clock.to_real(fault.delay), normal, || {
             if fault.answer == FaultAnswer::Status(429) && fault_response::has_default_body(fault) {
                 return retry_after::throttled_response(&self.responder, quota, &session.app, scope, None);
             }
-            let now = clock.wall(self.at).as_second();
+            let now = clock.wall_time(self.at).as_second();
             fault_response::graph_error(fault, &self.responder, self.version, id, now)
         });
         let reply = if self.is_batch_part { self.convert_for_batch(reply) } else { reply };
         if let Reply::Answer(response) = &reply {
-            self.record_wait(session, scope, response, self.at + clock.real(delay));
+            self.record_wait(session, scope, response, self.at + clock.to_real(delay));
         }
         reply
     }
 
-    /// A part has no connection of its own to be reset, or cut off, or to hang on: whoever answers the batch gets nothing
-    /// from the service behind it, and says 504.
+    /// A part of a batch has no connection of its own that could be reset, cut off or left hanging. The service that
+    /// answers the batch would get nothing from the one behind it, so the part is answered with 504.
     fn convert_for_batch(&self, reply: Reply) -> Reply {
         match reply {
             Reply::Answer(response) if !matches!(response.body(), Body::Truncated { .. }) => {
@@ -303,7 +304,7 @@ impl Call<'_> {
         }
     }
 
-    /// 504.
+    /// A 504.
     pub(super) fn gateway_timeout(&self) -> Response<Body> {
         let text = "The server did not receive a timely response from an upstream server.";
         self.responder.error(&GraphError::new(StatusCode::GATEWAY_TIMEOUT, "GatewayTimeout", text))

@@ -1,6 +1,6 @@
-//! Answers in Graph's manner: its headers, its error bodies.
+//! Responses in Graph's format: headers and error bodies.
 //!
-//! Headers and shapes as in Graph's best-practices and errors pages and in captures of `revokeSignInSessions`
+//! Headers and shapes are as in Graph's best-practices and errors pages, and in captures of `revokeSignInSessions`
 //! (msgraph-sdk-powershell issues #834 and #1359).
 
 use bytes::Bytes;
@@ -19,7 +19,7 @@ const TRANSPORT_SECURITY: HeaderName = HeaderName::from_static("strict-transport
 const ODATA_VERSION: HeaderName = HeaderName::from_static("odata-version");
 const RESOURCE_UNIT: HeaderName = HeaderName::from_static("x-ms-resource-unit");
 
-/// What Graph adds to every answer; a proxy's answer lacks all of it.
+/// The headers that Graph adds to every response. A proxy's response has none of them.
 const GRAPH_HEADERS: [HeaderName; 6] =
     [REQUEST_ID, CLIENT_REQUEST_ID, DIAGNOSTIC, TRANSPORT_SECURITY, ODATA_VERSION, RESOURCE_UNIT];
 
@@ -29,12 +29,13 @@ const ODATA_JSON: HeaderValue = HeaderValue::from_static(
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 pub(super) const HTML: HeaderValue = HeaderValue::from_static("text/html; charset=us-ascii");
 
-/// A random GUID. Not from the system's generator: on the hot path that would be a system call for each answer.
+/// A random GUID. It does not come from the system's generator, because that would cost a system call for each
+/// response.
 pub(super) fn guid() -> Uuid {
     uuid::Builder::from_random_bytes(fastrand::u128(..).to_ne_bytes()).into_uuid()
 }
 
-/// By what one request and its answer are known.
+/// The IDs of one request and its response.
 pub(super) struct GraphResponder {
     request_id: Uuid,
     client_request_id: Option<HeaderValue>,
@@ -42,7 +43,7 @@ pub(super) struct GraphResponder {
 }
 
 impl GraphResponder {
-    /// A fresh request id; the client's own id from `headers`.
+    /// A new request ID, and the client's own ID from `headers`.
     pub(super) fn new(headers: &HeaderMap, date: jiff::Timestamp) -> GraphResponder {
         GraphResponder {
             request_id: guid(),
@@ -51,14 +52,15 @@ impl GraphResponder {
         }
     }
 
-    /// The marks of a batch's part, whose `headers` these are: it shares the batch's request id (the sample of Graph's
-    /// json-batching page), and its client request id unless it has one of its own.
+    /// The IDs for a part of a batch with these `headers`. The part shares the batch's request ID (as in the sample on
+    /// Graph's json-batching page), and its client request ID unless it has one of its own.
     pub(super) fn for_part(&self, headers: &HeaderMap) -> GraphResponder {
         let own = headers.get(CLIENT_REQUEST_ID).or(self.client_request_id.as_ref());
         GraphResponder { request_id: self.request_id, client_request_id: own.cloned(), date: self.date }
     }
 
-    /// Adds what Graph adds to every answer. The client's request id is echoed; without one both ids are equal.
+    /// Adds the headers that Graph adds to every response. The client's request ID is echoed. Without one, both IDs are
+    /// equal.
     fn add_graph_headers(&self, headers: &mut HeaderMap) {
         let mut buffer = Uuid::encode_buffer();
         let text = self.request_id.hyphenated().encode_lower(&mut buffer);
@@ -82,7 +84,7 @@ impl GraphResponder {
         text.map_or_else(|| self.request_id.to_string(), std::borrow::Cow::into_owned)
     }
 
-    /// A regular answer with a JSON body; costs one resource unit.
+    /// A successful response with a JSON body. It costs one resource unit.
     pub(super) fn ok(&self, body: Bytes) -> Response<Body> {
         let mut response = Response::new(Body::from_bytes(body));
         let headers = response.headers_mut();
@@ -94,7 +96,7 @@ impl GraphResponder {
         response
     }
 
-    /// 204.
+    /// A 204.
     pub(super) fn no_content(&self) -> Response<Body> {
         let mut response = self.ok(Bytes::new());
         response.headers_mut().remove(CONTENT_TYPE);
@@ -102,11 +104,11 @@ impl GraphResponder {
         response
     }
 
-    /// An error with its usual body.
+    /// An error with its default body.
     pub(super) fn error(&self, error: &GraphError) -> Response<Body> {
         let mut response = self.json(error.status, self.error_body(error));
         if error.status == StatusCode::UNAUTHORIZED {
-            // As Graph's own: no challenge in it, only where to get a token.
+            // As Graph's own: it has no challenge, only the address that issues tokens.
             response.headers_mut().insert(
                 WWW_AUTHENTICATE,
                 HeaderValue::from_static(concat!(
@@ -118,7 +120,7 @@ impl GraphResponder {
         response
     }
 
-    /// JSON with Graph's marks.
+    /// A JSON response with Graph's headers.
     pub(super) fn json(&self, status: StatusCode, body: Vec<u8>) -> Response<Body> {
         let mut response = Response::new(Body::from_bytes(body));
         *response.status_mut() = status;
@@ -142,7 +144,7 @@ impl GraphResponder {
         body.to_string().into_bytes()
     }
 
-    /// The body of a 429 as Graph's throttling guidance shows it.
+    /// The body of a 429 as in Graph's throttling guidance.
     pub(super) fn throttled_body(&self) -> Vec<u8> {
         json!({"error": {
             "code": "TooManyRequests",
@@ -160,21 +162,21 @@ impl GraphResponder {
     }
 }
 
-/// Takes every mark of Graph from `headers`.
+/// Removes the headers that Graph adds to every response.
 pub(super) fn remove_graph_headers(headers: &mut HeaderMap) {
     for name in GRAPH_HEADERS {
         headers.remove(name);
     }
 }
 
-/// Takes from `headers` what stands on a whole answer and not on a part of a batch.
+/// Removes the headers that only a complete response has, and not a part of a batch.
 pub(super) fn remove_outer_headers(headers: &mut HeaderMap) {
     for name in [REQUEST_ID, CLIENT_REQUEST_ID, DIAGNOSTIC, TRANSPORT_SECURITY] {
         headers.remove(name);
     }
 }
 
-/// An error as Graph words it.
+/// An error in Graph's words.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct GraphError {
     pub(super) status: StatusCode,
@@ -196,7 +198,7 @@ impl GraphError {
         GraphError::bad_request(&format!("Resource not found for the segment '{segment}'."))
     }
 
-    /// `id` as it was sent.
+    /// `id` is the user ID as it was sent.
     pub(super) fn not_found(id: &str) -> GraphError {
         let message = format!(
             "Resource '{id}' does not exist or one of its queried reference-property objects are not present."
@@ -221,7 +223,7 @@ impl GraphError {
     }
 }
 
-/// 411 as http.sys sends it, before Graph ever sees the request: HTML, and none of Graph's marks.
+/// The 411 that http.sys sends before the request reaches Graph: HTML, without Graph's headers.
 pub(super) fn length_required() -> Response<Body> {
     html(
         StatusCode::LENGTH_REQUIRED,
@@ -235,7 +237,7 @@ pub(super) fn length_required() -> Response<Body> {
     )
 }
 
-/// An HTML page without any of Graph's marks.
+/// An HTML page without Graph's headers.
 pub(super) fn html(status: StatusCode, page: &'static str) -> Response<Body> {
     let mut response = Response::new(Body::from_bytes(page));
     *response.status_mut() = status;

@@ -1,6 +1,5 @@
-//! The services that give the jobs of pipelines their tokens: GitHub's
-//! (docs.github.com/actions/reference/security/oidc) and Azure Pipelines'
-//! (learn.microsoft.com/rest/api/azure/devops/distributedtask/oidctoken/create).
+//! The services that issue tokens to jobs of pipelines: GitHub's (docs.github.com/actions/reference/security/oidc) and
+//! Azure Pipelines' (learn.microsoft.com/rest/api/azure/devops/distributedtask/oidctoken/create).
 
 use hyper::header::{CONTENT_LENGTH, HeaderValue, LOCATION};
 use hyper::{Method, Response, StatusCode};
@@ -10,8 +9,8 @@ use super::body::Body;
 use super::federated::{self, FederatedConfig};
 use super::token_services::{TokenServiceRequest, respond};
 
-/// The audience of a GitHub token that is asked for without one.
-const GITHUB: &str = "https://github.com/contoso";
+/// The default audience of a GitHub token.
+const DEFAULT_GITHUB_AUDIENCE: &str = "https://github.com/contoso";
 
 /// `GET …/idtoken?audience=…`
 pub(super) fn github(config: &FederatedConfig, service_request: &TokenServiceRequest<'_>) -> Response<Body> {
@@ -24,7 +23,7 @@ pub(super) fn github(config: &FederatedConfig, service_request: &TokenServiceReq
             &json!({"message": "the request's token is not the job's"}),
         );
     }
-    let audience = service_request.parameter("audience").unwrap_or(GITHUB);
+    let audience = service_request.parameter("audience").unwrap_or(DEFAULT_GITHUB_AUDIENCE);
     let token = federated::mint(config, audience, config.lifetime);
     respond(StatusCode::OK, &json!({"count": token.len(), "value": token}))
 }
@@ -56,7 +55,7 @@ pub(super) fn pipelines(
     respond(StatusCode::OK, &json!({"oidcToken": token}))
 }
 
-/// Whoever does not say that redirects are of no use to them is sent to a page for people.
+/// Redirects an unauthorized client to a sign-in page, unless it has declared that it can't use redirects.
 fn redirect_to_sign_in(service_request: &TokenServiceRequest<'_>) -> Response<Body> {
     if service_request.header("x-tfs-fedauthredirect") == Some("Suppress") {
         return respond(StatusCode::UNAUTHORIZED, &json!({"message": "The user is not authorized."}));

@@ -1,40 +1,40 @@
-//! The ledger as it is read: what the simulator saw and did, for each user and altogether.
+//! The ledger as clients read it: what the simulator received and did, for each user and in total.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-/// Everything the simulator recorded, at one moment.
+/// Everything that the simulator has recorded, at one moment.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Ledger {
     /// Counters over all requests.
     pub stats: Stats,
-    /// A record for each user id, sorted by id; empty when only counts are kept.
+    /// One record for each user ID, sorted by ID. Empty if only counters are kept.
     pub users: Vec<UserRecord>,
     /// The first 100 things that a well-behaved client doesn't do.
     pub violations: Vec<Violation>,
-    /// What each app did in each tenant, in the order in which they came.
+    /// What each app did in each tenant, in the order of their first requests.
     #[serde(default)]
     pub callers: Vec<ClientReport>,
 }
 
-/// What happened to one user id. Ids that differ in case alone are one.
+/// What happened to one user ID. IDs that differ only in case are the same user.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct UserRecord {
-    /// The id, percent-decoded, as it was first sent.
+    /// The ID, percent-decoded, as it was first sent.
     ///
-    /// Of a user in the directory always the principal name as it is there, by whatever they were named.
+    /// For a user in the directory it is always the principal name, whichever ID was sent.
     pub id: String,
-    /// The object id, of a user in the directory.
+    /// The object ID, for a user in the directory.
     #[serde(default)]
     pub object_id: Option<String>,
-    /// Revocations requested: all that named the user and could be read, also those turned away.
+    /// Requested revocations: all that named the user and could be parsed, including refused ones.
     pub requests: u64,
-    /// Answers by status (`"200"`); `"none"` where the connection was reset or left hanging.
+    /// Answers by status (`"200"`). `"none"` counts connections that were reset or left hanging.
     pub answers: BTreeMap<String, u64>,
     /// How often a revocation took effect.
     pub effects: u64,
-    /// Whether the user is external: revocations are accepted, and none takes effect.
+    /// Whether the user is external. Revocations are then accepted, but none takes effect.
     pub external: bool,
     /// When the first request came: UTC, RFC 3339.
     pub first_at: String,
@@ -44,54 +44,55 @@ pub struct UserRecord {
     pub first_s: f64,
     /// Real seconds from the simulator's start to the last request.
     pub last_s: f64,
-    /// The last request's `client-request-id`.
+    /// The `client-request-id` of the last request.
     pub last_client_request_id: Option<String>,
-    /// When a revocation took effect last: UTC, RFC 3339, to the millisecond.
+    /// When a revocation last took effect: UTC, RFC 3339, to the millisecond.
     pub revoked_at: Option<String>,
-    /// Who asked for it: each app in each tenant whose token was accepted, in the order in which they came.
+    /// Each app in each tenant that requested a revocation with an accepted token, in the order of their first
+    /// requests.
     #[serde(default)]
     pub by: Vec<RequesterRecord>,
 }
 
-/// What an app in a tenant asked for one user.
+/// What one app in one tenant requested for one user.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct RequesterRecord {
-    /// The tenant's id, as in the token.
+    /// The tenant's ID, as in the token.
     pub tenant: String,
-    /// The client id.
+    /// The client ID.
     pub app: String,
-    /// Revocations requested.
+    /// Requested revocations.
     pub requests: u64,
-    /// How often one took effect.
+    /// How often a revocation took effect.
     pub effects: u64,
-    /// Real seconds from the simulator's start until one took effect last.
+    /// Real seconds from the simulator's start until a revocation last took effect.
     pub revoked_s: Option<f64>,
 }
 
 /// What one app did in one tenant.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct ClientReport {
-    /// The tenant's id, as in the token.
+    /// The tenant's ID, as in the token.
     pub tenant: String,
-    /// The domain by which the tenant was called when the app signed in.
+    /// The domain under which the tenant was addressed when the app signed in.
     pub domain: Option<String>,
-    /// The client id.
+    /// The client ID.
     pub app: String,
-    /// Revocations whose token was accepted.
+    /// Revocations with an accepted token.
     pub revocations: u64,
-    /// How often one took effect.
+    /// How often a revocation took effect.
     pub effects: u64,
-    /// 429s that revocations got.
+    /// Revocations that were answered with 429.
     pub throttled: u64,
-    /// Revocations that came while it had been told to wait, and had had the time to learn it.
+    /// Revocations that came during an announced wait, late enough for the app to know of it.
     pub early: u64,
-    /// The most revocations within one window of its quota.
+    /// The maximum number of revocations within one window of the app's quota.
     pub max_requests_in_window: u64,
-    /// The same, of those that quotas let through.
+    /// The same, for revocations that the quotas let through.
     pub max_accepted_in_window: u64,
     /// Real seconds from the simulator's start to the first revocation.
     pub first_s: f64,
-    /// The same to the last.
+    /// Real seconds from the simulator's start to the last revocation.
     pub last_s: f64,
 }
 
@@ -100,73 +101,74 @@ pub struct ClientReport {
 pub struct Stats {
     /// Real seconds since the simulator started.
     pub uptime_s: f64,
-    /// Requests to Graph, whatever became of them; a batch is one.
+    /// Requests to Graph, whatever their result. A batch counts as one.
     pub requests: u64,
-    /// Revocations among them, and among the parts of batches.
+    /// Revocations, single or in batches.
     pub revocations: u64,
-    /// Answers of Graph by status, to parts of batches too; `"none"` where there was none.
+    /// Graph's answers by status, including those to parts of batches. `"none"` counts requests without an answer.
     pub answers: BTreeMap<String, u64>,
     /// How often a revocation took effect.
     pub effects: u64,
-    /// Distinct user ids; 0 when only counts are kept.
+    /// Distinct user IDs. 0 if only counters are kept.
     pub users: u64,
-    /// 429s sent by Graph, from quotas and from faults.
+    /// 429s from Graph, caused by quotas and by faults.
     pub throttled: u64,
-    /// Revocations that came while their app had been told to wait, and had had the time to learn it.
+    /// Revocations that came during an announced wait, late enough for the app to know of it.
     pub early: u64,
-    /// Revocations that came so soon after the app had been told to wait that they were probably on their way.
+    /// Revocations that came during an announced wait, but so early in it that they were probably on their way already.
     pub crossing: u64,
-    /// The most revocations of one app within one window of its quota; to 1 % of the window, never too many.
+    /// The maximum number of revocations by one app within one window of its quota. Precise to 1 % of the window; never
+    /// too high.
     pub max_requests_in_window: u64,
-    /// The same, of those that quotas let through.
+    /// The same, for revocations that the quotas let through.
     pub max_accepted_in_window: u64,
-    /// Reads among the requests to Graph.
+    /// Requests to Graph that read.
     #[serde(default)]
     pub reads: u64,
-    /// What those cost altogether, in resource units.
+    /// What these cost in total, in resource units.
     #[serde(default)]
     pub resource_units: u64,
-    /// The most resource units that reads of one app cost within one window of its quota.
+    /// The maximum cost of one app's reads within one window of its quota, in resource units.
     #[serde(default)]
     pub max_resource_units_in_window: u64,
-    /// 429s that reads got from quotas.
+    /// Reads that the quotas answered with 429.
     #[serde(default)]
     pub throttled_reads: u64,
-    /// Reads that came while their app had been told to wait with them, and had had the time to learn it.
+    /// Reads that came during an announced wait for reads, late enough for the app to know of it.
     #[serde(default)]
     pub early_reads: u64,
-    /// Requests to Graph being answered now.
+    /// Requests to Graph that are being answered now.
     pub in_flight: u64,
-    /// The most requests to Graph that were being answered at once.
+    /// The maximum number of requests to Graph that were being answered at once.
     pub max_in_flight: u64,
-    /// Requests turned away for want of a good token.
+    /// Requests that were refused because they had no valid token.
     pub bad_auth: u64,
-    /// How often a fault struck.
+    /// How often a fault was applied.
     pub faults: u64,
-    /// Revocations whose `client-request-id` had come before; 0 when only counts are kept.
+    /// Revocations with a `client-request-id` that had been used before. 0 if only counters are kept.
     pub duplicate_client_request_ids: u64,
     /// Revocations without a `client-request-id`.
     pub missing_client_request_ids: u64,
-    /// Batches that could be read.
+    /// Batches that could be parsed.
     pub batches: u64,
-    /// Their parts.
+    /// Parts of these batches.
     pub batch_parts: u64,
-    /// Requests by `Host`, of those that were not meant for the simulator.
+    /// Requests that were meant for other hosts, by their `Host` header.
     pub unexpected_hosts: BTreeMap<String, u64>,
     /// Redirects that were followed.
     pub redirects_followed: u64,
     /// Requests to the token endpoint.
     pub token_requests: u64,
-    /// Tokens issued there.
+    /// Tokens that the token endpoint issued.
     pub tokens_issued: u64,
-    /// Client assertions that were signed with the configured certificate and fitted.
+    /// Valid client assertions that were signed with the configured certificate.
     pub assertions_verified: u64,
-    /// Its answers by status; `"none"` where there was none.
+    /// Answers of the token endpoint by status. `"none"` counts requests without an answer.
     pub token_answers: BTreeMap<String, u64>,
-    /// Requests to the services near a client, by their word in a fault's `endpoint`: `imds`, `app_service`, `arc`,
-    /// `github`, `pipelines`.
+    /// Requests to the token services near a client, by their name in a fault's `endpoint`: `imds`, `app_service`,
+    /// `arc`, `github`, `pipelines`.
     pub nearby_requests: BTreeMap<String, u64>,
-    /// Successes of the same: tokens of managed identities, and proofs for jobs.
+    /// Tokens that these services issued, for managed identities and for jobs.
     pub nearby_tokens: BTreeMap<String, u64>,
 }
 
@@ -175,16 +177,16 @@ pub struct Stats {
 pub struct Violation {
     /// Real seconds since the simulator started.
     pub at_s: f64,
-    /// `early`, `bad_auth`, `unexpected_host`, `duplicate_client_request_id`, `redirect_followed`; of client
-    /// assertions `assertion_used_again`, `assertion_without_id`, `assertion_without_type`, `assertion_long_lived`,
-    /// `assertion_sha1`, or `assertion_old_algorithm`.
+    /// `early`, `early_read`, `early_poll`, `bad_auth`, `unexpected_host`, `duplicate_client_request_id`,
+    /// `redirect_followed`; for client assertions `assertion_used_again`, `assertion_without_id`,
+    /// `assertion_without_type`, `assertion_long_lived`, `assertion_sha1`, or `assertion_old_algorithm`.
     pub kind: String,
-    /// The user id, host, or id that it was about.
+    /// The user ID, host, or other ID that it is about.
     pub detail: String,
 }
 
 impl Ledger {
-    /// The record of `id`, a principal name or (of a user in the directory) an object id; case doesn't count.
+    /// The record of `id`: a principal name, or the object ID of a user in the directory. Case is ignored.
     #[must_use]
     pub fn user(&self, id: &str) -> Option<&UserRecord> {
         let key = id.to_lowercase();
@@ -222,7 +224,7 @@ impl Ledger {
 }
 
 impl UserRecord {
-    /// Something of each who asked, once.
+    /// One field of all requesters, each value once.
     fn join_requesters(&self, field: impl Fn(&RequesterRecord) -> &String) -> String {
         let mut all: Vec<&str> = Vec::new();
         for one in self.by.iter().map(|by| field(by).as_str()) {

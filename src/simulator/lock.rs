@@ -1,4 +1,4 @@
-//! Locks whose poison is ignored: what they guard is counters and maps that a panic can't leave half-written.
+//! Locks that ignore poisoning. They guard counters and maps, which a panic can't leave half-written.
 
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 

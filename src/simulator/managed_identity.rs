@@ -1,5 +1,5 @@
-//! The services that give managed identities their tokens: the instance metadata service
-//! (learn.microsoft.com/entra/identity/managed-identities-azure-resources/how-to-use-vm-token), App Service's
+//! The services that issue tokens for managed identities: the instance metadata service
+//! (learn.microsoft.com/entra/identity/managed-identities-azure-resources/how-to-use-vm-token), App Service
 //! (learn.microsoft.com/azure/app-service/overview-managed-identity) and Azure Arc's agent
 //! (learn.microsoft.com/azure/azure-arc/servers/managed-identity-authentication).
 
@@ -21,33 +21,34 @@ use super::session::{self, Grant, TokenKind};
 use super::state::ServerState;
 use super::token_services::{TokenServiceRequest, respond};
 
-/// The version that Azure Arc's agent is asked for; the path is that of the instance metadata service.
+/// The `api-version` that makes a request one to Azure Arc's agent. The path is the same as for the instance metadata
+/// service.
 pub(super) const ARC_VERSION: &str = "2020-06-01";
 
 const IMDS_VERSION: &str = "2018-02-01";
 const APP_SERVICE_VERSION: &str = "2019-08-01";
 
-/// The managed identities of the machine that is played.
+/// The managed identities of the simulated machine.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ManagedIdentityConfig {
     /// Whether there is a system-assigned identity.
     pub system_assigned: bool,
-    /// Client id of the user-assigned identity; without it there is none.
+    /// The client ID of the user-assigned identity. Without it there is none.
     pub client_id: Option<String>,
-    /// Object id of the same.
+    /// The object ID of the same identity.
     pub object_id: Option<String>,
-    /// Resource id of the same.
+    /// The resource ID of the same identity.
     pub resource_id: Option<String>,
-    /// App Service's `X-IDENTITY-HEADER`; without it, anything that is not empty.
+    /// The value that App Service expects in `X-IDENTITY-HEADER`. Without it, any that is not empty.
     pub header: Option<String>,
-    /// The folder that Azure Arc's agent writes its keys to; without it there is no agent.
+    /// The folder where Azure Arc's agent writes its keys. Without it there is no agent.
     pub arc_folder: Option<PathBuf>,
-    /// What those keys begin with.
+    /// The prefix of these keys.
     pub arc_key: String,
-    /// Write the times at which tokens end as text and not as numbers. Both were seen.
+    /// Write the expiry of tokens as text and not as numbers. Both have been seen.
     pub times_as_text: bool,
-    /// Give the same token until a tenth of its life is left, as the instance metadata service does.
+    /// Return the same token until a tenth of its lifetime is left, as the instance metadata service does.
     pub cache: bool,
 }
 
@@ -67,17 +68,17 @@ impl Default for ManagedIdentityConfig {
     }
 }
 
-/// Keys and tokens that were given out.
+/// The keys and tokens that have been issued.
 #[derive(Debug, Default)]
 pub(super) struct ManagedIdentityCache {
-    /// Keys of Azure Arc's that were not used yet, with their files.
+    /// Azure Arc's keys that have not been used yet, with their files.
     arc: Mutex<HashMap<String, PathBuf>>,
-    /// Tokens by what they are for, with their end in real time since the start.
+    /// Tokens by app and resource, with their expiry in real time since the start.
     tokens: Mutex<HashMap<String, (String, Duration)>>,
 }
 
 impl Drop for ManagedIdentityCache {
-    /// Takes away the files of keys that nobody has shown: the folder is the system's.
+    /// Removes the files of unused keys, because the folder belongs to the system.
     fn drop(&mut self) {
         for file in lock(&self.arc).values() {
             let _ = std::fs::remove_file(file);
@@ -91,7 +92,7 @@ fn error_response(status: StatusCode, error: &str, text: &str) -> ErrorResponse 
     Box::new(respond(status, &json!({"error": error, "error_description": text})))
 }
 
-fn bad(text: &str) -> ErrorResponse {
+fn bad_request(text: &str) -> ErrorResponse {
     error_response(StatusCode::BAD_REQUEST, "invalid_request", text)
 }
 
@@ -135,7 +136,7 @@ pub(super) fn app_service(
     into_response(token())
 }
 
-/// The first request gets a challenge that names a file; the second shows what was in it.
+/// Answers the first request with a challenge that names a key file. The second request must contain the key.
 pub(super) fn arc(
     state: &ServerState,
     live: &ReloadableConfig,
@@ -158,7 +159,7 @@ pub(super) fn arc(
                 "The key is not one of this agent's.",
             ));
         };
-        // Somebody may have tidied up.
+        // Something else may have deleted it already.
         let _ = std::fs::remove_file(file);
         token_response(state, live, service_request, session::DEFAULT_APP)
     };
@@ -186,18 +187,18 @@ fn challenge(
 fn check_metadata_header(service_request: &TokenServiceRequest<'_>) -> Result<(), ErrorResponse> {
     match service_request.header("metadata") {
         Some(value) if value.eq_ignore_ascii_case("true") => Ok(()),
-        _ => Err(bad("Required metadata header not specified")),
+        _ => Err(bad_request("Required metadata header not specified")),
     }
 }
 
 fn check_version(service_request: &TokenServiceRequest<'_>, known: &str) -> Result<(), ErrorResponse> {
     match service_request.parameter("api-version") {
         Some(version) if version == known => Ok(()),
-        _ => Err(bad("Required API version not specified, or not known")),
+        _ => Err(bad_request("Required API version not specified, or not known")),
     }
 }
 
-/// The app id of the identity that is asked for.
+/// The app ID of the identity that is requested.
 fn requested_app<'a>(
     config: &'a ManagedIdentityConfig,
     service_request: &TokenServiceRequest<'_>,
@@ -215,7 +216,7 @@ fn requested_app<'a>(
         Some((service_request, Some(known))) if service_request.eq_ignore_ascii_case(known) => {
             Ok(user_assigned)
         }
-        _ => Err(bad("Identity not found")),
+        _ => Err(bad_request("Identity not found")),
     }
 }
 
@@ -226,12 +227,12 @@ fn token_response(
     app: &str,
 ) -> Result<Response<Body>, ErrorResponse> {
     let Some(resource) = service_request.parameter("resource") else {
-        return Err(bad("Required resource not specified"));
+        return Err(bad_request("Required resource not specified"));
     };
     let config = &live.config;
     let now = state.clock.now();
     let (token, end) =
-        match cached(state, config.managed_identity.cache, app, resource, config.token.lifetime) {
+        match cached_token(state, config.managed_identity.cache, app, resource, config.token.lifetime) {
             Some(known) => known,
             None => {
                 let known = mint(state, live, app, resource);
@@ -241,7 +242,7 @@ fn token_response(
             }
         };
     let left = end.saturating_sub(now).as_secs();
-    let on = state.clock.wall(end).as_second();
+    let on = state.clock.wall_time(end).as_second();
     let (left, on) = if config.managed_identity.times_as_text {
         (json!(left.to_string()), json!(on.to_string()))
     } else {
@@ -256,14 +257,14 @@ fn token_response(
     ))
 }
 
-fn cached(
+fn cached_token(
     state: &ServerState,
     cache: bool,
     app: &str,
     resource: &str,
     lifetime: Duration,
 ) -> Option<(String, Duration)> {
-    let near = state.clock.real(lifetime) / 10;
+    let near = state.clock.to_real(lifetime) / 10;
     let tokens = lock(&state.token_services.managed_identity.tokens);
     let known = tokens.get(&format!("{app} {resource}")).filter(|_| cache)?;
     (state.clock.now() + near < known.1).then(|| known.clone())
@@ -277,5 +278,5 @@ fn mint(state: &ServerState, live: &ReloadableConfig, app: &str, resource: &str)
     let caller = state.clients.app(tenant, app, live, &state.clock);
     let grant = Grant { kind: TokenKind::App, tenant, app, audience: resource, lifetime };
     let (token, _) = state.sessions.mint(&grant, live, &state.clock, caller);
-    (token, state.clock.now() + state.clock.real(lifetime))
+    (token, state.clock.now() + state.clock.to_real(lifetime))
 }

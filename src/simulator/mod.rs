@@ -1,26 +1,31 @@
-//! Microsoft Graph and Entra's token endpoint on loopback, with quotas and faults.
+//! A server on loopback that imitates Microsoft Graph and Entra's token endpoint, with quotas and faults.
 //!
-//! For drills (a run without a tenant), tests, and benchmarks. What it knows of Graph it knows from Graph's documents
-//! and from captures; it imports nothing of the client, so that a mistake can't be made on both sides at once.
+//! It serves drills (runs without a tenant), tests, and benchmarks. What it does comes from Graph's documentation and
+//! from captures. It shares no code with the client, so that the same mistake can't be on both sides.
 //!
 //! ```text
-//!            ┌ wire, tls ┐   ┌── token: client credentials, device_code ──▶ session: tokens
-//!  client ──▶│  server   │──▶│── graph: sign-in ▶ quotas ▶ faults ▶ answer, latency
-//!            └───────────┘   │      session   throttle  strike   answer, penalty
-//!                 route ─────┤              quota             └▶ recorder ▶ ledger
-//!                            │      revoke; read ▶ permission ▶ directory ▶ tenant, odata
-//!                            ├── nearby: managed_identity, job: tokens of machines, proofs of jobs
-//!                            └── control: ledger, stats, reset, config
+//! client ──▶ server ──▶ route ─┬─▶ control         ledger, stats, reset, config
+//!       (tls,                  ├─▶ openid          the tenant ID of a domain
+//!        resettable_stream)    ├─▶ token_services  managed_identity, job_tokens
+//!                              ├─▶ token           assertion, federated, device_code ▶ session
+//!                              └─▶ graph           session, then one of:
+//!                                   ├─ revoke      permission ▶ throttle (quota) ▶ fault_injection
+//!                                   │                ▶ fault_response ▶ recorder ▶ ledger
+//!                                   ├─ read        throttle (quota) ▶ permission ▶ directory (store, odata)
+//!                                   │                ▶ fault_injection ▶ fault_response
+//!                                   └─ batch       each part is handled like a separate request
 //! ```
 //!
-//! Paths: `POST /{tenant}/oauth2/v2.0/token` and `devicecode`; `GET /{tenant}/v2.0/.well-known/openid-configuration`;
-//! `POST /v1.0|beta/users/{id}/revokeSignInSessions` in all
-//! its spellings, and `/me`; `GET /v1.0|beta/users/{id}` and `/me`, `users`, `groups`, `groups/{id}/members` and
-//! `transitiveMembers`, their `$count`, and `POST directoryObjects/getByIds`; what else can be read (`directory/reading`);
-//! `POST /v1.0|beta/$batch`; `GET /metadata/identity/oauth2/token` (the instance
-//! metadata service and Azure Arc's), `GET /msi/token` (App Service's), `GET …/idtoken` (GitHub's), `POST …/oidctoken`
-//! (Azure Pipelines'); `GET /_simulator/ledger[?format=csv]`, `GET /_simulator/stats`,
-//! `POST /_simulator/reset`, `POST /_simulator/config` (TOML).
+//! Paths:
+//!
+//! - `POST /{tenant}/oauth2/v2.0/token` and `devicecode`; `GET /{tenant}/v2.0/.well-known/openid-configuration`
+//! - `POST /v1.0|beta/users/{id}/revokeSignInSessions` in all path forms, and `/me`
+//! - `GET /v1.0|beta/users/{id}` and `/me`, `users`, `groups`, `groups/{id}/members` and `transitiveMembers`, and their
+//!   `$count`; `POST directoryObjects/getByIds`; and what `directory/other_resources` has
+//! - `POST /v1.0|beta/$batch`
+//! - `GET /metadata/identity/oauth2/token` (the instance metadata service, and Azure Arc's agent), `GET /msi/token`
+//!   (App Service), `GET …/idtoken` (GitHub Actions), `POST …/oidctoken` (Azure Pipelines)
+//! - `GET /_simulator/ledger[?format=csv]`, `stats` and `callers`; `POST /_simulator/reset` and `config` (TOML)
 
 mod account;
 mod batch;
@@ -101,26 +106,26 @@ use state::ServerState;
 /// Why the simulator could not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// Others could reach the address, and the configuration doesn't allow that.
+    /// Other machines can reach the address, and the configuration doesn't allow that.
     #[error(
-        "{0} is not a loopback address; the simulator protects nothing, so `allow_remote` must be set for that"
+        "{0} is not a loopback address. The simulator has no access control; to listen there, set `allow_remote`"
     )]
     NotLoopback(SocketAddr),
-    /// The address can't be listened on.
+    /// The simulator can't listen on the address.
     #[error("the simulator can't listen on {0}: {1}")]
     Bind(SocketAddr, #[source] io::Error),
-    /// The configuration can't be.
+    /// The configuration is not valid.
     #[error(transparent)]
     Config(#[from] ConfigError),
-    /// No certificate could be made.
-    #[error("the simulator can't make its certificate: {0}")]
+    /// The certificate can't be created.
+    #[error("the simulator can't create its certificate: {0}")]
     Certificate(#[from] rcgen::Error),
-    /// The certificate can't be used.
+    /// TLS can't be set up with the certificate.
     #[error("the simulator can't set up TLS: {0}")]
     Tls(#[from] tokio_rustls::rustls::Error),
 }
 
-/// A running simulator. It stops when this is dropped.
+/// A running simulator. It stops when dropped.
 pub struct Simulator {
     addr: SocketAddr,
     ca_pem: Option<String>,
@@ -133,32 +138,32 @@ impl Simulator {
     /// Starts a simulator on the current tokio runtime (which needs its I/O and time drivers).
     ///
     /// # Errors
-    /// When the configuration can't be, or its address is not loopback or can't be listened on.
+    /// If the configuration is not valid, or its address is not a loopback address or can't be listened on.
     pub async fn start(config: Config) -> Result<Simulator, StartError> {
         config.check()?;
         if !config.listen.ip().is_loopback() && !config.allow_remote {
             return Err(StartError::NotLoopback(config.listen));
         }
-        let tls = config.tls.then(|| tls::make(&config.tls_names, config.http2)).transpose()?;
+        let tls = config.tls.then(|| tls::create(&config.tls_names, config.http2)).transpose()?;
         let bind = |error| StartError::Bind(config.listen, error);
         let listener = TcpListener::bind(config.listen).await.map_err(bind)?;
         let addr = listener.local_addr().map_err(bind)?;
         let (ca_pem, acceptor) = tls.map(|tls| (tls.ca_pem, tls.acceptor)).unzip();
-        let manner = server::ServerOptions { tls: acceptor, header_case: config.header_case };
+        let options = server::ServerOptions { tls: acceptor, header_case: config.header_case };
         let (close, closing) = watch::channel(false);
         let hosts = hosts(&config, addr);
-        let world = Arc::new(ServerState::new(config, hosts, closing)?);
-        let server = tokio::spawn(server::serve(listener, Arc::clone(&world), manner));
-        Ok(Simulator { addr, ca_pem, state: world, close, server })
+        let state = Arc::new(ServerState::new(config, hosts, closing)?);
+        let server = tokio::spawn(server::serve(listener, Arc::clone(&state), options));
+        Ok(Simulator { addr, ca_pem, state, close, server })
     }
 
-    /// Where it listens.
+    /// The address that it listens on.
     #[must_use]
     pub fn addr(&self) -> SocketAddr {
         self.addr
     }
 
-    /// The root of all paths, without a slash at the end: `http://127.0.0.1:PORT`, or `https://localhost:PORT` with
+    /// The root of all paths, without a trailing slash: `http://127.0.0.1:PORT`, or `https://localhost:PORT` with
     /// TLS.
     #[must_use]
     pub fn url(&self) -> String {
@@ -168,19 +173,20 @@ impl Simulator {
         }
     }
 
-    /// The certificate of the simulator's own authority, with TLS.
+    /// The certificate of the simulator's own authority, if it uses TLS.
     #[must_use]
     pub fn ca_pem(&self) -> Option<&str> {
         self.ca_pem.as_deref()
     }
 
-    /// Everything recorded so far. Copies all of it: with many users, ask for [`Simulator::stats`] where those do.
+    /// Everything recorded so far. It copies all records, so with many users prefer [`Simulator::stats`] if that is
+    /// enough.
     #[must_use]
     pub fn ledger(&self) -> Ledger {
         self.state.ledger()
     }
 
-    /// What each app did in each tenant, in the order in which they came.
+    /// What each app did in each tenant, in the order of their first requests.
     #[must_use]
     pub fn clients(&self) -> Vec<ClientReport> {
         self.state.clients.all().iter().map(|app| app.report()).collect()
@@ -193,7 +199,7 @@ impl Simulator {
     }
 
     /// A token that the simulator accepts for `lifetime` (simulated time), as if it came from the token endpoint. An
-    /// app's has the configuration's `roles`, a user's its `scopes`.
+    /// app's token has the `roles` of the configuration, a user's token the `scopes`.
     #[must_use]
     pub fn mint_token(&self, kind: TokenKind, lifetime: Duration) -> String {
         let live = self.state.live();
@@ -203,7 +209,7 @@ impl Simulator {
         self.mint_token_for(tenant, client, kind, lifetime)
     }
 
-    /// The same for an app in a tenant, which is called by its id or a domain.
+    /// Like [`Simulator::mint_token`], for an app in a tenant. The tenant is an ID or a domain.
     #[must_use]
     pub fn mint_token_for(&self, tenant: &str, client: &str, kind: TokenKind, lifetime: Duration) -> String {
         let live = self.state.live();
@@ -214,8 +220,8 @@ impl Simulator {
         self.state.sessions.mint(&grant, &live, &self.state.clock, app).0
     }
 
-    /// A token of the issuer whom the app trusts (`[token.federated]`), as a cluster would put it into a file; `lifetime`
-    /// is real time.
+    /// A token from the issuer that the app trusts (`[token.federated]`), as a cluster would write it to a file.
+    /// `lifetime` is real time.
     #[must_use]
     pub fn mint_assertion(&self, lifetime: Duration) -> String {
         let live = self.state.live();
@@ -223,30 +229,29 @@ impl Simulator {
         federated::mint(config, &config.audience, lifetime)
     }
 
-    /// Puts changes into force, as `POST /_simulator/config` does: TOML, in which each key that is named replaces what
-    /// was there, whole. What has to do with sockets, TLS, speed, or the ledger's detail can't change.
+    /// Applies changes in TOML, as `POST /_simulator/config` does. Each key that is present replaces the old value as a
+    /// whole. Settings of sockets, TLS, the speed, and the ledger's detail can't change.
     ///
     /// # Errors
-    /// When the text is not TOML, names something that can't change, or gives a value that can't be; then nothing
-    /// changes.
-    pub fn change(&self, toml: &str) -> Result<(), ConfigError> {
+    /// If the text is not TOML, or has a key that can't change or an invalid value. Then nothing changes.
+    pub fn change_config(&self, toml: &str) -> Result<(), ConfigError> {
         self.state.change(toml)
     }
 
-    /// Forgets everything recorded, fills the quotas, and lets faults count anew. Tokens stay good.
+    /// Clears everything recorded, and resets the quotas and the counts of faults. Tokens stay valid.
     pub fn reset(&self) {
         self.state.reset();
     }
 
-    /// Waits for as long as the simulator runs: until it is dropped, or for ever.
+    /// Waits until the simulator is dropped.
     pub async fn wait(&self) {
         self.close.closed().await;
     }
 
-    /// Stops: no new connection is accepted, open ones end, and what hangs ends with them.
+    /// Stops the simulator: accepts no new connections and ends the open ones, including hanging requests.
     pub async fn stop(mut self) {
         let _ = self.close.send(true);
-        // An error would mean that the server had panicked: stopped too.
+        // An error means that the server panicked, so it has stopped too.
         let _ = (&mut self.server).await;
     }
 }
@@ -257,11 +262,11 @@ impl Drop for Simulator {
     }
 }
 
-/// The `Host` headers by which the simulator may be called.
+/// The `Host` headers under which clients may address the simulator.
 fn hosts(config: &Config, addr: SocketAddr) -> Vec<String> {
     let port = addr.port();
     let loopback = ["127.0.0.1", "localhost", "[::1]"].map(str::to_owned);
-    let own = loopback.into_iter().chain(config.tls_names.iter().cloned());
-    let with_port = own.map(|name| format!("{name}:{port}"));
+    let names = loopback.into_iter().chain(config.tls_names.iter().cloned());
+    let with_port = names.map(|name| format!("{name}:{port}"));
     std::iter::once(addr.to_string()).chain(with_port).chain(config.expected_hosts.iter().cloned()).collect()
 }

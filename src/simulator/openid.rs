@@ -1,5 +1,5 @@
-//! What the authority says of itself and of a tenant: OpenID Connect's configuration document
-//! (learn.microsoft.com/entra/identity-platform/v2-protocols-oidc). It is how a domain becomes a tenant's id.
+//! The OpenID Connect metadata document of the authority and of a tenant
+//! (learn.microsoft.com/entra/identity-platform/v2-protocols-oidc). Clients use it to find the tenant ID of a domain.
 
 use hyper::{Response, StatusCode};
 use serde_json::json;
@@ -9,11 +9,11 @@ use super::client_key::ClientKey;
 use super::state::ServerState;
 use super::token::{respond, tenant_exists, unknown_tenant};
 
-/// Tenants that are none: any of them may sign in, and the issuer is a pattern.
+/// Names that stand for no single tenant. The issuer in their document is a pattern.
 const MULTI_TENANT_NAMES: [&str; 3] = ["common", "organizations", "consumers"];
 
 /// Answers `GET /{tenant}/v2.0/.well-known/openid-configuration`.
-pub(super) fn answer(state: &ServerState, tenant: &str) -> Response<Body> {
+pub(super) fn metadata_response(state: &ServerState, tenant: &str) -> Response<Body> {
     let live = state.live();
     let shared = MULTI_TENANT_NAMES.contains(&tenant);
     let resolved_tenant = (!shared).then(|| state.clients.tenant_by_name(tenant, &live));

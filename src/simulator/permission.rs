@@ -1,51 +1,51 @@
-//! What needs which permission (Graph's permission reference, 2026-08; `permissions.json` of
-//! microsoft-graph-devx-content). Of roles, units, users at risk, the organization and owners: the permission tables of
-//! Graph's pages ("List unifiedRoleAssignments", "List roleEligibilitySchedules", "List members" of an administrative unit,
-//! "List riskyUsers", "List organization", "List owners"; docs-contrib, 2023 to 2025).
+//! Which operation needs which permission (Graph's permission reference, 2026-08; `permissions.json` of
+//! microsoft-graph-devx-content). For roles, units, users at risk, the organization and owners: the permission tables
+//! of Graph's pages ("List unifiedRoleAssignments", "List roleEligibilitySchedules", "List members" of an
+//! administrative unit, "List riskyUsers", "List organization", "List owners"; docs-contrib, 2023 to 2025).
 
-/// Something that a caller may do or not.
+/// An operation that needs a permission.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Operation {
     /// Revoke sessions.
     Revoke,
-    /// Read the user who signed in.
+    /// Read the signed-in user.
     ReadMe,
-    /// Read what is basic of users: names, mail, ids.
+    /// Read the basic properties of users: names, mail, IDs.
     ReadUsers,
-    /// Read everything of users.
+    /// Read all properties of users.
     ReadUsersInFull,
     /// Read groups.
     ReadGroups,
-    /// Read who is in a group, by id at least.
+    /// Read the members of a group, at least their IDs.
     ReadMembers,
-    /// See who is in a group or unit that hides its members.
+    /// Read the members of a group or unit that hides them.
     ReadHidden,
     /// Read devices.
     ReadDevices,
     /// Read apps.
     ReadApps,
-    /// Read any object by its id.
+    /// Read any object by its ID.
     ReadObjects,
-    /// Read directory roles and who holds them.
+    /// Read directory roles and their holders.
     ReadRoles,
-    /// Read who may activate a role.
+    /// Read which principals are eligible for a role.
     ReadEligible,
     /// Read administrative units.
     ReadUnits,
-    /// Read who is at risk.
+    /// Read users at risk.
     ReadRisky,
     /// Read the organization, as an app.
     ReadOrganization,
-    /// The same as one of its users.
+    /// Read the organization, as one of its users.
     ReadOwnOrganization,
     /// Read apps and their owners, as a user.
     ReadOwners,
-    /// The same as the app.
+    /// Read the app and its owners, as that app.
     ReadOwnOwners,
 }
 
 impl Operation {
-    /// The permissions of which one is enough.
+    /// The permissions, one of which is enough.
     pub(super) fn permissions(self) -> &'static [&'static str] {
         match self {
             Operation::Revoke => &[
@@ -114,9 +114,9 @@ impl Operation {
                 "Directory.Read.All",
                 "Directory.ReadWrite.All",
             ],
-            // The table has no higher one; who may write may read, too.
+            // The table has no higher permission, but the write permission also allows reads.
             Operation::ReadRisky => &["IdentityRiskyUser.Read.All", "IdentityRiskyUser.ReadWrite.All"],
-            // The page has the `Directory` ones alone, the permissions reference `Organization.Read.All` too.
+            // The page has only the `Directory` permissions; the permissions reference has `Organization.Read.All` too.
             Operation::ReadOrganization => &[
                 "Organization.Read.All",
                 "Organization.ReadWrite.All",
@@ -150,7 +150,7 @@ impl Operation {
         }
     }
 
-    /// Whether these permissions, granted to somebody, are enough.
+    /// Whether one of the granted permissions is enough.
     pub(super) fn allowed_by(self, granted: &[String]) -> bool {
         granted.iter().any(|one| self.permissions().contains(&one.as_str()))
     }

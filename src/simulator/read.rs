@@ -1,4 +1,4 @@
-//! Reads: sign-in, then the quota of resource units, then what there is (or a permission is missing), then faults.
+//! Reads: sign-in, then the quota for resource units, then the response (or a missing permission), then faults.
 
 use std::time::Duration;
 
@@ -20,20 +20,20 @@ use super::throttle::{QuotaScope, WaitCompliance};
 
 const RESOURCE_UNIT: HeaderName = HeaderName::from_static("x-ms-resource-unit");
 
-/// A read that has come past sign-in, and by what faults know it.
+/// A read that has passed sign-in, and the names under which faults know it.
 pub(super) struct ReadCall<'a> {
     pub(super) session: &'a Session,
     pub(super) endpoint: FaultEndpoint,
-    /// Its names, in lower case; it is counted by the first.
+    /// The names that a fault's pattern can match, in lower case. Requests are counted under the first one.
     pub(super) names: Vec<&'a str>,
-    /// What a 404 calls it.
+    /// The name that a 404 shows.
     pub(super) sent: &'a str,
-    /// Resource units.
+    /// The cost, in resource units.
     pub(super) units: u32,
 }
 
 impl Call<'_> {
-    /// Reads a user.
+    /// Reads one user.
     pub(super) fn read_user(&self, user_ref: UserRef) -> Decision {
         let session = match self.session() {
             Ok(session) => session,
@@ -50,7 +50,7 @@ impl Call<'_> {
         self.serve_read(&read, || directory::read_user(self, &session, operation, &user))
     }
 
-    /// Reads something else of the directory.
+    /// Reads anything else in the directory.
     pub(super) fn read_resource(&self, resource: &Resource) -> Decision {
         let session = match self.session() {
             Ok(session) => session,
@@ -64,7 +64,7 @@ impl Call<'_> {
         self.serve_read(&read, || directory::read_resource(self, &session, resource))
     }
 
-    /// Takes a read through quotas and faults; `usual` is what there is.
+    /// Passes a read through quotas and faults. `normal` makes the response without a fault.
     pub(super) fn serve_read(
         &self,
         read: &ReadCall<'_>,
@@ -77,7 +77,7 @@ impl Call<'_> {
         }
         let normal = match normal() {
             Ok(mut response) => {
-                // What is counted apart says nothing of units.
+                // What another quota counts has no header for resource units.
                 match read.units {
                     0 => response.headers_mut().remove(RESOURCE_UNIT),
                     units => response.headers_mut().insert(RESOURCE_UNIT, HeaderValue::from(units)),
@@ -86,13 +86,15 @@ impl Call<'_> {
             }
             Err(error) => self.responder.error(&error),
         };
-        // Measured by a third party: neither a bad request nor a forbidden one costs anything.
+        // As measured by a third party, neither a bad request nor a forbidden one costs anything.
         if matches!(normal.status(), StatusCode::BAD_REQUEST | StatusCode::FORBIDDEN) {
             read.session.app.refund(read.units);
         } else {
             let counters = &self.state.recorder.counters;
             counters.resource_units.add_many(u64::from(read.units));
-            counters.max_resource_units_in_window.raise(read.session.app.record_spent(read.units, self.at));
+            counters
+                .max_resource_units_in_window
+                .raise_to(read.session.app.record_spent(read.units, self.at));
         }
         let (client_key, names) = (read.session.app.client_key(), read.names.iter().copied());
         let injection =
@@ -108,7 +110,7 @@ impl Call<'_> {
         Decision { reply, effect: false, delay }
     }
 
-    /// Counts a read against its quota; how long it must wait, if it must.
+    /// Counts a read against its quota. Returns how long it must wait, if it must.
     fn admit_read(&self, read: &ReadCall<'_>) -> Option<Duration> {
         let config = &self.live.config;
         let (clock, quota) = (&self.state.clock, &config.quota);
@@ -125,12 +127,12 @@ impl Call<'_> {
     }
 }
 
-/// What a read costs: `$select` makes it cheaper by one, `$expand` dearer, a small page cheaper, and nothing is for
-/// nothing.
+/// The cost of a read: one unit less with `$select`, one more with `$expand`, one less for a small page. Only what is
+/// free stays free.
 fn units(resource: &Resource, query: Option<&str>) -> u32 {
     let Ok(query) = ODataQuery::parse(query) else { return resource.units() };
     let less = match (resource, &query.select) {
-        // Two instead of five.
+        // With `$select` the cost is 2 and not 5.
         (Resource::ByIds, Some(_)) => 3,
         (_, Some(_)) => 1,
         (_, None) => 0,

@@ -1,4 +1,5 @@
-//! The ledger as it is written: counters without locks, and users in shards, so that requests seldom meet.
+//! The ledger as it is written: counters without locks, and users in shards, so that requests seldom wait for each
+//! other.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -21,10 +22,10 @@ const SHARDS: usize = 64;
 const MAX_VIOLATIONS: usize = 100;
 const MAX_HOSTS: usize = 100;
 
-/// What is known of one user. Kept small: there may be a million.
+/// The record of one user. It is small, because there may be a million.
 #[derive(Debug)]
 struct UserEntry {
-    /// Only where it differs from the key.
+    /// The ID as it was sent, if it differs from the key.
     sent: Option<Box<str>>,
     object_id: Option<Uuid>,
     first: Duration,
@@ -38,12 +39,12 @@ struct UserEntry {
     requesters: Requesters,
 }
 
-/// Who asked, by the number of the app in its tenant. Most users are asked for by one app only.
+/// The apps that requested the user's revocation. For most users there is only one.
 #[derive(Debug, Default)]
 struct Requesters {
     first: Option<Requester>,
     #[expect(clippy::box_collection, reason = "a pointer is a third of a vector, and mostly there is none")]
-    more: Option<Box<Vec<Requester>>>,
+    others: Option<Box<Vec<Requester>>>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -51,7 +52,7 @@ struct Requester {
     app: u32,
     requests: u32,
     effects: u32,
-    /// When a revocation took effect last, in microseconds of real time since the start.
+    /// When a revocation last took effect, in microseconds of real time since the start.
     revoked: u64,
 }
 
@@ -60,7 +61,7 @@ impl Requesters {
         let asker = if self.first.is_none_or(|asker| asker.app == app) {
             self.first.get_or_insert(Requester::new(app))
         } else {
-            let more = self.more.get_or_insert_default();
+            let more = self.others.get_or_insert_default();
             let place = more.iter().position(|asker| asker.app == app).unwrap_or_else(|| {
                 more.push(Requester::new(app));
                 more.len() - 1
@@ -75,7 +76,7 @@ impl Requesters {
     }
 
     fn report(&self, apps: &[Arc<ClientApp>]) -> Vec<RequesterRecord> {
-        let all = self.first.iter().chain(self.more.iter().flat_map(|more| more.iter()));
+        let all = self.first.iter().chain(self.others.iter().flat_map(|more| more.iter()));
         all.filter_map(|asker| Some((asker, apps.get(asker.app as usize)?)))
             .map(|(asker, app)| RequesterRecord {
                 tenant: app.tenant.id.clone(),
@@ -94,7 +95,7 @@ impl Requester {
     }
 }
 
-/// Answers by status. Most users get one status only.
+/// Answers by status. Most users get only one status.
 #[derive(Debug)]
 struct StatusTally {
     status: u16,
@@ -154,23 +155,23 @@ impl ClientRequestId {
 #[derive(Debug, Default)]
 struct RecorderShard {
     users: HashMap<Box<str>, UserEntry, BuildFastHasher>,
-    /// Fingerprints of the client request ids that came.
+    /// Fingerprints of the client request IDs so far.
     request_ids: HashSet<u64, BuildFastHasher>,
 }
 
-/// What became of one revocation.
+/// The result of one revocation.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct RevocationFacts {
-    /// Real time since the start at which the request came.
+    /// When the request arrived, in real time since the start.
     pub(super) at: Duration,
     pub(super) status: u16,
     pub(super) effect: bool,
     pub(super) external: bool,
-    /// The number of the app that asked, if its token was good enough to tell.
+    /// The number of the requesting app, if its token was accepted.
     pub(super) app: Option<u32>,
 }
 
-/// Records everything.
+/// Records all requests and their results.
 pub(super) struct Recorder {
     detail: LedgerDetail,
     shards: Vec<Mutex<RecorderShard>>,
@@ -196,24 +197,24 @@ impl Recorder {
         }
     }
 
-    /// Counts a request to Graph as being answered until the guard is dropped.
+    /// Counts a request to Graph as in flight until the guard is dropped.
     pub(super) fn begin_request(&self) -> InFlightGuard<'_> {
         self.counters.requests.add();
-        self.counters.max_in_flight.raise(self.in_flight.fetch_add(1, Ordering::Relaxed) + 1);
+        self.counters.max_in_flight.raise_to(self.in_flight.fetch_add(1, Ordering::Relaxed) + 1);
         InFlightGuard(&self.in_flight)
     }
 
-    /// Counts an answer of Graph, or [`super::tally::NO_ANSWER`].
+    /// Counts an answer of Graph, or [`super::counters::NO_ANSWER`].
     pub(super) fn count_response(&self, status: u16) {
         self.answers.add(status);
     }
 
-    /// Counts an answer of the token endpoint, or [`super::tally::NO_ANSWER`].
+    /// Counts an answer of the token endpoint, or [`super::counters::NO_ANSWER`].
     pub(super) fn count_token_response(&self, status: u16) {
         self.token_answers.add(status);
     }
 
-    /// Records what became of one revocation.
+    /// Records the result of one revocation.
     pub(super) fn record_revocation(
         &self,
         user: &Account,
@@ -226,15 +227,15 @@ impl Recorder {
         }
         match client_request_id {
             None => self.counters.missing_client_request_ids.add(),
-            Some(id) if self.detail == LedgerDetail::Full => self.note_request_id(fact.at, id),
+            Some(id) if self.detail == LedgerDetail::Full => self.record_client_request_id(fact.at, id),
             Some(_) => {}
         }
         if self.detail == LedgerDetail::Full {
-            self.note_user(user, fact, client_request_id);
+            self.record_user(user, fact, client_request_id);
         }
     }
 
-    fn note_user(&self, user: &Account, fact: RevocationFacts, client_request_id: Option<&HeaderValue>) {
+    fn record_user(&self, user: &Account, fact: RevocationFacts, client_request_id: Option<&HeaderValue>) {
         let mut shard = lock(self.shard(fingerprint::hash(user.key.as_bytes())));
         let record = match shard.users.get_mut(user.key.as_str()) {
             Some(record) => record,
@@ -265,7 +266,7 @@ impl Recorder {
         }
     }
 
-    fn note_request_id(&self, at: Duration, id: &HeaderValue) {
+    fn record_client_request_id(&self, at: Duration, id: &HeaderValue) {
         let hash = fingerprint::hash(id.as_bytes());
         if !lock(self.shard(hash)).request_ids.insert(hash) {
             self.counters.duplicate_client_request_ids.add();
@@ -274,11 +275,11 @@ impl Recorder {
     }
 
     fn shard(&self, hash: u64) -> &Mutex<RecorderShard> {
-        // The remainder is below 64: it fits any index.
+        // The remainder is below 64, so it fits in a `usize`.
         &self.shards[usize::try_from(hash % SHARDS as u64).unwrap_or_default()]
     }
 
-    /// Records a request with a `Host` that is not the simulator's.
+    /// Records a request whose `Host` is not the simulator's.
     pub(super) fn record_unexpected_host(&self, at: Duration, host: &str) {
         let mut hosts = lock(&self.hosts);
         let full = hosts.len() >= MAX_HOSTS;
@@ -293,7 +294,7 @@ impl Recorder {
         self.record_violation(at, "unexpected_host", host);
     }
 
-    /// Records what a well-behaved client doesn't do; the counter is the caller's business.
+    /// Records something that a well-behaved client doesn't do. Counting it is up to the caller.
     pub(super) fn record_violation(&self, at: Duration, kind: &str, detail: &str) {
         let mut violations = lock(&self.violations);
         if violations.len() < MAX_VIOLATIONS {
@@ -301,7 +302,7 @@ impl Recorder {
         }
     }
 
-    /// When a revocation of the user took effect last.
+    /// When a revocation of the user last took effect.
     pub(super) fn last_revoked(&self, key: &str) -> Option<Duration> {
         lock(self.shard(fingerprint::hash(key.as_bytes()))).users.get(key)?.revoked
     }
@@ -309,7 +310,7 @@ impl Recorder {
     /// The counters.
     pub(super) fn stats(&self, clock: &Clock) -> Stats {
         let c = &self.counters;
-        let answers = self.answers.map();
+        let answers = self.answers.to_map();
         Stats {
             uptime_s: clock.now().as_secs_f64(),
             requests: c.requests.get(),
@@ -340,13 +341,13 @@ impl Recorder {
             token_requests: c.token_requests.get(),
             tokens_issued: c.tokens_issued.get(),
             assertions_verified: c.assertions_verified.get(),
-            token_answers: self.token_answers.map(),
-            // Counted elsewhere.
+            token_answers: self.token_answers.to_map(),
+            // `ServerState::stats` adds the rest.
             ..Stats::default()
         }
     }
 
-    /// Everything.
+    /// The complete ledger.
     pub(super) fn ledger(&self, clock: &Clock, apps: &[Arc<ClientApp>]) -> Ledger {
         let mut users = Vec::new();
         for shard in &self.shards {
@@ -357,7 +358,7 @@ impl Recorder {
         Ledger { stats: self.stats(clock), users, violations: lock(&self.violations).clone(), callers }
     }
 
-    /// Forgets everything but what is in flight.
+    /// Clears everything except the number of requests in flight.
     pub(super) fn clear(&self) {
         for shard in &self.shards {
             *lock(shard) = RecorderShard::default();
@@ -372,7 +373,7 @@ impl Recorder {
 
 impl UserEntry {
     fn report(&self, key: &str, clock: &Clock, apps: &[Arc<ClientApp>]) -> UserRecord {
-        let time = |at| format!("{:.3}", clock.wall(at));
+        let time = |at| format!("{:.3}", clock.wall_time(at));
         UserRecord {
             id: self.sent.as_deref().unwrap_or(key).to_owned(),
             requests: u64::from(self.requests),
@@ -391,7 +392,7 @@ impl UserEntry {
     }
 }
 
-/// A request that is being answered.
+/// A request in flight.
 pub(super) struct InFlightGuard<'a>(&'a AtomicU64);
 
 impl Drop for InFlightGuard<'_> {

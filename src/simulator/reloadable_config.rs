@@ -1,4 +1,4 @@
-//! The part of the configuration that can change while the simulator runs, compiled.
+//! The part of the configuration that can change while the simulator runs, in compiled form.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -19,12 +19,12 @@ use super::recorder::{Account, ResolvedUser};
 use super::store::{DirectoryConfig, DirectoryStore};
 use super::tenant_overrides::{TenantConfig, TenantOverrides};
 
-/// A configuration, ready for requests.
+/// A compiled configuration.
 pub(super) struct ReloadableConfig {
     pub(super) config: Config,
     pub(super) faults: FaultInjector,
     pub(super) batch_faults: BatchFaults,
-    /// The directory, if there is one.
+    /// The directory, if one is configured.
     pub(super) store: Option<Arc<DirectoryStore>>,
     pub(super) overrides: TenantOverrides,
     users: HashSet<String>,
@@ -34,10 +34,10 @@ pub(super) struct ReloadableConfig {
 }
 
 impl ReloadableConfig {
-    /// With the directory of `before`, if the configuration still describes the same.
+    /// Reuses the directory of `before` if the configuration of the directory has not changed.
     ///
     /// # Errors
-    /// When the directory can't be.
+    /// If the directory's configuration is not valid.
     pub(super) fn new(
         config: Config,
         before: Option<&ReloadableConfig>,
@@ -71,36 +71,40 @@ impl ReloadableConfig {
         self.overrides.roles(client_key).unwrap_or(&self.config.token.roles).to_vec()
     }
 
-    /// The account as the directory knows it, whether it was deleted or not.
+    /// The account with what the directory knows of it, even if the user was deleted.
     pub(super) fn resolve(&self, account: Account) -> Account {
         let Some((at, user)) =
             self.store.as_ref().and_then(|tenant| tenant.user_including_deleted(&account.sent))
         else {
             return account;
         };
-        account.with_resolved(ResolvedUser { at, upn: user.upn.clone(), id: user.id.to_string() })
+        account.with_directory_user(ResolvedUser {
+            index: at,
+            upn: user.upn.clone(),
+            id: user.id.to_string(),
+        })
     }
 
-    /// Whether there is such a user.
+    /// Whether the user exists.
     pub(super) fn has_user(&self, user: &Account) -> bool {
         let listed = match &self.store {
-            Some(tenant) => user.resolved.as_ref().is_some_and(|known| !tenant.user_at(known.at).deleted),
+            Some(tenant) => user.resolved.as_ref().is_some_and(|known| !tenant.user_at(known.index).deleted),
             None => !self.config.only_known || self.users.contains(&user.key),
         };
-        listed && !any(&self.unknown, user)
+        listed && !matches_any(&self.unknown, user)
     }
 
-    /// Whether the caller may not touch the user.
+    /// Whether the client may not revoke the user.
     pub(super) fn denies(&self, user: &Account) -> bool {
-        any(&self.deny, user)
+        matches_any(&self.deny, user)
     }
 
-    /// Whether the user's sessions belong to another tenant.
+    /// Whether the user belongs to another tenant.
     pub(super) fn is_external(&self, user: &Account) -> bool {
-        user.key.contains("#ext#") || any(&self.external, user)
+        user.key.contains("#ext#") || matches_any(&self.external, user)
     }
 
-    /// How long this answer takes, in simulated time.
+    /// How long an answer takes, in simulated time, with random jitter.
     pub(super) fn latency(&self) -> Duration {
         let (latency, jitter) = (self.config.latency, self.config.jitter);
         if jitter.is_zero() {
@@ -110,12 +114,12 @@ impl ReloadableConfig {
     }
 }
 
-/// Whether one of the patterns means the user, by name or by id.
-fn any(globs: &[Glob], user: &Account) -> bool {
-    user.names().any(|name| glob::any(globs, name))
+/// Whether a pattern matches the user's name or ID.
+fn matches_any(globs: &[Glob], user: &Account) -> bool {
+    user.names().any(|name| glob::matches_any(globs, name))
 }
 
-/// Changes to a running simulator: each key that is named replaces what was there, whole.
+/// Changes to a running simulator. Each key that is present replaces the old value as a whole.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ConfigChanges {
@@ -143,10 +147,10 @@ struct DurationValue(#[serde(deserialize_with = "super::duration::deserialize")]
 
 impl ConfigChanges {
     pub(super) fn from_toml_str(text: &str) -> Result<ConfigChanges, ConfigError> {
-        toml::from_str(text).map_err(|error| ConfigError::at(text, &error))
+        toml::from_str(text).map_err(|error| ConfigError::from_toml_error(text, &error))
     }
 
-    /// Whether the quotas are among what changes.
+    /// Whether the quotas change.
     pub(super) fn changes_quotas(&self) -> bool {
         self.quota.is_some() || self.tenant.is_some()
     }

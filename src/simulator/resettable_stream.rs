@@ -1,4 +1,4 @@
-//! A connection that can be reset: closed so that the peer gets a TCP RST instead of an orderly end.
+//! A connection that can be reset: it is closed so that the peer gets a TCP RST instead of an orderly end.
 
 use std::io;
 use std::pin::Pin;
@@ -9,12 +9,12 @@ use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
-/// How a connection is to end; shared between the connection and those who answer on it.
+/// Whether a connection is to be reset. Shared between the connection and the code that answers on it.
 #[derive(Debug, Default)]
 pub(super) struct ResetFlag(AtomicBool);
 
 impl ResetFlag {
-    /// From now on the connection carries nothing more, and ends with a RST.
+    /// From now on, the connection carries no more data and ends with an RST.
     pub(super) fn set(&self) {
         self.0.store(true, Ordering::Release);
     }
@@ -24,7 +24,7 @@ impl ResetFlag {
     }
 }
 
-/// A TCP stream that obeys its [`ResetFlag`].
+/// A TCP stream that honours its [`ResetFlag`].
 pub(super) struct ResettableStream {
     stream: TcpStream,
     reset_flag: Arc<ResetFlag>,
@@ -47,7 +47,8 @@ impl ResettableStream {
 impl Drop for ResettableStream {
     fn drop(&mut self) {
         if self.reset_flag.is_set() {
-            // With a linger of zero the kernel sends RST on close. Should it refuse, the peer sees an early end: as good.
+            // With a linger of zero, the kernel sends an RST on close. If it refuses, the peer sees an early end, which
+            // is good enough.
             let _ = self.stream.set_zero_linger();
         }
     }
@@ -83,7 +84,7 @@ impl AsyncWrite for ResettableStream {
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self.stream() {
             Ok(stream) => stream.poll_shutdown(cx),
-            // An orderly end first would spoil the reset.
+            // An orderly shutdown first would prevent the reset.
             Err(_) => Poll::Ready(Ok(())),
         }
     }

@@ -1,10 +1,10 @@
-//! What of the directory a path names. Forms of the key as in `route`.
+//! Which part of the directory a path names. Keys have the same forms as in `route`.
 
 use super::directory::{self, OtherResource};
 use super::graph_response::GraphError;
 use super::route::{decode, unquote};
 
-/// Something of the directory that can be read, beside a single user.
+/// A part of the directory that can be read, other than a single user.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Resource {
     /// `users`
@@ -17,7 +17,7 @@ pub(super) enum Resource {
     GroupCount,
     /// `groups/{id}`
     Group(String),
-    /// `groups/{id}/members` and its kin
+    /// `groups/{id}/members` and `groups/{id}/transitiveMembers`
     Members(MembersQuery),
     /// `POST directoryObjects/getByIds`
     ByIds,
@@ -28,17 +28,17 @@ pub(super) enum Resource {
 /// Which members of which group.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct MembersQuery {
-    /// The group's id.
+    /// The group's ID.
     pub(super) group: String,
     /// `transitiveMembers`
     pub(super) nested: bool,
-    /// Only those of one kind (`microsoft.graph.user`).
+    /// Only members of one type (`microsoft.graph.user`).
     pub(super) cast: Option<ObjectType>,
-    /// Only how many (`$count`).
+    /// Only the number of members (`$count`).
     pub(super) count: bool,
 }
 
-/// A kind of directory object, as casts name it.
+/// A type of directory object, as in casts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ObjectType {
     User,
@@ -66,12 +66,12 @@ impl ObjectType {
 }
 
 impl Resource {
-    /// Whether it is asked for by POST.
+    /// Whether it is read with POST.
     pub(super) fn is_posted(&self) -> bool {
         matches!(self, Resource::ByIds)
     }
 
-    /// What it costs in resource units, before the query's share (Graph's throttling limits, "Identity and access").
+    /// The cost in resource units, before the query is considered (Graph's throttling limits, "Identity and access").
     pub(super) fn units(&self) -> u32 {
         match self {
             Resource::Users => 2,
@@ -84,7 +84,7 @@ impl Resource {
     }
 }
 
-/// What a path below the version names, if it is something that can be browsed.
+/// The resource that a path below the version names; `None` if it is not one that can be read here.
 pub(super) fn parse(path: &str) -> Option<Result<Resource, GraphError>> {
     let segments: Result<Vec<_>, _> = path.split('/').map(decode).collect();
     let segments = match segments {

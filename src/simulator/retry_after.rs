@@ -1,4 +1,4 @@
-//! The forms of `Retry-After`, and the answer of which it is a part.
+//! The forms of `Retry-After`, and the 429 that has it.
 
 use std::time::{Duration, SystemTime};
 
@@ -15,8 +15,9 @@ const THROTTLE_SCOPE: HeaderName = HeaderName::from_static("x-ms-throttle-scope"
 const THROTTLE_INFORMATION: HeaderName = HeaderName::from_static("x-ms-throttle-information");
 pub(super) const THROTTLE_PERCENTAGE: HeaderName = HeaderName::from_static("x-ms-throttle-limit-percentage");
 
-/// The header's text for a `wait` in real time that begins at `sent`; of several lines, one below the other. Rounded up:
-/// whoever obeys is never early (save under [`RetryAfter::One`] and [`RetryAfter::Short`]).
+/// The header's value for a `wait` in real time that begins at `sent`. Several header lines are separated by `
+/// `. The value is rounded up, so that a client that obeys it is never early (except with [`RetryAfter::One`] and
+/// [`RetryAfter::Short`]).
 pub(super) fn render(form: RetryAfter, wait: Duration, sent: Timestamp) -> Option<String> {
     match form {
         RetryAfter::Integer => Some(whole_seconds(wait).max(1).to_string()),
@@ -34,7 +35,7 @@ pub(super) fn render(form: RetryAfter, wait: Duration, sent: Timestamp) -> Optio
     }
 }
 
-/// When the wait is over, in whole seconds.
+/// The end of the wait as a date, rounded up to whole seconds.
 fn date(sent: Timestamp, wait: Duration, form: &str) -> String {
     let end = SystemTime::from(sent) + wait;
     let since = end.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
@@ -50,7 +51,7 @@ fn whole_seconds(time: Duration) -> u64 {
     time.as_secs() + u64::from(time.subsec_nanos() > 0)
 }
 
-/// How long a client waits that obeys `text`, which it gets at `sent`; `None` if the text says nothing.
+/// How long a client waits that gets `text` at `sent` and obeys it. `None` if the text is not a wait.
 pub(super) fn parse(text: &str, sent: Timestamp) -> Option<Duration> {
     let one = |text: &str| {
         if let Ok(seconds) = text.parse::<f64>() {
@@ -62,14 +63,14 @@ pub(super) fn parse(text: &str, sent: Timestamp) -> Option<Duration> {
     one(text.trim()).or_else(|| text.split(',').filter_map(|text| one(text.trim())).max())
 }
 
-/// What an answer with these headers tells, likewise.
+/// The wait that these headers announce, in the same way.
 pub(super) fn from_headers(headers: &HeaderMap, sent: Timestamp) -> Option<Duration> {
     let lines = headers.get_all(RETRY_AFTER).iter().filter_map(|value| value.to_str().ok());
     lines.filter_map(|text| parse(text, sent)).max()
 }
 
-/// A 429 for `app`. Headers and the documented body as in Graph's throttling guidance; the other bodies as users
-/// reported them (see [`ThrottleBody`]).
+/// A 429 for `app`. The headers and the documented body are as in Graph's throttling guidance, the other bodies as
+/// users reported them (see [`ThrottleBody`]).
 pub(super) fn throttled_response(
     responder: &GraphResponder,
     quota: &QuotaConfig,
@@ -118,7 +119,7 @@ mod tests {
     const WAIT: Duration = Duration::from_micros(248_100);
 
     #[test]
-    fn every_form_says_at_least_the_wait() {
+    fn every_form_announces_at_least_the_wait() {
         let sent: Timestamp = "2026-01-02T03:04:05.900Z".parse().unwrap();
         let text = |form| render(form, WAIT, sent);
         assert_eq!(text(RetryAfter::Integer).as_deref(), Some("1"));
@@ -153,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn unreadable_retry_after_is_no_wait() {
+    fn an_unreadable_retry_after_is_ignored() {
         let sent = Timestamp::UNIX_EPOCH;
         assert_eq!(parse("soon", sent), None);
         assert_eq!(parse("-3", sent), None);

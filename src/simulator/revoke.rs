@@ -56,7 +56,8 @@ impl Call<'_> {
         self.state.recorder.record_revocation(user, fact, self.headers.get(CLIENT_REQUEST_ID));
     }
 
-    /// Permission first (a 403 was measured to cost no quota), then quotas, then faults, then what is usual.
+    /// Checks permission first (a measured 403 cost no quota), then quotas, then faults. Otherwise gives the normal
+    /// answer.
     fn decide(&self, user: &Account, session: &Session) -> Decision {
         let latency = self.live.latency();
         if !session.can_revoke() || self.live.denies(user) {
@@ -89,16 +90,16 @@ impl Call<'_> {
         }
     }
 
-    /// Counts the request against the quotas, and notes whether the app was told to wait.
+    /// Counts the request against the quotas, and records whether it came during an announced wait.
     fn admit(&self, user: &Account, session: &Session) -> QuotaDecision {
         let config = &self.live.config;
         let admission = session.app.admit(self.at, &self.state.clock, config.quota.enabled, config.grace);
         let counters = &self.state.recorder.counters;
-        counters.max_requests_in_window.raise(admission.requests_in_window);
-        counters.max_accepted_in_window.raise(admission.accepted_in_window);
+        counters.max_requests_in_window.raise_to(admission.requests_in_window);
+        counters.max_accepted_in_window.raise_to(admission.accepted_in_window);
         let own = &session.app.counts;
-        own.max_requests_in_window.raise(admission.requests_in_window);
-        own.max_accepted_in_window.raise(admission.accepted_in_window);
+        own.max_requests_in_window.raise_to(admission.requests_in_window);
+        own.max_accepted_in_window.raise_to(admission.accepted_in_window);
         match admission.compliance {
             WaitCompliance::InTime => {}
             WaitCompliance::Crossing => counters.crossing.add(),
@@ -111,7 +112,7 @@ impl Call<'_> {
         admission.verdict
     }
 
-    /// What a revocation that worked answers; `used` is the share of the quota in use.
+    /// The answer to a successful revocation. `used` is the share of the quota that is in use.
     fn success(&self, used: f64) -> Response<Body> {
         let mut response = match self.live.config.success {
             SuccessResponse::Boolean => self.responder.ok(fault_response::boolean(self.version, true)),

@@ -1,7 +1,7 @@
-//! What a path asks for. Ids are percent-decoded exactly once.
+//! Which operation a path asks for. IDs are percent-decoded exactly once.
 //!
-//! Forms of the key: Graph's `user-get` page (key as segment, `('…')` for names that begin with `$`), and the OData
-//! rule that an apostrophe within quotes is doubled.
+//! Forms of the key: Graph's `user-get` page (the key as a segment, or `('…')` for names that begin with `$`), and the
+//! OData rule that an apostrophe inside quotes is doubled.
 
 use std::borrow::Cow;
 
@@ -14,44 +14,44 @@ use super::recorder::Account;
 use super::resource::{self, Resource};
 use super::token_services::HostTokenService;
 
-/// What is asked for.
+/// The operation that a request asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Route<'a> {
     /// `POST /{tenant}/oauth2/v2.0/token`
     Token { tenant: Cow<'a, str> },
-    /// A service near the client.
+    /// A token service near the client.
     TokenService(HostTokenService),
     /// `POST /{tenant}/oauth2/v2.0/devicecode`
     DeviceCode { tenant: Cow<'a, str> },
     /// `GET /{tenant}/v2.0/.well-known/openid-configuration`
     OpenId { tenant: Cow<'a, str> },
-    /// Something of Graph's.
+    /// A path of Graph.
     Graph { version: &'static str, graph_request: GraphRequest },
-    /// Something of the simulator's own; what follows `/_simulator/`.
+    /// A page of the simulator itself. Holds what follows `/_simulator/`.
     Control(&'a str),
 }
 
-/// What is asked of Graph.
+/// An operation of Graph.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum GraphRequest {
-    /// Revoke somebody's sessions.
+    /// Revoke a user's sessions.
     Revoke(UserRef),
     /// Read a user.
     ReadUser(UserRef),
-    /// Read something else of the directory.
+    /// Read anything else in the directory.
     ReadResource(Resource),
-    /// Several requests in one.
+    /// A batch of requests.
     Batch,
 }
 
-/// Who it is about.
+/// The user that a request is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum UserRef {
     Me,
     User(Account),
 }
 
-/// Reads a path.
+/// Parses a path.
 pub(super) fn parse_route<'a>(method: &Method, path: &'a str) -> Result<Route<'a>, GraphError> {
     let path = path.strip_prefix('/').unwrap_or(path);
     if let Some(service) = HostTokenService::from_path(path) {
@@ -72,7 +72,7 @@ pub(super) fn parse_route<'a>(method: &Method, path: &'a str) -> Result<Route<'a
     Ok(Route::Graph { version, graph_request: parse_graph_request(method, rest)? })
 }
 
-/// What a path behind the version asks for; no slash in front.
+/// Parses a path below the version, without a leading slash.
 pub(super) fn parse_graph_request(method: &Method, path: &str) -> Result<GraphRequest, GraphError> {
     let (head, rest) = path.split_once('/').unwrap_or((path, ""));
     let head = decode(head)?;
@@ -85,7 +85,7 @@ pub(super) fn parse_graph_request(method: &Method, path: &str) -> Result<GraphRe
     if let Some(key) = head.strip_prefix("users(").and_then(|key| key.strip_suffix(')')) {
         return parse_user_action(method, rest, UserRef::User(Account::new(&unquote(key)?)));
     }
-    // What comes by the thousand goes the short way: nothing else of the directory ends so.
+    // Revocations come by the thousand, so they skip `resource::parse`. No other path of the directory ends this way.
     let revocation = head == "users" && rest.ends_with("/revokeSignInSessions");
     if !revocation && let Some(resource) = resource::parse(path) {
         let resource = resource?;
@@ -124,7 +124,7 @@ fn parse_user_action(method: &Method, path: &str, user_ref: UserRef) -> Result<G
     with_method(allowed, method, graph_request)
 }
 
-/// What is asked, if it is asked with the method that is allowed.
+/// The operation, if the request's method is the allowed one.
 fn with_method(
     allowed: &Method,
     method: &Method,
@@ -141,17 +141,17 @@ fn not_allowed() -> GraphError {
     )
 }
 
-/// `'o''brien@x.com'` to `o'brien@x.com`.
+/// Turns `'o''brien@x.com'` into `o'brien@x.com`.
 pub(super) fn unquote(key: &str) -> Result<String, GraphError> {
     let inner = key.strip_prefix('\'').and_then(|key| key.strip_suffix('\'')).ok_or_else(bad_syntax)?;
-    // Behind every pair of apostrophes is taken away, none may be left.
+    // No apostrophe may be left once all pairs are removed.
     if inner.is_empty() || inner.replace("''", "").contains('\'') {
         return Err(bad_syntax());
     }
     Ok(inner.replace("''", "'"))
 }
 
-/// Percent-decodes once. An escape that is none, or bytes that are not UTF-8, are an error.
+/// Percent-decodes once. An invalid escape, or bytes that are not UTF-8, are an error.
 pub(super) fn decode(segment: &str) -> Result<Cow<'_, str>, GraphError> {
     if !segment.contains('%') {
         return Ok(Cow::Borrowed(segment));

@@ -1,4 +1,4 @@
-//! Connections: accepted, spoken to, and taken down.
+//! Connections: accepts, serves and ends them.
 
 use std::io;
 use std::sync::Arc;
@@ -23,16 +23,16 @@ use super::route::{self, Route};
 use super::state::{Reply, ServerState};
 use super::{control, graph, openid, token, token_services};
 
-/// How to speak to a connection.
+/// How connections are served.
 pub(super) struct ServerOptions {
     pub(super) tls: Option<TlsAcceptor>,
     pub(super) header_case: HeaderCase,
 }
 
-/// Accepts connections until the world closes, then ends those that are open.
-pub(super) async fn serve(listener: TcpListener, state: Arc<ServerState>, manner: ServerOptions) {
-    let manner = Arc::new(manner);
-    // Dropped at the end, which ends every connection.
+/// Accepts connections until the simulator stops, then ends the open ones.
+pub(super) async fn serve(listener: TcpListener, state: Arc<ServerState>, options: ServerOptions) {
+    let options = Arc::new(options);
+    // Dropped on return, which ends every connection.
     let mut connections = JoinSet::new();
     let closed = state.closed();
     tokio::pin!(closed);
@@ -42,26 +42,26 @@ pub(super) async fn serve(listener: TcpListener, state: Arc<ServerState>, manner
             Some(_) = connections.join_next(), if !connections.is_empty() => {}
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => {
-                    connections.spawn(handle_connection(stream, Arc::clone(&state), Arc::clone(&manner)));
+                    connections.spawn(handle_connection(stream, Arc::clone(&state), Arc::clone(&options)));
                 }
-                // Mostly the limit of open files: it passes when connections end.
+                // Usually the limit for open files, which resolves when connections end.
                 Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
             },
         }
     }
 }
 
-async fn handle_connection(stream: TcpStream, state: Arc<ServerState>, manner: Arc<ServerOptions>) {
-    // Should the socket refuse, answers come a little later.
+async fn handle_connection(stream: TcpStream, state: Arc<ServerState>, options: Arc<ServerOptions>) {
+    // Without it, answers only come a little later.
     let _ = stream.set_nodelay(true);
     let reset_flag = Arc::new(ResetFlag::default());
-    let wire = ResettableStream::new(stream, Arc::clone(&reset_flag));
-    match &manner.tls {
-        None => serve_http(wire, state, reset_flag, manner.header_case).await,
+    let stream = ResettableStream::new(stream, Arc::clone(&reset_flag));
+    match &options.tls {
+        None => serve_http(stream, state, reset_flag, options.header_case).await,
         Some(acceptor) => {
-            // A client that does not trust us hangs up here; that is its business.
-            if let Ok(stream) = acceptor.accept(wire).await {
-                serve_http(stream, state, reset_flag, manner.header_case).await;
+            // A client that does not trust the certificate hangs up here.
+            if let Ok(stream) = acceptor.accept(stream).await {
+                serve_http(stream, state, reset_flag, options.header_case).await;
             }
         }
     }
@@ -79,11 +79,11 @@ async fn serve_http<S>(
     server.http1().title_case_headers(header_case == HeaderCase::Title);
     server.http2().max_concurrent_streams(1000);
     let service = service_fn(move |request| answer(Arc::clone(&state), Arc::clone(&reset_flag), request));
-    // An error is a connection that broke, often because a fault asked for it.
+    // An error here is a broken connection, often because of a fault.
     let _ = server.serve_connection(TokioIo::new(stream), service).await;
 }
 
-/// An error ends the connection over HTTP/1, the stream over HTTP/2.
+/// Answers one request. An error ends the connection over HTTP/1, and the stream over HTTP/2.
 async fn answer(
     state: Arc<ServerState>,
     reset_flag: Arc<ResetFlag>,
@@ -96,7 +96,7 @@ async fn answer(
             Ok(response)
         }
         Reply::Reset => {
-            // Over HTTP/2 a reset of the connection would strike requests that no fault has struck.
+            // Over HTTP/2, a reset of the connection would also hit requests without a fault.
             if version != Version::HTTP_2 {
                 reset_flag.set();
             }
@@ -110,7 +110,7 @@ async fn answer(
 }
 
 async fn dispatch(state: &ServerState, request: Request<Incoming>) -> Reply {
-    // A cheap copy: the request itself goes on to whoever answers.
+    // A cheap copy, because the request itself is passed on.
     let uri = request.uri().clone();
     let route = route::parse_route(request.method(), uri.path());
     if !matches!(route, Ok(Route::Control(_))) {
@@ -121,7 +121,7 @@ async fn dispatch(state: &ServerState, request: Request<Incoming>) -> Reply {
         Ok(Route::Token { tenant }) => token::answer(state, &tenant, request).await,
         Ok(Route::TokenService(service)) => token_services::answer(state, service, &request).await,
         Ok(Route::DeviceCode { tenant }) => token::answer_device(state, &tenant, request).await,
-        Ok(Route::OpenId { tenant }) => Reply::Answer(openid::answer(state, &tenant)),
+        Ok(Route::OpenId { tenant }) => Reply::Answer(openid::metadata_response(state, &tenant)),
         Ok(Route::Graph { version, graph_request }) => {
             graph::answer(state, request, Ok((version, graph_request))).await
         }
@@ -129,12 +129,12 @@ async fn dispatch(state: &ServerState, request: Request<Incoming>) -> Reply {
     }
 }
 
-/// Says the time, where the simulator's clock is not this machine's; otherwise the server below says it.
+/// Sets `Date` if the simulator's clock differs from this machine's. Otherwise hyper sets it.
 fn set_date_header(state: &ServerState, response: &mut Response<Body>) {
     if !state.clock.is_shifted() {
         return;
     }
-    let now = std::time::SystemTime::from(state.clock.wall(state.clock.now()));
+    let now = std::time::SystemTime::from(state.clock.wall_time(state.clock.now()));
     if let Ok(date) = HeaderValue::from_str(&httpdate::fmt_http_date(now)) {
         response.headers_mut().insert(DATE, date);
     }
@@ -148,7 +148,7 @@ fn check_host(state: &ServerState, request: &Request<Incoming>) {
     }
 }
 
-/// Whom a request is meant for: over HTTP/1 by `Host`, over HTTP/2 by `:authority`.
+/// The host that a request is meant for: `Host` over HTTP/1, `:authority` over HTTP/2.
 pub(super) fn host<'a>(uri: &'a Uri, headers: &'a HeaderMap) -> &'a str {
     let header = headers.get(HOST).and_then(|host| host.to_str().ok());
     uri.authority().map(Authority::as_str).or(header).unwrap_or("")

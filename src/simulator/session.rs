@@ -1,4 +1,4 @@
-//! Access tokens: how they are made, and what the bearer of one may do.
+//! Access tokens: how they are issued, and what they allow.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -21,30 +21,30 @@ use super::permission::Operation;
 use super::reloadable_config::ReloadableConfig;
 use super::throttle::ClientApp;
 
-/// The tenant of tokens that name none.
+/// The tenant of tokens that have no `tid`.
 pub(super) const DEFAULT_TENANT: &str = "11111111-2222-4333-8444-555555555555";
-/// The app of a token that was minted without being asked for by one.
+/// The app of tokens that were issued without a client ID.
 pub(super) const DEFAULT_APP: &str = "66666666-7777-4888-9999-aaaaaaaaaaaa";
 
-/// Whom a token speaks for.
+/// Whether a token is for an app or for a user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TokenKind {
     /// The app itself (`idtyp` is `app`, permissions in `roles`).
     App,
-    /// A user who signed in (`idtyp` is `user`, permissions in `scp`).
+    /// A signed-in user (`idtyp` is `user`, permissions in `scp`).
     User,
 }
 
-/// A token that has been issued, or that somebody came with.
+/// A token that was issued here, or that a client brought from another issuer.
 pub(super) struct Session {
     pub(super) app: Arc<ClientApp>,
-    /// `None` when the token doesn't say.
+    /// `None` if the token doesn't say.
     pub(super) kind: Option<TokenKind>,
-    /// Counts up with each new token.
+    /// Increases with each new token.
     pub(super) serial: u64,
     pub(super) requested_claims: RequestedClaims,
-    minted: bool,
-    /// The permissions in it; `None` when it doesn't say.
+    issued_here: bool,
+    /// The permissions in the token; `None` if it doesn't say.
     permissions: Option<Vec<String>>,
     /// Real time since the start.
     expires: Duration,
@@ -52,36 +52,37 @@ pub(super) struct Session {
 }
 
 impl Session {
-    /// From now on the token is refused.
+    /// Refuses the token from now on.
     pub(super) fn revoke(&self) {
         self.revoked.store(true, Ordering::Relaxed);
     }
 
-    /// Whether the permissions in the token allow to revoke sessions. A token of another issuer always may.
+    /// Whether the token's permissions allow revocations. A token from another issuer always does.
     pub(super) fn can_revoke(&self) -> bool {
-        !self.minted || self.permissions.as_ref().is_some_and(|granted| Operation::Revoke.allowed_by(granted))
+        !self.issued_here
+            || self.permissions.as_ref().is_some_and(|granted| Operation::Revoke.allowed_by(granted))
     }
 
-    /// Whether the permissions in the token allow `act`. A token that doesn't say has those of the configuration.
+    /// Whether the token's permissions allow `operation`. A token that doesn't say has those of the configuration.
     pub(super) fn has_permission(&self, operation: Operation, config: &TokenConfig) -> bool {
         operation.allowed_by(self.permissions.as_ref().unwrap_or(&config.roles))
     }
 }
 
-/// What a client asked for in the `claims` of its request for a token.
+/// What a client asked for in the `claims` parameter of its token request.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct RequestedClaims {
-    /// It can answer challenges (`xms_cc` with `cp1`).
+    /// The client declares that it can handle challenges (`xms_cc` with `cp1`).
     pub(super) cp1: bool,
-    /// It answers one.
+    /// The request answers a challenge.
     pub(super) answers_challenge: bool,
 }
 
 impl RequestedClaims {
-    /// Of a token that no form was sent for: as if it answered whatever there was.
+    /// For tokens that were issued without a token request. They count as the answer to any challenge.
     pub(super) const NONE: RequestedClaims = RequestedClaims { cp1: false, answers_challenge: true };
 
-    /// Reads the `claims` of a form (learn.microsoft.com/entra/identity-platform/claims-challenge).
+    /// Parses the `claims` parameter (learn.microsoft.com/entra/identity-platform/claims-challenge).
     pub(super) fn parse(claims: Option<&str>) -> RequestedClaims {
         let claims: Value = claims.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
         let token = &claims["access_token"];
@@ -94,7 +95,7 @@ impl RequestedClaims {
     }
 }
 
-/// What the issuer of a token must know.
+/// The properties of a token to issue.
 pub(super) struct Grant<'a> {
     pub(super) kind: TokenKind,
     pub(super) tenant: &'a str,
@@ -104,7 +105,7 @@ pub(super) struct Grant<'a> {
     pub(super) lifetime: Duration,
 }
 
-/// All tokens there are.
+/// All tokens.
 pub(super) struct Sessions {
     by_token: RwLock<HashMap<Box<str>, Arc<Session>, BuildFastHasher>>,
     next: AtomicU64,
@@ -112,19 +113,19 @@ pub(super) struct Sessions {
 
 impl Default for Sessions {
     fn default() -> Sessions {
-        // Serials begin at 1, so that 0 can stand for "no challenge yet".
+        // Serials begin at 1, so that 0 can mean "no challenge yet".
         Sessions { by_token: RwLock::default(), next: AtomicU64::new(1) }
     }
 }
 
 impl Sessions {
-    /// The serial of the token that comes next.
+    /// The serial that the next token will have.
     pub(super) fn next_serial(&self) -> u64 {
         self.next.load(Ordering::Relaxed)
     }
 
-    /// Issues a token: a JWT in shape, with a signature that nobody can check. Gives its lifetime in whole seconds of
-    /// real time too, rounded down, so that nobody counts on it for too long.
+    /// Issues a token in the form of a JWT, with a random signature. Also returns its lifetime in whole seconds of real
+    /// time, rounded down, so that no client uses it for too long.
     pub(super) fn mint(
         &self,
         grant: &Grant<'_>,
@@ -135,7 +136,7 @@ impl Sessions {
         self.mint_with_claims(grant, RequestedClaims::NONE, live, clock, app)
     }
 
-    /// The same for a client that asked for something in its `claims`.
+    /// The same for a client that sent `claims`.
     pub(super) fn mint_with_claims(
         &self,
         grant: &Grant<'_>,
@@ -144,7 +145,7 @@ impl Sessions {
         clock: &Clock,
         app: Arc<ClientApp>,
     ) -> (String, u64) {
-        let lifetime = clock.real(grant.lifetime);
+        let lifetime = clock.to_real(grant.lifetime);
         let (config, roles) = (&live.config.token, live.roles(&app.client_key()));
         let mut says = claims(grant, config, &roles, clock, lifetime.as_secs());
         if asked.cp1 {
@@ -160,7 +161,7 @@ impl Sessions {
             kind: Some(grant.kind),
             serial: self.next.fetch_add(1, Ordering::Relaxed),
             requested_claims: asked,
-            minted: true,
+            issued_here: true,
             permissions: Some(granted.clone()),
             expires: clock.now() + lifetime,
             revoked: AtomicBool::new(false),
@@ -169,7 +170,7 @@ impl Sessions {
         (token, lifetime.as_secs())
     }
 
-    /// The session of whoever sent `headers`, or how they are turned away.
+    /// The session of the token in `headers`, or the error that refuses it.
     pub(super) fn authenticate(
         &self,
         headers: &HeaderMap,
@@ -184,13 +185,14 @@ impl Sessions {
             None if live.config.accept_any_token => self.register_foreign_token(token, clients, live, clock),
             None => return Err(invalid_token(token)),
         };
-        if session.revoked.load(Ordering::Relaxed) || (session.minted && clock.now() >= session.expires) {
+        if session.revoked.load(Ordering::Relaxed) || (session.issued_here && clock.now() >= session.expires)
+        {
             return Err(GraphError::token_expired());
         }
         Ok(session)
     }
 
-    /// Remembers a token of another issuer.
+    /// Remembers a token from another issuer.
     fn register_foreign_token(
         &self,
         token: &str,
@@ -208,7 +210,7 @@ impl Sessions {
             kind: claims.as_ref().and_then(AccessTokenClaims::kind),
             serial: self.next.fetch_add(1, Ordering::Relaxed),
             requested_claims: RequestedClaims { cp1: claims_cp1(token), answers_challenge: true },
-            minted: false,
+            issued_here: false,
             permissions: claims.as_ref().and_then(AccessTokenClaims::permissions),
             expires: Duration::MAX,
             revoked: AtomicBool::new(false),
@@ -227,8 +229,8 @@ fn invalid_token(token: &str) -> GraphError {
     }
 }
 
-/// Whether the token in `headers` is meant for the Graph of this host: by its address, or by Graph's app id, which
-/// stands for it in every cloud. A token that does not say whom it is for is meant for anybody.
+/// Whether the token in `headers` is meant for the Graph at this host. Its audience is either that address, or Graph's
+/// app ID, which is the same in every cloud. A token without an audience is meant for any host.
 pub(super) fn is_meant_for(headers: &HeaderMap, host: &str) -> bool {
     let Some(audience) = bearer(headers).and_then(parse_claims).and_then(|claims| claims.aud) else {
         return true;
@@ -239,7 +241,7 @@ pub(super) fn is_meant_for(headers: &HeaderMap, host: &str) -> bool {
 }
 
 fn bearer(headers: &HeaderMap) -> Option<&str> {
-    // Not `to_str`: that looks at each byte of a long token, for each request.
+    // Not `to_str`, because that would check each byte of a long token on each request.
     let value = std::str::from_utf8(headers.get(AUTHORIZATION)?.as_bytes()).ok()?;
     let (scheme, token) = value.split_once(' ')?;
     let token = token.trim();
@@ -280,13 +282,13 @@ fn parse_claims(token: &str) -> Option<AccessTokenClaims> {
     serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).ok()?).ok()
 }
 
-/// Whether a token of another issuer says that its client can be challenged.
+/// Whether a token from another issuer declares that its client can handle challenges.
 fn claims_cp1(token: &str) -> bool {
     parse_claims(token).and_then(|claims| claims.xms_cc).is_some_and(|all| all.iter().any(|one| one == "cp1"))
 }
 
 fn claims(grant: &Grant<'_>, config: &TokenConfig, roles: &[String], clock: &Clock, lifetime: u64) -> Value {
-    let now = clock.wall(clock.now()).as_second();
+    let now = clock.wall_time(clock.now()).as_second();
     let mut claims = json!({
         "aud": grant.audience,
         "iss": format!("https://sts.windows.net/{}/", grant.tenant),

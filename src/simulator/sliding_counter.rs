@@ -1,12 +1,12 @@
-//! How much fell within the last while.
+//! A count of what happened within the last window of time.
 
 use std::time::Duration;
 
 const SLOTS: u64 = 128;
 
-/// Counts what fell within the last window, to the nearest 128th of it; never counts too many.
+/// Counts events within the last window, with a precision of 1/128 of it. The count is never too high.
 pub(super) struct SlidingCounter {
-    /// The length of a slot in nanoseconds: 64 bits, for they divide much faster than 128.
+    /// The length of a slot in nanoseconds. 64 bits, because they divide much faster than 128.
     slot: u64,
     newest: u64,
     counts: [u32; SLOTS as usize],
@@ -14,7 +14,7 @@ pub(super) struct SlidingCounter {
 }
 
 impl SlidingCounter {
-    /// An empty one of this length.
+    /// An empty counter with a window of this length.
     pub(super) fn new(length: Duration) -> SlidingCounter {
         SlidingCounter {
             slot: (nanos(length) / SLOTS).max(1),
@@ -24,12 +24,12 @@ impl SlidingCounter {
         }
     }
 
-    /// Counts one at `now`; gives how many fell within the window that ends now.
+    /// Counts one event at `now`. Returns the count for the window that ends now.
     pub(super) fn count(&mut self, now: Duration) -> u64 {
         self.add(now, 1)
     }
 
-    /// The same for several at once.
+    /// The same for several events at once.
     pub(super) fn add(&mut self, now: Duration, count: u32) -> u64 {
         let slot = (nanos(now) / self.slot).max(self.newest);
         let stale = (slot - self.newest).min(SLOTS);

@@ -1,4 +1,4 @@
-//! What all connections share.
+//! The state that all connections share.
 
 use std::sync::{Arc, RwLock};
 
@@ -19,7 +19,7 @@ use super::session::Sessions;
 use super::token::assertion::UsedAssertionIds;
 use super::token_services::HostTokenServices;
 
-/// What a request comes to.
+/// The reply to a request.
 pub(super) enum Reply {
     Answer(Response<Body>),
     /// The connection is reset without an answer.
@@ -28,7 +28,7 @@ pub(super) enum Reply {
     Hang,
 }
 
-/// The simulated world.
+/// The state of a running simulator.
 pub(super) struct ServerState {
     pub(super) clock: Clock,
     pub(super) sessions: Sessions,
@@ -37,9 +37,9 @@ pub(super) struct ServerState {
     pub(super) recorder: Recorder,
     pub(super) used_assertion_ids: UsedAssertionIds,
     pub(super) token_services: HostTokenServices,
-    /// Pages of lists that were asked for again.
+    /// How often the pages of lists were requested again.
     pub(super) page_retries: PageRetries,
-    /// The names by which it may be called, as in a `Host` header.
+    /// The names under which clients may address the simulator, as in a `Host` header.
     pub(super) hosts: Vec<String>,
     live: RwLock<Arc<ReloadableConfig>>,
     /// Becomes true when the simulator stops.
@@ -67,12 +67,12 @@ impl ServerState {
         })
     }
 
-    /// The configuration that is in force.
+    /// The current configuration.
     pub(super) fn live(&self) -> Arc<ReloadableConfig> {
         Arc::clone(&read(&self.live))
     }
 
-    /// Puts changes in TOML into force. Faults begin to count anew; quotas too, if they are named.
+    /// Applies changes in TOML. Fault counts restart, and quotas too if the changes name them.
     pub(super) fn change(&self, toml: &str) -> Result<(), ConfigError> {
         let changes = ConfigChanges::from_toml_str(toml)?;
         let mut live = write(&self.live);
@@ -87,7 +87,7 @@ impl ServerState {
         Ok(())
     }
 
-    /// Forgets everything that happened; tokens stay good.
+    /// Clears everything that was recorded and counted. Tokens stay valid.
     pub(super) fn reset(&self) {
         let live = self.live();
         self.recorder.clear();
@@ -98,7 +98,7 @@ impl ServerState {
         live.batch_faults.reset();
     }
 
-    /// Everything that was recorded.
+    /// The complete ledger.
     pub(super) fn ledger(&self) -> Ledger {
         Ledger { stats: self.stats(), ..self.recorder.ledger(&self.clock, &self.clients.all()) }
     }
@@ -112,7 +112,7 @@ impl ServerState {
     /// Waits until the simulator stops.
     pub(super) async fn closed(&self) {
         let mut closing = self.closing.clone();
-        // An error means that whoever could stop it is gone: as good as stopped.
+        // An error means that the sender is gone, which is as good as stopped.
         let _ = closing.wait_for(|&closing| closing).await;
     }
 }

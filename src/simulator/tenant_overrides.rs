@@ -9,23 +9,24 @@ use super::config::ConfigError;
 use super::glob::{self, Glob};
 use super::quota::{Limit, QuotaConfig};
 
-/// What is otherwise in some tenants, or for some apps in them. Of several blocks that name a thing, the first counts.
+/// Settings for some tenants, or for some apps in them. If several blocks set the same key, the first one counts.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TenantConfig {
-    /// Pattern (`*`, `?`, case doesn't count) of the tenant's id, or of the domain by which it is called.
-    #[serde(rename = "match", default = "any")]
+    /// A pattern (`*`, `?`, ignoring case) of the tenant's ID, or of the domain under which it is addressed.
+    #[serde(rename = "match", default = "match_all_pattern")]
     pub pattern: String,
-    /// Pattern of the client ids of the apps that it is about.
-    #[serde(default = "any")]
+    /// A pattern of the client IDs of the apps that this block is about.
+    #[serde(default = "match_all_pattern")]
     pub app: String,
-    /// False: there is no such tenant (AADSTS90002). True: there is, whatever a later block says.
+    /// False: the tenant does not exist (AADSTS90002). True: it exists, whatever a later block says.
     pub known: Option<bool>,
-    /// Patterns of the client ids that are installed there; others hear AADSTS700016. Any without it.
+    /// Patterns of the client IDs that are installed in the tenant. Other apps get AADSTS700016. Without it, any app is
+    /// installed.
     pub apps: Option<Vec<String>>,
-    /// The tenant's id, where it is not made from the domain: several domains may be one tenant.
+    /// The tenant's ID, instead of one that is made from the domain. Several domains can then be one tenant.
     pub id: Option<uuid::Uuid>,
-    /// The app's secret there, instead of the one in `token`.
+    /// The app's secret in these tenants, instead of the one in `token`.
     pub secret: Option<String>,
     /// The application permissions in tokens, instead of those in `token`.
     pub roles: Option<Vec<String>>,
@@ -34,23 +35,23 @@ pub struct TenantConfig {
     pub quota: TenantQuotaConfig,
 }
 
-/// The quotas of some tenants; what it doesn't name is as everywhere.
+/// The quotas of some tenants. A key that is missing is the same as elsewhere.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct TenantQuotaConfig {
-    /// For an app in such a tenant.
+    /// For one app in such a tenant.
     pub app: Option<Limit>,
-    /// For such a tenant, over all apps, whatever the block's `app` says.
+    /// For such a tenant over all apps, whatever the block's `app` says.
     pub tenant: Option<Limit>,
-    /// The share of `app` that another program takes.
+    /// The share of `app` that another program uses.
     pub eaten: Option<f64>,
 }
 
-fn any() -> String {
+fn match_all_pattern() -> String {
     "*".into()
 }
 
-/// All blocks, ready for requests.
+/// All blocks, compiled.
 #[derive(Debug, Default)]
 pub(super) struct TenantOverrides(Vec<OverrideBlock>);
 
@@ -71,12 +72,12 @@ impl TenantOverrides {
         TenantOverrides(blocks.iter().map(block).collect())
     }
 
-    /// Whether there is the tenant.
+    /// Whether the tenant exists.
     pub(super) fn has_tenant(&self, client_key: &ClientKey<'_>) -> bool {
         self.matching_blocks(client_key).find_map(|block| block.config.known).unwrap_or(true)
     }
 
-    /// The id of the tenant that somebody calls by this name, where a block says it.
+    /// The ID of the tenant that is addressed by this name, if a block sets it.
     pub(super) fn tenant_id(&self, name: &str) -> Option<uuid::Uuid> {
         let client_key = ClientKey { tenant: name, domain: None, app: "" };
         self.0
@@ -89,20 +90,20 @@ impl TenantOverrides {
     pub(super) fn has_app(&self, client_key: &ClientKey<'_>) -> bool {
         self.matching_blocks(client_key)
             .find_map(|block| block.apps.as_ref())
-            .is_none_or(|apps| glob::any(apps, client_key.app))
+            .is_none_or(|apps| glob::matches_any(apps, client_key.app))
     }
 
-    /// The app's secret, if it has one of its own here.
+    /// The app's secret, if it has its own one in this tenant.
     pub(super) fn secret(&self, client_key: &ClientKey<'_>) -> Option<&str> {
         self.matching_blocks(client_key).find_map(|block| block.config.secret.as_deref())
     }
 
-    /// The app's permissions, if they are others here.
+    /// The app's permissions, if it has its own ones in this tenant.
     pub(super) fn roles(&self, client_key: &ClientKey<'_>) -> Option<&[String]> {
         self.matching_blocks(client_key).find_map(|block| block.config.roles.as_deref())
     }
 
-    /// The quotas of the app in the tenant. A limit of its own does not change with the general ones.
+    /// The quotas of the app in the tenant. A limit from a block is not affected by changes of the general limit.
     pub(super) fn quota<'a>(
         &self,
         general: &'a QuotaConfig,
@@ -115,17 +116,17 @@ impl TenantOverrides {
         if app.is_none() && tenant.is_none() && eaten.is_none() {
             return Cow::Borrowed(general);
         }
-        let mut own = general.clone();
-        own.eaten = eaten.unwrap_or(own.eaten);
+        let mut quota = general.clone();
+        quota.eaten = eaten.unwrap_or(quota.eaten);
         if let Some(limit) = app {
-            own.app = limit.clone();
-            own.changes.iter_mut().for_each(|change| change.app = None);
+            quota.app = limit.clone();
+            quota.changes.iter_mut().for_each(|change| change.app = None);
         }
         if let Some(limit) = tenant {
-            own.tenant = limit.clone();
-            own.changes.iter_mut().for_each(|change| change.tenant = None);
+            quota.tenant = limit.clone();
+            quota.changes.iter_mut().for_each(|change| change.tenant = None);
         }
-        Cow::Owned(own)
+        Cow::Owned(quota)
     }
 
     fn matching_blocks(&self, client_key: &ClientKey<'_>) -> impl Iterator<Item = &OverrideBlock> {
@@ -135,14 +136,14 @@ impl TenantOverrides {
 
 impl TenantConfig {
     pub(super) fn check(&self) -> Result<(), ConfigError> {
-        let own = &self.quota;
-        let whole = QuotaConfig {
-            app: own.app.clone().unwrap_or_else(|| QuotaConfig::default().app),
-            tenant: own.tenant.clone().unwrap_or_else(|| QuotaConfig::default().tenant),
-            eaten: own.eaten.unwrap_or_default(),
+        let quota = &self.quota;
+        let complete = QuotaConfig {
+            app: quota.app.clone().unwrap_or_else(|| QuotaConfig::default().app),
+            tenant: quota.tenant.clone().unwrap_or_else(|| QuotaConfig::default().tenant),
+            eaten: quota.eaten.unwrap_or_default(),
             ..QuotaConfig::default()
         };
-        whole.check()
+        complete.check()
     }
 }
 
@@ -151,7 +152,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_block_that_names_a_thing_counts() {
+    fn the_first_block_with_a_key_counts() {
         let config: super::super::Config = toml::from_str(
             "[[tenant]]\nmatch = 't1*'\nsecret = 'one'\nquota.app = { limit = 5, window = 1 }\n\
              [[tenant]]\nmatch = 't*'\nsecret = 'all'\napps = ['app-*']\nquota.eaten = 0.5\n\

@@ -1,4 +1,4 @@
-//! Who is throttled: what an app in a tenant has used of its quotas, and until when it was told to wait.
+//! Throttling: how much of its quotas an app in a tenant has used, and how long it was told to wait.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -12,18 +12,18 @@ use super::lock::lock;
 use super::quota::{BackgroundLoad, Meter, QuotaConfig};
 use super::sliding_counter::SlidingCounter;
 
-/// One app in one tenant.
+/// One app in one tenant, with its quotas.
 pub(super) struct ClientApp {
-    /// Its place among all callers.
+    /// Its index among all apps.
     pub(super) number: u32,
-    /// The client id, as it came first.
+    /// The client ID, as it was first sent.
     pub(super) id: String,
-    /// The same in lower case.
+    /// The client ID in lower case.
     key: String,
     pub(super) tenant: Arc<TenantMeters>,
-    /// What it did, without a lock.
+    /// Its counters, which need no lock.
     pub(super) counts: ClientCounters,
-    /// What the app may write over all tenants.
+    /// The app's write quota over all tenants.
     all_tenants: Arc<Mutex<Meter>>,
     state: Mutex<AppQuotaState>,
 }
@@ -31,11 +31,11 @@ pub(super) struct ClientApp {
 struct AppQuotaState {
     meter: Meter,
     background_load: Option<BackgroundLoad>,
-    /// Real time since the start: when the app was told to wait, and until when.
+    /// When the app was told to wait, and until when, in real time since the start.
     wait_period: Option<(Duration, Duration)>,
     requested: SlidingCounter,
     accepted: SlidingCounter,
-    /// The same of reads, which are counted in resource units.
+    /// The same for reads, which are counted in resource units.
     reads: ReadQuotaState,
 }
 
@@ -47,7 +47,7 @@ struct ReadQuotaState {
 
 impl AppQuotaState {
     fn new(quota: &QuotaConfig, clock: &Clock) -> AppQuotaState {
-        let window = clock.real(quota.app.window);
+        let window = clock.to_real(quota.app.window);
         AppQuotaState {
             meter: quota.app_meter(),
             background_load: BackgroundLoad::new(quota.eaten),
@@ -57,24 +57,24 @@ impl AppQuotaState {
             reads: ReadQuotaState {
                 meter: Meter::new(&quota.read),
                 wait_period: None,
-                units: SlidingCounter::new(clock.real(quota.read.window)),
+                units: SlidingCounter::new(clock.to_real(quota.read.window)),
             },
         }
     }
 }
 
-/// How a request stands to what its app was told.
+/// Whether a request respects an announced wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum WaitCompliance {
-    /// Nobody had told it to wait.
+    /// No wait had been announced, or it is over.
     InTime,
-    /// It was told to wait only just now: the request was probably on its way.
+    /// The wait was announced so recently that the request was probably on its way already.
     Crossing,
-    /// It was told to wait, and didn't.
+    /// The app should have been waiting.
     Early,
 }
 
-/// Whose quota is used up.
+/// The quota that is used up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum QuotaScope {
     /// The app's in the tenant.
@@ -87,20 +87,20 @@ pub(super) enum QuotaScope {
     Reads,
 }
 
-/// What the quotas say to one request.
+/// The decision of the quotas on one request.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum QuotaDecision {
-    /// It goes through; the greater share of a limit that is in use.
+    /// It goes through. `used` is the larger of the shares of a limit that are in use.
     Allowed { used: f64 },
     /// It must wait, in simulated time.
     Throttled { scope: QuotaScope, wait: Duration },
 }
 
-/// What is known of a request once it was counted.
+/// The result of counting a request.
 pub(super) struct Admission {
     pub(super) compliance: WaitCompliance,
     pub(super) verdict: QuotaDecision,
-    /// Requests of this app within the last window, and how many of them went through.
+    /// The number of the app's requests within the last window, and of those that went through.
     pub(super) requests_in_window: u64,
     pub(super) accepted_in_window: u64,
 }
@@ -125,15 +125,15 @@ impl ClientApp {
         }
     }
 
-    /// As patterns know it.
+    /// The app and tenant as patterns match them.
     pub(super) fn client_key(&self) -> ClientKey<'_> {
         ClientKey { tenant: &self.tenant.id, domain: self.tenant.domain(), app: &self.key }
     }
 
-    /// What it did.
+    /// A report of what it did.
     pub(super) fn report(&self) -> ClientReport {
         let counts = &self.counts;
-        let (first_s, last_s) = counts.times();
+        let (first_s, last_s) = counts.first_and_last_seconds();
         ClientReport {
             tenant: self.tenant.id.clone(),
             domain: self.tenant.domain().map(str::to_owned),
@@ -149,13 +149,13 @@ impl ClientApp {
         }
     }
 
-    /// Starts its own quotas anew, full.
+    /// Resets its own quotas.
     pub(super) fn reset(&self, quota: &QuotaConfig, clock: &Clock) {
         *lock(&self.state) = AppQuotaState::new(quota, clock);
     }
 
-    /// Counts a request that arrives at `now` (real time) against the quotas of the app, its tenant, and the app over
-    /// all tenants.
+    /// Counts a request that arrives at `now` (real time) against the quotas of the app, of its tenant, and of the app
+    /// over all tenants.
     pub(super) fn admit(&self, now: Duration, clock: &Clock, enabled: bool, grace: Duration) -> Admission {
         let mut state = lock(&self.state);
         let compliance = compliance(state.wait_period, now, grace);
@@ -169,17 +169,17 @@ impl ClientApp {
                 accepted_in_window: state.accepted.count(now),
             };
         }
-        // Always in this order, so that nobody waits for somebody who waits for them.
-        let AppQuotaState { meter, background_load: eater, accepted, .. } = &mut *state;
+        // Always lock in this order, so that there is no deadlock.
+        let AppQuotaState { meter, background_load, accepted, .. } = &mut *state;
         let mut meters = WriteMeters {
             app: meter,
             tenant: &mut lock(&self.tenant.meter),
             all_tenants: &mut lock(&self.all_tenants),
         };
-        let simulated = clock.simulated(now);
-        if let Some(eater) = eater {
+        let simulated = clock.to_simulated(now);
+        if let Some(background_load) = background_load {
             let limit = meters.app.limit().clone();
-            eater.run_until(&limit, simulated, |at| meters.charge(at).wait());
+            background_load.run_until(&limit, simulated, |at| meters.charge(at).wait());
         }
         let (verdict, accepted) = match meters.charge(simulated) {
             QuotaDecision::Allowed { used } => {
@@ -191,8 +191,8 @@ impl ClientApp {
         Admission { compliance, verdict, requests_in_window: asked, accepted_in_window: accepted }
     }
 
-    /// Counts a read that arrives at `now` (real time) and costs so many resource units against the app's quota; how
-    /// long it must wait, in simulated time, if it must.
+    /// Counts a read that arrives at `now` (real time) and costs `units` resource units against the app's quota.
+    /// Returns how long it must wait, in simulated time, if it must.
     pub(super) fn admit_read(
         &self,
         units: u32,
@@ -204,7 +204,7 @@ impl ClientApp {
         let mut state = lock(&self.state);
         let reads = &mut state.reads;
         let compliance = compliance(reads.wait_period, now, grace);
-        let simulated = clock.simulated(now);
+        let simulated = clock.to_simulated(now);
         let wait = reads.meter.wait_for(units, simulated).filter(|_| quota.enabled);
         let wait = wait.map(|wait| reads.meter.refuse(simulated, wait));
         if wait.is_none() {
@@ -213,17 +213,17 @@ impl ClientApp {
         (compliance, wait)
     }
 
-    /// Notes that so many resource units were really spent; gives how many were within the last window.
+    /// Records that `units` resource units were really spent. Returns how many were spent within the last window.
     pub(super) fn record_spent(&self, units: u32, now: Duration) -> u64 {
         lock(&self.state).reads.units.add(now, units)
     }
 
-    /// Takes back what a read was counted for that turned out to cost nothing.
+    /// Gives back what was counted for a read that turned out to be free.
     pub(super) fn refund(&self, units: u32) {
         lock(&self.state).reads.meter.refund(units);
     }
 
-    /// Counts a request to Identity Protection that arrives at `now` (real time); whether it goes through.
+    /// Counts a request to Identity Protection that arrives at `now` (real time). Returns whether it goes through.
     pub(super) fn admit_to_identity_protection(
         &self,
         now: Duration,
@@ -231,7 +231,7 @@ impl ClientApp {
         quota: &QuotaConfig,
     ) -> bool {
         let mut meter = lock(&self.tenant.identity_protection);
-        let now = clock.simulated(now);
+        let now = clock.to_simulated(now);
         match meter.wait(now).filter(|_| quota.enabled) {
             Some(wait) => {
                 meter.refuse(now, wait);
@@ -244,13 +244,13 @@ impl ClientApp {
         }
     }
 
-    /// Notes that an answer leaves at `from` which tells the app to wait until `until`. Real time.
+    /// Records that a response leaving at `from` tells the app to wait until `until`. Real time.
     pub(super) fn set_wait(&self, from: Duration, until: Duration) {
         let mut state = lock(&self.state);
         state.wait_period = Some(merge_wait(state.wait_period, from, until));
     }
 
-    /// The same for its reads.
+    /// The same for the app's reads.
     pub(super) fn set_read_wait(&self, from: Duration, until: Duration) {
         let mut state = lock(&self.state);
         state.reads.wait_period = Some(merge_wait(state.reads.wait_period, from, until));
@@ -281,8 +281,8 @@ fn compliance(wait_period: Option<(Duration, Duration)>, now: Duration, grace: D
     }
 }
 
-/// What is used of a limit, as Graph says it: above 1 by the share of requests that were throttled
-/// (`x-ms-throttle-limit-percentage` is 1.2 where a fifth of them is).
+/// The share of a limit that is in use, as Graph reports it: if requests are throttled, 1 plus the throttled share
+/// (`x-ms-throttle-limit-percentage` is 1.2 if a fifth of the requests is throttled).
 fn used_share(used: f64, asked: u64, accepted: u64) -> f64 {
     if used <= 0.8 || asked <= accepted {
         return used;
@@ -292,7 +292,7 @@ fn used_share(used: f64, asked: u64, accepted: u64) -> f64 {
     used.max(1.0 + throttled)
 }
 
-/// All the quotas that a write spends of.
+/// All quotas that a write counts against.
 struct WriteMeters<'a> {
     app: &'a mut Meter,
     tenant: &'a mut Meter,
@@ -300,7 +300,7 @@ struct WriteMeters<'a> {
 }
 
 impl WriteMeters<'_> {
-    /// Counts a request against all of them; one that any refuses costs the others nothing.
+    /// Counts a request against all of them. If one refuses, the others are not charged.
     fn charge(&mut self, now: Duration) -> QuotaDecision {
         let scopes = [QuotaScope::App, QuotaScope::Tenant, QuotaScope::AllTenants];
         for (scope, meter) in scopes.into_iter().zip(self.all()) {
@@ -318,7 +318,7 @@ impl WriteMeters<'_> {
 }
 
 impl QuotaDecision {
-    /// How long to wait, in simulated time, if it must.
+    /// How long the request must wait, in simulated time, if it must.
     fn wait(self) -> Option<Duration> {
         match self {
             QuotaDecision::Allowed { .. } => None,
@@ -380,7 +380,7 @@ mod tests {
     }
 
     #[test]
-    fn throttled_requests_show_in_the_share_that_is_used() {
+    fn the_reported_share_includes_throttled_requests() {
         let told =
             [used_share(0.5, 10, 5), used_share(1.0, 10, 10), used_share(0.9, 10, 8), used_share(1.0, 10, 1)];
         let expected = [0.5, 1.0, 1.2, 1.9];
@@ -388,7 +388,7 @@ mod tests {
     }
 
     #[test]
-    fn another_program_takes_its_share_first() {
+    fn background_load_uses_the_quota_first() {
         let toml = "[quota]\neaten = 0.5\napp = { limit = 10, window = '100s', style = 'fixed-window' }";
         let live = ReloadableConfig::new(Config::from_toml_str(toml).unwrap(), None).unwrap();
         let (clients, clock) = (Clients::default(), Clock::start(1.0));

@@ -1,4 +1,4 @@
-//! An own certificate authority, and a certificate of it for loopback.
+//! A certificate authority of the simulator's own, and its certificate for loopback.
 
 use std::sync::Arc;
 
@@ -10,17 +10,17 @@ use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 
 use super::StartError;
 
-/// Names and addresses that every certificate here is good for.
+/// Names and addresses that are in every certificate.
 const LOOPBACK: [&str; 3] = ["localhost", "127.0.0.1", "::1"];
 
-/// What a client must trust, and what the server speaks TLS with.
-pub(super) struct Tls {
+/// The certificate that a client must trust, and the acceptor for connections.
+pub(super) struct TlsSetup {
     pub(super) ca_pem: String,
     pub(super) acceptor: TlsAcceptor,
 }
 
-/// Makes a fresh authority and a certificate for loopback and `names`; offers HTTP/2 where `http2` says so.
-pub(super) fn make(names: &[String], http2: bool) -> Result<Tls, StartError> {
+/// Creates an authority, and a certificate for loopback and `names`. Offers HTTP/2 if `http2` is set.
+pub(super) fn create(names: &[String], http2: bool) -> Result<TlsSetup, StartError> {
     let mut authority = CertificateParams::new(Vec::new())?;
     authority.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
     authority.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::DigitalSignature];
@@ -35,7 +35,7 @@ pub(super) fn make(names: &[String], http2: bool) -> Result<Tls, StartError> {
     let leaf_key = KeyPair::generate()?;
     let certificate = leaf.signed_by(&leaf_key, &Issuer::new(authority, authority_key))?;
 
-    // The provider is named, because a process may have several and then there is no default.
+    // The provider is explicit, because a process with several providers has no default one.
     let mut server = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
         .with_safe_default_protocol_versions()?
         .with_no_client_auth()
@@ -47,5 +47,5 @@ pub(super) fn make(names: &[String], http2: bool) -> Result<Tls, StartError> {
     if http2 {
         server.alpn_protocols.insert(0, b"h2".to_vec());
     }
-    Ok(Tls { ca_pem, acceptor: TlsAcceptor::from(Arc::new(server)) })
+    Ok(TlsSetup { ca_pem, acceptor: TlsAcceptor::from(Arc::new(server)) })
 }

@@ -1,7 +1,7 @@
-//! The token endpoint: client credentials, a device code or a refresh token for an access token.
+//! The token endpoint. It issues access tokens for client credentials, a device code or a refresh token.
 //!
-//! Errors as in Entra's "authentication and authorization error codes" page; each description ends with the trace id,
-//! the correlation id, and the time, as Entra's do.
+//! Errors are as in Entra's "authentication and authorization error codes" page. As in Entra's, each description ends
+//! with the trace ID, the correlation ID, and the time.
 
 pub(super) mod assertion;
 mod entra_error;
@@ -76,7 +76,7 @@ async fn answer_at(
         None => Reply::Answer(normal),
         Some(rule) => {
             state.recorder.counters.faults.add();
-            let pace = state.clock.real(rule.fault.delay);
+            let pace = state.clock.to_real(rule.fault.delay);
             let error = || {
                 error_response(
                     state,
@@ -84,13 +84,13 @@ async fn answer_at(
                     correlation.as_ref(),
                 )
             };
-            fault_response::faulty_reply(&rule.fault, pace, normal, error)
+            fault_response::reply_for_fault(&rule.fault, pace, normal, error)
         }
     };
     finish(state, reply, injection.delay).await
 }
 
-/// What there is to answer without a fault.
+/// The answer without a fault.
 fn decide(
     state: &ServerState,
     live: &ReloadableConfig,
@@ -101,11 +101,11 @@ fn decide(
 ) -> Result<serde_json::Value, EntraError> {
     check_method(&head.method)?;
     if endpoint == FaultEndpoint::DeviceCode {
-        return device_code::begin(state, live, tenant, form);
+        return device_code::issue_device_code(state, live, tenant, form);
     }
     match required(form, "grant_type")? {
-        device_code::GRANT => device_code::poll(state, live, tenant, form),
-        device_code::REFRESH => device_code::refresh(state, live, tenant, form),
+        device_code::DEVICE_CODE_GRANT => device_code::poll(state, live, tenant, form),
+        device_code::REFRESH_TOKEN_GRANT => device_code::refresh(state, live, tenant, form),
         _ => {
             let audience = check_client_credentials(live, client_key, &head.method, tenant, form)?;
             check_assertion(state, live, head, form)?;
@@ -120,14 +120,14 @@ async fn finish(state: &ServerState, reply: Reply, delay: Duration) -> Reply {
         Reply::Reset | Reply::Hang => NO_ANSWER,
     };
     state.recorder.count_token_response(status);
-    let delay = state.clock.real(delay);
+    let delay = state.clock.to_real(delay);
     if !delay.is_zero() {
         tokio::time::sleep(delay).await;
     }
     reply
 }
 
-/// `application/x-www-form-urlencoded`, each name once.
+/// Parses `application/x-www-form-urlencoded`, with each name once.
 fn parse_form(body: &[u8]) -> FormFields {
     let decode = |part: &[u8]| {
         let spaced: Vec<u8> = part.iter().map(|&byte| if byte == b'+' { b' ' } else { byte }).collect();
@@ -142,7 +142,7 @@ fn parse_form(body: &[u8]) -> FormFields {
         .collect()
 }
 
-/// The audience of the token to be given, or why there is none.
+/// The audience of the requested token, or the error that refuses it.
 fn check_client_credentials<'a>(
     live: &ReloadableConfig,
     client_key: &ClientKey<'_>,
@@ -179,7 +179,7 @@ pub(super) fn required<'a>(form: &'a FormFields, name: &str) -> Result<&'a str, 
     })
 }
 
-/// That there are such a tenant and such an app in it.
+/// Checks that the tenant exists, and the app in it.
 pub(super) fn check_tenant_and_app(
     state: &ServerState,
     live: &ReloadableConfig,
@@ -207,13 +207,13 @@ fn check_client(
     Ok(())
 }
 
-/// Whether there is the tenant.
+/// Whether the tenant exists.
 pub(super) fn tenant_exists(live: &ReloadableConfig, client_key: &ClientKey<'_>) -> bool {
     let one = live.config.token.tenant.as_ref();
     one.is_none_or(|one| tenant_id(one) == client_key.tenant) && live.overrides.has_tenant(client_key)
 }
 
-/// The refusal of a tenant that is not the one there is.
+/// The error for a tenant that does not exist.
 pub(super) fn unknown_tenant(state: &ServerState, tenant: &str) -> Response<Body> {
     error_response(state, &entra_error::no_tenant(tenant), None)
 }
@@ -240,16 +240,16 @@ fn check_scope(scope: &str) -> Result<&str, EntraError> {
     Err(EntraError::new(400, "invalid_scope", code, text))
 }
 
-/// A secret, or an assertion that has the shape of a JWT (for more, see [`assertion`]).
+/// Checks a secret, or that an assertion has the shape of a JWT (for more, see [`assertion`]).
 fn check_credential(
     config: &TokenConfig,
-    secret_here: Option<&str>,
+    expected_secret: Option<&str>,
     client: &str,
     form: &FormFields,
 ) -> Result<(), EntraError> {
-    let given = |name: &str| form.get(name).map(String::as_str).filter(|value| !value.is_empty());
-    if let Some(assertion) = given("client_assertion") {
-        if given("client_assertion_type") != Some(ASSERTION_TYPE) {
+    let field = |name: &str| form.get(name).map(String::as_str).filter(|value| !value.is_empty());
+    if let Some(assertion) = field("client_assertion") {
+        if field("client_assertion_type") != Some(ASSERTION_TYPE) {
             let text = "The request body must contain the following parameter: 'client_assertion_type'.";
             return Err(EntraError::new(400, "invalid_request", 900_144, text));
         }
@@ -262,12 +262,12 @@ fn check_credential(
             _ => Err(EntraError::new(401, "invalid_client", 50_027, "JWT token is invalid or malformed.")),
         };
     }
-    let Some(secret) = given("client_secret") else {
+    let Some(secret) = field("client_secret") else {
         let text =
             "The request body must contain the following parameter: 'client_assertion' or 'client_secret'.";
         return Err(EntraError::new(401, "invalid_client", 7_000_218, text));
     };
-    if secret_here.is_some_and(|expected| expected != secret) {
+    if expected_secret.is_some_and(|expected| expected != secret) {
         return Err(entra_error::wrong_secret(client));
     }
     if config.secret_expired {
@@ -276,12 +276,12 @@ fn check_credential(
     Ok(())
 }
 
-/// A tenant may be called by its domain; in a token it always has a GUID.
+/// The tenant's GUID. A request may use its domain, but a token always has a GUID.
 pub(super) fn tenant_id(tenant: &str) -> String {
     uuid::Uuid::try_parse(tenant).unwrap_or_else(|_| fingerprint::guid(&tenant.to_lowercase())).to_string()
 }
 
-/// Where a certificate is configured, an assertion must be signed with it.
+/// Checks the signature of an assertion, if a certificate is configured.
 fn check_assertion(
     state: &ServerState,
     live: &ReloadableConfig,
@@ -306,7 +306,7 @@ fn check_assertion(
     )
 }
 
-/// The answer with a token for a client that may have one.
+/// The response that contains a new token.
 pub(super) fn token_response(
     state: &ServerState,
     live: &ReloadableConfig,
@@ -337,7 +337,7 @@ fn error_response(
     refusal: &EntraError,
     correlation: Option<&HeaderValue>,
 ) -> Response<Body> {
-    let now = state.clock.wall(state.clock.now());
+    let now = state.clock.wall_time(state.clock.now());
     let time = format!("{now:.0}").replace('T', " ");
     let trace = guid().to_string();
     let text = correlation.and_then(|id| id.to_str().ok()).map_or_else(|| guid().to_string(), str::to_owned);
@@ -357,7 +357,7 @@ fn error_response(
     respond(refusal.status, &body, correlation)
 }
 
-/// An answer in JSON, with the headers of Entra's.
+/// A JSON response with Entra's headers.
 pub(super) fn respond(
     status: StatusCode,
     body: &serde_json::Value,

@@ -1,5 +1,5 @@
-//! The services near a client that give it tokens and proofs: the machine's, the app's, the job's. Here is what they
-//! have in common; what each answers stands in files of its own.
+//! The token services near a client: on its machine, for its app, or for its job. This file has what they share; what
+//! each one answers is in `managed_identity` and `job_tokens`.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -22,7 +22,7 @@ use super::reloadable_config::ReloadableConfig;
 use super::state::{Reply, ServerState};
 use super::{job_tokens, managed_identity};
 
-/// One of them.
+/// A token service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum HostTokenService {
     /// `/metadata/identity/oauth2/token`: the instance metadata service, or Azure Arc's agent by its version.
@@ -62,7 +62,7 @@ impl HostTokenService {
     }
 }
 
-/// What they remember and count.
+/// What the services remember and count.
 #[derive(Debug, Default)]
 pub(super) struct HostTokenServices {
     pub(super) managed_identity: ManagedIdentityCache,
@@ -76,7 +76,7 @@ impl HostTokenServices {
         lock(&self.requests).clone()
     }
 
-    /// Tokens given, by service.
+    /// Issued tokens by service.
     pub(super) fn issued(&self) -> BTreeMap<String, u64> {
         lock(&self.issued).clone()
     }
@@ -87,7 +87,7 @@ impl HostTokenServices {
     }
 }
 
-/// A request, as these services see it.
+/// A request to a token service.
 pub(super) struct TokenServiceRequest<'a> {
     pub(super) method: &'a Method,
     pub(super) headers: &'a HeaderMap,
@@ -118,14 +118,14 @@ impl<'a> TokenServiceRequest<'a> {
         self.headers.get(name)?.to_str().ok()
     }
 
-    /// What stands behind a scheme in `Authorization`.
+    /// The credentials of this scheme in `Authorization`.
     pub(super) fn authorization(&self, scheme: &str) -> Option<&str> {
         let (given, rest) = self.header("authorization")?.split_once(' ')?;
         given.eq_ignore_ascii_case(scheme).then(|| rest.trim()).filter(|rest| !rest.is_empty())
     }
 }
 
-/// Answers a request to one of them.
+/// Answers a request to a token service.
 pub(super) async fn answer(
     state: &ServerState,
     service: HostTokenService,
@@ -142,15 +142,15 @@ pub(super) async fn answer(
         TokenSerials::default(),
     );
     if !injection.delay.is_zero() {
-        tokio::time::sleep(state.clock.real(injection.delay)).await;
+        tokio::time::sleep(state.clock.to_real(injection.delay)).await;
     }
     match injection.rule {
         None => Reply::Answer(normal_response(state, &live, endpoint, &service_request)),
         Some(rule) => {
             state.recorder.counters.faults.add();
-            let pace = state.clock.real(rule.fault.delay);
+            let pace = state.clock.to_real(rule.fault.delay);
             let error = || fault_error(&rule.fault);
-            fault_response::faulty_reply(
+            fault_response::reply_for_fault(
                 &rule.fault,
                 pace,
                 normal_response(state, &live, endpoint, &service_request),
@@ -160,7 +160,7 @@ pub(super) async fn answer(
     }
 }
 
-/// Whom faults match: the identity that is asked for.
+/// The name that a fault's pattern matches: the requested identity.
 fn requested_identity<'a>(service_request: &'a TokenServiceRequest<'_>) -> &'a str {
     let names = ["client_id", "object_id", "principal_id", "msi_res_id", "mi_res_id", "serviceConnectionId"];
     names.iter().find_map(|name| service_request.parameter(name)).unwrap_or("system")
@@ -185,7 +185,7 @@ fn normal_response(
     answer
 }
 
-/// What a fault that only names a status says.
+/// The error of a fault that sets a status.
 fn fault_error(fault: &Fault) -> Response<Body> {
     let status = match fault.answer {
         FaultAnswer::Status(status) => StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_REQUEST),
@@ -198,7 +198,7 @@ fn fault_error(fault: &Fault) -> Response<Body> {
     )
 }
 
-/// JSON with a status.
+/// A JSON response with this status.
 pub(super) fn respond(status: StatusCode, body: &Value) -> Response<Body> {
     let mut response = Response::new(Body::from_bytes(body.to_string()));
     *response.status_mut() = status;

@@ -1,4 +1,4 @@
-//! SHA-256, by which inputs, plans and reports are known again.
+//! SHA-256 of files and streams, which identifies inputs, plans and reports.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Write};
@@ -7,12 +7,12 @@ use std::path::Path;
 use aws_lc_rs::digest::{Context, SHA256};
 
 /// SHA-256 of a file, in lower-case hex.
-pub fn sha256_of(path: &Path) -> io::Result<String> {
-    sha256_to_end(File::open(path)?)
+pub fn sha256_of_file(path: &Path) -> io::Result<String> {
+    sha256_of_reader(File::open(path)?)
 }
 
-/// SHA-256 of all that is left to read, in lower-case hex.
-pub fn sha256_to_end(file: impl Read) -> io::Result<String> {
+/// SHA-256 of everything up to the end of the reader, in lower-case hex.
+pub fn sha256_of_reader(file: impl Read) -> io::Result<String> {
     let mut reader = BufReader::with_capacity(1 << 16, file);
     let mut context = Context::new(&SHA256);
     loop {
@@ -26,19 +26,19 @@ pub fn sha256_to_end(file: impl Read) -> io::Result<String> {
     }
 }
 
-/// A writer that hashes what passes through.
+/// A writer that hashes the bytes it passes on.
 pub struct HashingWriter<W> {
     context: Context,
     inner: W,
 }
 
 impl<W: Write> HashingWriter<W> {
-    /// Hashes from here on.
+    /// Begins to hash.
     pub fn new(inner: W) -> HashingWriter<W> {
         HashingWriter { context: Context::new(&SHA256), inner }
     }
 
-    /// The writer, and the SHA-256 of all that passed, in lower-case hex.
+    /// Returns the inner writer, and the SHA-256 of everything that was written, in lower-case hex.
     pub fn finish(self) -> (W, String) {
         (self.inner, hex::encode(self.context.finish()))
     }
@@ -68,6 +68,6 @@ mod tests {
         out.write_all(b"abc").unwrap();
         let known = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
         assert_eq!(out.finish().1, known);
-        assert_eq!(sha256_of(&path).unwrap(), known);
+        assert_eq!(sha256_of_file(&path).unwrap(), known);
     }
 }

@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use crate::number;
 
-/// A text that is no duration.
+/// A text that is not a duration.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("'{0}' is no duration: write 250ms, 3s, 2m or 1h30m, 366d at most")]
+#[error("invalid duration '{0}' (examples: 250ms, 3s, 2m, 1h30m; at most 366d)")]
 pub struct InvalidDuration(String);
 
-/// Reads a duration: one or more numbers, each with its unit (`ms`, `s`, `m`, `h`, `d`), the larger first. A bare
-/// number has no unit and is refused, and so is what is longer than 366 days.
+/// Reads a duration: one or more numbers, each with its unit (`ms`, `s`, `m`, `h`, `d`), the larger unit first. A
+/// number without a unit is refused, and so is a duration of more than 366 days.
 pub fn parse(text: &str) -> Result<Duration, InvalidDuration> {
     let invalid = || InvalidDuration(text.to_owned());
     let mut rest = text.trim();
@@ -33,21 +33,21 @@ pub fn parse(text: &str) -> Result<Duration, InvalidDuration> {
             _ => return Err(invalid()),
         };
         let number: f64 = number.parse().map_err(|_| invalid())?;
-        let part = number::seconds(number * unit).ok_or_else(invalid)?;
+        let part = number::duration_from_secs(number * unit).ok_or_else(invalid)?;
         if unit >= last_unit {
             return Err(invalid());
         }
         (last_unit, rest) = (unit, next);
-        // Whatever is longer was cut to the longest, and is refused with what stands beside it.
+        // `part` was clamped to the maximum, so the number itself is checked as well.
         sum = sum.saturating_add(part);
-        if number * unit > number::LONGEST.as_secs_f64() || sum > number::LONGEST {
+        if number * unit > number::MAX_DURATION.as_secs_f64() || sum > number::MAX_DURATION {
             return Err(invalid());
         }
     }
     Ok(sum)
 }
 
-/// As [`parse`], and longer than nothing.
+/// Like [`parse`], but refuses zero.
 pub fn parse_positive(text: &str) -> Result<Duration, InvalidDuration> {
     parse(text).and_then(|time| if time.is_zero() { Err(InvalidDuration(text.to_owned())) } else { Ok(time) })
 }
@@ -66,7 +66,7 @@ mod tests {
         assert_eq!(seconds("1.5s"), 1.5);
         assert_eq!(seconds("1d"), 86_400.0);
         assert_eq!(seconds("0s"), 0.0);
-        assert_eq!(seconds("366d"), number::LONGEST.as_secs_f64());
+        assert_eq!(seconds("366d"), number::MAX_DURATION.as_secs_f64());
     }
 
     #[test]

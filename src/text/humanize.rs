@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::journal::ListRecord;
 use crate::text::sanitize;
 
-/// A count with its thousands apart: `1,234`.
+/// A count with thousands separators: `1,234`.
 pub fn count(n: u64) -> String {
     let digits = n.to_string();
     let mut out = String::with_capacity(digits.len() + digits.len() / 3);
@@ -35,12 +35,12 @@ pub fn span(span: Duration) -> String {
     }
 }
 
-/// What is left of a wait: [`span`], but rounded up, so that it reads `0s` only when the wait is over.
+/// The rest of a wait: like [`span`], but rounded up, so that it is `0s` only when the wait is over.
 pub fn wait(left: Duration) -> String {
     span(Duration::from_secs(left.as_secs() + u64::from(left.subsec_nanos() > 0)))
 }
 
-/// A rate: `19.9/s`, and from a hundred on `1,240/s`.
+/// A rate: `19.9/s`, or from 100 on without decimals: `1,240/s`.
 pub fn rate(per_second: f64) -> String {
     if per_second >= 99.95 {
         format!("{}/s", count(per_second.round() as u64))
@@ -49,15 +49,15 @@ pub fn rate(per_second: f64) -> String {
     }
 }
 
-/// Which apps wait while others send: `throttled: app 5a1e… for 12s; the others send`; none where none waits.
-pub fn waiting<'a>(apps: impl Iterator<Item = (&'a str, Duration)>) -> Option<String> {
+/// The apps that wait while others send: `throttled: app 5a1e… for 12s; the others continue`. `None` if no app waits.
+pub fn throttled_apps<'a>(apps: impl Iterator<Item = (&'a str, Duration)>) -> Option<String> {
     let each: Vec<String> = apps
         .map(|(app, left)| format!("{} for {}", sanitize::sanitize_truncated(app, 36), wait(left)))
         .collect();
     match &each[..] {
         [] => None,
-        [one] => Some(format!("throttled: app {one}; the others send")),
-        many => Some(format!("throttled: apps {}; the others send", many.join(", "))),
+        [one] => Some(format!("throttled: app {one}; the others continue")),
+        many => Some(format!("throttled: apps {}; the others continue", many.join(", "))),
     }
 }
 
@@ -66,9 +66,9 @@ pub fn percent(part: u64, whole: u64) -> u64 {
     part.min(whole).saturating_mul(100).checked_div(whole).unwrap_or(100)
 }
 
-/// A list with its counts: `break-glass.csv: 7 entries, 6 accounts and 1 group, 2 of them in this plan`. Ids in comments
-/// leave nobody out, which is told.
-pub fn list(list: &ListRecord, in_plan: bool) -> String {
+/// A list with its counts: `break-glass.csv: 7 entries, 6 accounts and 1 group, 2 among the selected users`. IDs in
+/// comments have no effect, so the text points them out.
+pub fn protect_list(list: &ListRecord, in_plan: bool) -> String {
     let some = |number: u64, one: &str, more: &str| match number {
         0 => None,
         1 => Some(format!("1 {one}")),
@@ -85,16 +85,16 @@ pub fn list(list: &ListRecord, in_plan: bool) -> String {
         [one] => format!(", {one}"),
         [first @ .., last] => format!(", {} and {last}", first.join(", ")),
     };
-    let entries = some(list.entries, "entry", "entries").unwrap_or_else(|| "no entry".to_owned());
+    let entries = some(list.entries, "entry", "entries").unwrap_or_else(|| "no entries".to_owned());
     let of_them = match in_plan {
-        true => format!(", {} of them in this plan", count(list.in_plan)),
+        true => format!(", {} among the selected users", count(list.in_plan)),
         false => String::new(),
     };
     let comments = match &list.comments[..] {
         [] => String::new(),
-        [line] => format!("; the id in the comment on line {line} leaves nobody out"),
+        [line] => format!("; the ID in the comment on line {line} has no effect"),
         [first, ..] => format!(
-            "; ids in {} comments (line {first} and others) leave nobody out",
+            "; IDs in {} comments (line {first} and others) have no effect",
             count(list.comments.len() as u64)
         ),
     };
@@ -125,9 +125,9 @@ mod tests {
     fn who_waits_is_named() {
         let one = ("a\u{1b}", Duration::from_millis(1_500));
         let two = ("b", Duration::from_secs(9));
-        let shown = |apps: &[(&str, Duration)]| waiting(apps.iter().copied());
+        let shown = |apps: &[(&str, Duration)]| throttled_apps(apps.iter().copied());
         assert_eq!(shown(&[]), None);
-        assert_eq!(shown(&[one]).unwrap(), "throttled: app a\\u{1b} for 2s; the others send");
+        assert_eq!(shown(&[one]).unwrap(), "throttled: app a\\u{1b} for 2s; the others continue");
         assert!(shown(&[one, two]).unwrap().contains("for 2s, b for 9s"));
     }
 

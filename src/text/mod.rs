@@ -1,4 +1,4 @@
-//! Text that many rooms write: made safe for a terminal, put in words, wrapped, measured.
+//! Text helpers for many modules: text is made safe for a terminal, put into words, wrapped and hashed.
 
 pub mod digest;
 pub mod duration;

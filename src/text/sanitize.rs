@@ -1,15 +1,16 @@
-//! Somebody else's text, made harmless where people or programs look at it.
+//! Makes foreign text harmless before people or programs see it.
 //!
-//! Input files and servers are not trusted: what they hold may carry terminal escapes, bidirectional overrides or
-//! spreadsheet formulas. Whatever is shown passes through here; what is stored as input for a later run does not.
+//! Input files and servers are not trusted: their text may have terminal escapes, bidirectional overrides or
+//! spreadsheet formulas in it. All text that is shown passes through here; text that is stored as input for a later run
+//! does not.
 
 use std::borrow::Cow;
 
 use unicode_security::mixed_script::AugmentedScriptSet;
 
-/// Whether a character acts on a terminal, hides what stands beside it, or is not seen at all: controls (C0, DEL, C1),
-/// zero-width characters, bidirectional marks and overrides, tag characters, variation selectors, and the other
-/// characters that Unicode lets a renderer ignore (Default_Ignorable_Code_Point) or that are blank without being spaces.
+/// Whether a character acts on a terminal, hides its neighbours, or is invisible: controls (C0, DEL, C1), zero-width
+/// characters, bidirectional marks and overrides, tag characters, variation selectors, and the other characters that a
+/// renderer may ignore (Default_Ignorable_Code_Point) or that are blank without being spaces.
 pub fn needs_escape(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{1680}' | '\u{17b4}' | '\u{17b5}'
@@ -18,13 +19,13 @@ pub fn needs_escape(c: char) -> bool {
             | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
 }
 
-/// Whether a byte is ASCII that is shown as it is: most text is, and is known to be harmless by a glance.
+/// Whether a byte is printable ASCII. Most text is, so this is a fast check for harmless text.
 fn is_plain(byte: u8) -> bool {
     (b' '..=b'~').contains(&byte)
 }
 
-/// The text for a terminal, a log or a page, on one line: acting characters become visible escapes such as
-/// `\u{1b}`. Borrowed where nothing had to change.
+/// The text for a terminal, a log or a page, on one line: each character that [`needs_escape`] becomes a visible escape
+/// such as `\u{1b}`. Borrowed if nothing changes.
 pub fn sanitize_line(text: &str) -> Cow<'_, str> {
     if text.bytes().all(is_plain) || !text.chars().any(needs_escape) {
         return Cow::Borrowed(text);
@@ -40,9 +41,9 @@ pub fn sanitize_line(text: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
-/// JSON for a terminal, a log or a file: acting characters stand only inside its strings, and there an escape such as
-/// `\u001b` means the same and does not act. Line breaks between its parts stay.
-pub fn json(text: &str) -> Cow<'_, str> {
+/// JSON for a terminal, a log or a file. Characters that need an escape occur only inside its strings, and there an
+/// escape such as `\u001b` means the same and is harmless. Line breaks between its parts stay.
+pub fn sanitize_json(text: &str) -> Cow<'_, str> {
     if text.bytes().all(|byte| is_plain(byte) || byte == b'\n') {
         return Cow::Borrowed(text);
     }
@@ -59,7 +60,7 @@ pub fn json(text: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
-/// As [`sanitize_line`], cut to `max` characters, with `…` where something is missing.
+/// Like [`sanitize_line`], but cut to `max` characters, with `…` at the end of a text that was cut.
 pub fn sanitize_truncated(text: &str, max: usize) -> String {
     let text = text.trim();
     match text.char_indices().nth(max) {
@@ -68,17 +69,17 @@ pub fn sanitize_truncated(text: &str, max: usize) -> String {
     }
 }
 
-/// Names of people are not shown wider than this, in columns of a terminal.
-const WIDEST_NAME: usize = 60;
+/// Maximum width of a name, in columns of a terminal.
+const MAX_NAME_WIDTH: usize = 60;
 
-/// The name of a person or of a thing in the directory, for people: [`sanitize_line`], cut to a width, and marked where it mixes
-/// scripts as no language does, since letters of two scripts can look alike. Latin beside Japanese, Chinese or Korean is
-/// usual (UTS #39, "highly restrictive").
-pub fn name(text: &str) -> String {
+/// The name of a person or of a thing in the directory, for people: sanitized like [`sanitize_line`] and cut to a
+/// width. A name that mixes scripts as no language does is marked, because letters of two scripts can look alike.
+/// Latin together with Japanese, Chinese or Korean is usual (UTS #39, "highly restrictive").
+pub fn sanitize_name(text: &str) -> String {
     let text = text.trim();
     // Combining marks have no width.
-    let cut =
-        console::truncate_str(&sanitize_truncated(text, 2 * WIDEST_NAME), WIDEST_NAME, "…").into_owned();
+    let cut = console::truncate_str(&sanitize_truncated(text, 2 * MAX_NAME_WIDTH), MAX_NAME_WIDTH, "…")
+        .into_owned();
     match mixes_scripts(text) {
         true => format!("{cut} (mixed scripts)"),
         false => cut,
@@ -95,8 +96,9 @@ fn mixes_scripts(text: &str) -> bool {
     !(others.jpan || others.hanb || others.kore)
 }
 
-/// The text for a cell of CSV that people look at: formulas are [neutralized](neutralize_formula), and what would act on a terminal that shows
-/// the file becomes a visible escape. A line break is LF. Tabs stay, and so do the joiners that words of some scripts need.
+/// The text for a cell of CSV that people look at: formulas are [neutralized](neutralize_formula), and characters that
+/// would act on a terminal become visible escapes. A line break is LF. Tabs stay, and so do the joiners that words of
+/// some scripts need.
 pub fn escape_csv_formula(text: &str) -> Cow<'_, str> {
     let acts = |c: char| needs_escape(c) && !matches!(c, '\t' | '\n' | '\u{200c}' | '\u{200d}');
     if text.bytes().all(is_plain) || !text.chars().any(acts) {
@@ -116,12 +118,12 @@ pub fn escape_csv_formula(text: &str) -> Cow<'_, str> {
     Cow::Owned(neutralize_formula(&out).into_owned())
 }
 
-/// Whether a cell that begins with it is a formula to some spreadsheet.
+/// Whether some spreadsheet takes a cell that begins with this character for a formula.
 fn begins_formula(c: char) -> bool {
     matches!(c, '=' | '+' | '-' | '@' | '＝' | '＋' | '－' | '＠')
 }
 
-/// Whether a spreadsheet that splits a file in its own way could begin a cell behind it.
+/// Whether some spreadsheet could begin a new cell after this character.
 fn begins_cell(c: char) -> bool {
     matches!(
         c,
@@ -129,14 +131,15 @@ fn begins_cell(c: char) -> bool {
     )
 }
 
-/// The text with an apostrophe before each formula in it: where it begins, and behind whatever a spreadsheet may take for
-/// the end of a cell (`;` where that is the list separator, a tab, a quote, a line break), with blanks and quotes between.
+/// The text with an apostrophe before each formula in it: at the start, and after each character that a spreadsheet may
+/// take for the end of a cell (`;` if that is the list separator, a tab, a quote, a line break), also with blanks and
+/// apostrophes in between.
 pub fn neutralize_formula(text: &str) -> Cow<'_, str> {
     if !text.chars().any(begins_formula) {
         return Cow::Borrowed(text);
     }
     let mut out = String::with_capacity(text.len() + 8);
-    // A spreadsheet may take blanks off before it looks.
+    // A spreadsheet may trim blanks before it looks for a formula.
     let inner = text.trim_start_matches(|c: char| c == '\'' || c.is_whitespace());
     if begins_blank(text) && inner.starts_with(begins_formula) {
         out.push('\'');
@@ -147,12 +150,12 @@ pub fn neutralize_formula(text: &str) -> Cow<'_, str> {
             out.push('\'');
         }
         out.push(c);
-        fresh = stays_fresh(c, fresh);
+        fresh = may_begin_cell(c, fresh);
     }
     if out.len() == text.len() { Cow::Borrowed(text) } else { Cow::Owned(out) }
 }
 
-/// What [`neutralize_formula`] was made of. A text that it never gives stays as it is.
+/// Reverses [`neutralize_formula`]. A text that it never returns stays as it is.
 pub fn restore_formula(text: &str) -> Cow<'_, str> {
     if !text.contains('\'') {
         return Cow::Borrowed(text);
@@ -165,30 +168,30 @@ pub fn restore_formula(text: &str) -> Cow<'_, str> {
         .map_or(Cow::Borrowed(text), Cow::Owned)
 }
 
-/// The text without each apostrophe that stands before a formula where a cell could begin.
+/// The text without the apostrophes that are before a formula where a cell could begin.
 fn without_apostrophes(text: &str) -> String {
     let mut made_of = String::with_capacity(text.len());
     let mut fresh = true;
     let mut rest = text.chars().peekable();
     while let Some(c) = rest.next() {
         if fresh && c == '\'' && rest.peek().copied().is_some_and(begins_formula) {
-            // Only the one formula behind it is disarmed by it.
+            // One apostrophe neutralizes one formula, so the next character begins no cell.
             made_of.extend(rest.next());
             fresh = false;
             continue;
         }
         made_of.push(c);
-        fresh = stays_fresh(c, fresh);
+        fresh = may_begin_cell(c, fresh);
     }
     made_of
 }
 
-/// Whether a cell could begin behind the character.
-fn stays_fresh(c: char, fresh: bool) -> bool {
+/// Whether a cell could begin after the character.
+fn may_begin_cell(c: char, fresh: bool) -> bool {
     begins_cell(c) || fresh && (c.is_whitespace() || c == '\'')
 }
 
-/// Whether it begins with a blank, but for apostrophes.
+/// Whether the text begins with a blank, after any apostrophes.
 fn begins_blank(text: &str) -> bool {
     text.trim_start_matches('\'').starts_with(char::is_whitespace)
 }
@@ -249,13 +252,13 @@ mod tests {
 
     #[test]
     fn names_are_cut_to_a_width_and_mixed_scripts_are_marked() {
-        assert_eq!(name("Åsa Öberg"), "Åsa Öberg");
+        assert_eq!(sanitize_name("Åsa Öberg"), "Åsa Öberg");
         for usual in ["Анна Петрова", "山田 太郎 Taro", "Ελένη", "김민수 Kim"] {
-            assert_eq!(name(usual), usual);
+            assert_eq!(sanitize_name(usual), usual);
         }
-        assert_eq!(name("Аnn Lee"), "Аnn Lee (mixed scripts)");
-        assert_eq!(console::measure_text_width(&name(&"山".repeat(200))), 59);
-        assert!(name(&format!("a{}", "\u{301}".repeat(5000))).len() < 300);
+        assert_eq!(sanitize_name("Аnn Lee"), "Аnn Lee (mixed scripts)");
+        assert_eq!(console::measure_text_width(&sanitize_name(&"山".repeat(200))), 59);
+        assert!(sanitize_name(&format!("a{}", "\u{301}".repeat(5000))).len() < 300);
     }
 
     proptest::proptest! {

@@ -1,13 +1,13 @@
-//! The known word that somebody may have meant.
+//! Suggestions for misspelled words.
 
-/// How alike two words must be, from 0 to 1, to be taken for a slip of the pen.
-const ALIKE: f64 = 0.6;
+/// How similar two words must be, from 0 to 1, to count as a typo.
+const MIN_SIMILARITY: f64 = 0.6;
 
-/// The known word that is nearest, if one is near.
+/// The most similar known word, if one is similar enough.
 pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let likeness = |known: &str| strsim::normalized_damerau_levenshtein(word, known);
     let best = known.into_iter().max_by(|a, b| likeness(a).total_cmp(&likeness(b)))?;
-    (likeness(best) >= ALIKE).then_some(best)
+    (likeness(best) >= MIN_SIMILARITY).then_some(best)
 }
 
 #[cfg(test)]

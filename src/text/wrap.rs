@@ -1,12 +1,12 @@
-//! Lines that are broken between words, for terminals.
+//! Wraps lines between words, for terminals.
 
 use console::measure_text_width;
 
-/// Narrower columns than this are not worth breaking lines for.
+/// Text is not wrapped if it has fewer columns than this.
 const MIN_WIDTH: usize = 20;
 
-/// A text that begins at the column `indent`, broken so that it ends before `columns`; what follows is indented alike.
-/// A word that is longer than a line stays whole, so that a path or a command can be copied.
+/// Wraps a text that begins at column `indent`, so that it ends before `columns`. Further lines have the same indent. A
+/// word that is longer than a line is not broken, so that a path or a command can be copied.
 pub fn hanging_indent(text: &str, indent: usize, columns: Option<usize>) -> String {
     let Some(room) =
         columns.and_then(|columns| columns.checked_sub(indent)).filter(|room| *room >= MIN_WIDTH)
@@ -37,9 +37,9 @@ mod tests {
 
     #[test]
     fn lines_break_between_words_and_hang() {
-        let text = "no way to sign in is set up here, none at all";
+        let text = "no sign-in method is set up on this machine, none at all";
         let wrapped = hanging_indent(text, 10, Some(34));
-        assert_eq!(wrapped, "no way to sign in is set\n          up here, none at all");
+        assert_eq!(wrapped, "no sign-in method is set\n          up on this machine, none\n          at all");
         for line in format!("{:10}{wrapped}", "").lines() {
             assert!(line.len() <= 34, "{line}");
         }

@@ -1,36 +1,37 @@
-//! What a user principal name can hold in Entra.
+//! What a user principal name can contain in Entra.
 //!
 //! ```text
-//! name    A-Z a-z 0-9 ' . - _ ! # ^ ~ $    no dot at its start, at its end, or beside another; no ' at its start
+//! name    A-Z a-z 0-9 ' . - _ ! # ^ ~ $    no dot at its start, at its end, or next to another; no ' at its start
 //! domain  labels of A-Z a-z 0-9 and -      two or more, with dots between them
 //! ```
 //!
-//! That is what Entra accepts when a user is made ("Property userPrincipalName is invalid" otherwise;
-//! learn.microsoft.com/office/troubleshoot/office-suite-issues/username-contains-special-character), and `$`, which the page
-//! "Get a user" of Graph knows at the start of names. Anything else is a slip of a spreadsheet or an editor: Graph may answer
-//! such a name with another user's, or with 404 for a user who exists under a name that looks the same.
+//! These are the characters that Entra accepts when a user is created ("Property userPrincipalName is invalid"
+//! otherwise; learn.microsoft.com/office/troubleshoot/office-suite-issues/username-contains-special-character), and
+//! `$`, which Graph's page "Get a user" mentions at the start of names. Anything else was put in by a spreadsheet or an
+//! editor. For such a name Graph may return another user, or 404 although the user exists under a name that looks the
+//! same.
 
 use super::InvalidUserId;
 
-/// Whether a user principal name can hold the character before its `@`.
+/// Whether a user principal name can have the character before its `@`.
 pub(crate) fn is_in_names(c: char) -> bool {
     c.is_ascii_alphanumeric() || "'.-_!#^~$".contains(c)
 }
 
-/// Whether Entra can have a user of this principal name.
+/// Checks whether Entra can have a user with this principal name.
 ///
 /// # Errors
-/// What no principal name holds.
+/// The part that a principal name can't contain.
 pub(super) fn check(principal: &str) -> Result<(), InvalidUserId> {
     let (name, domain) = principal.split_once('@').ok_or(InvalidUserId::NeitherGuidNorName)?;
     if let Some(odd) = principal.chars().find(|c| *c != '@' && !is_in_names(*c)) {
         return Err(match odd {
-            odd if odd.is_whitespace() || is_unseen(odd) => InvalidUserId::Invisible(u32::from(odd)),
+            odd if odd.is_whitespace() || is_invisible(odd) => InvalidUserId::Invisible(u32::from(odd)),
             odd if odd.is_ascii() => InvalidUserId::Punctuation(odd),
-            odd => InvalidUserId::Foreign(odd),
+            odd => InvalidUserId::NonAscii(odd),
         });
     }
-    // Entra could have such a name; a list has it from a spreadsheet, which marks text so.
+    // Entra allows such a name, but in a list the apostrophe comes from a spreadsheet, which marks text with it.
     if name.starts_with('\'') {
         return Err(InvalidUserId::Apostrophe);
     }
@@ -66,9 +67,9 @@ fn check_domain(domain: &str) -> Result<(), InvalidUserId> {
     }
 }
 
-/// Whether nothing is seen of the character, although it may take room: joiners, marks, blanks of Braille and Hangul,
+/// Whether the character is invisible, even if it takes up space: joiners, marks, blanks of Braille and Hangul,
 /// variation selectors, tags.
-pub(crate) fn is_unseen(c: char) -> bool {
+pub(crate) fn is_invisible(c: char) -> bool {
     crate::text::sanitize::needs_escape(c)
         || matches!(c, '\u{34f}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}'
             | '\u{2800}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{ffa0}' | '\u{e0000}'..='\u{e0fff}'
@@ -98,15 +99,15 @@ mod tests {
 
     #[test]
     fn what_no_name_holds_is_told() {
-        use InvalidUserId::{Domain, Dots, Foreign, InDomain, Invisible, Punctuation};
+        use InvalidUserId::{Domain, Dots, InDomain, Invisible, NonAscii, Punctuation};
         let no = [
-            ("o’brien@contoso.com", Foreign('’')),
-            ("ann–lee@contoso.com", Foreign('–')),
-            ("ann…@contoso.com", Foreign('…')),
-            ("j\u{fffd}rg@contoso.com", Foreign('\u{fffd}')),
-            ("jörg@contoso.com", Foreign('ö')),
-            ("ann@müller.example", Foreign('ü')),
-            ("аnn@contoso.com", Foreign('а')),
+            ("o’brien@contoso.com", NonAscii('’')),
+            ("ann–lee@contoso.com", NonAscii('–')),
+            ("ann…@contoso.com", NonAscii('…')),
+            ("j\u{fffd}rg@contoso.com", NonAscii('\u{fffd}')),
+            ("jörg@contoso.com", NonAscii('ö')),
+            ("ann@müller.example", NonAscii('ü')),
+            ("аnn@contoso.com", NonAscii('а')),
             ("an\u{2800}n@contoso.com", Invisible(0x2800)),
             ("ann\u{3164}@contoso.com", Invisible(0x3164)),
             ("ann@con\u{ad}toso.com", Invisible(0xad)),

@@ -1,5 +1,5 @@
 
-# The app, and the one permission that it asks for.
+# The app, which requests only this permission.
 ACCESS="[{\"resourceAppId\":\"$GRAPH_APP\",\"resourceAccess\":[{\"id\":\"$PERMISSION\",\"type\":\"{type}\"}]}]"
 MADE=$(graph POST applications "{\"displayName\":\"$NAME\",\"signInAudience\":\"AzureADMyOrg\",{more}\"requiredResourceAccess\":$ACCESS}")
 APP=$(printf '%s' "$MADE" | field appId)

@@ -1,4 +1,4 @@
 
-# An administrator's consent to that permission.
+# Admin consent for the permission.
 again graph POST "servicePrincipals/$SP/appRoleAssignments" \
     "{\"principalId\":\"$SP\",\"resourceId\":\"$RESOURCE\",\"appRoleId\":\"$PERMISSION\"}" > /dev/null

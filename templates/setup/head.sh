@@ -1,12 +1,12 @@
 # Registers an app that may revoke sign-in sessions, and nothing else ({what}).
 # Paste it into bash, or save it and run it: entra-revoke doctor --setup > setup.sh; bash setup.sh
-# It uses az where that is installed, and curl with TOKEN otherwise: an access token of yours for {graph}.
-# Whoever runs it must be a Privileged Role Administrator or Global Administrator: an administrator's consent is part
-# of it. In PowerShell, run it with Git's bash or in the Cloud Shell; only the last lines are for PowerShell as well.
+# It uses az if that is installed. Otherwise it uses curl, and TOKEN must be an access token of yours for {graph}.
+# You must be a Privileged Role Administrator or Global Administrator, because the script gives admin consent.
+# It does not run in PowerShell: use Git's bash or the Cloud Shell. Its last lines say what to set in bash or PowerShell.
 (
 set -euo pipefail
 umask 077
-NAME="${NAME:-entra-revoke}"                      # what the app and its files are called
+NAME="${NAME:-entra-revoke}"                      # the name of the app and its files
 GRAPH={graph}
 GRAPH_APP=00000003-0000-0000-c000-000000000000    # Microsoft Graph, in every cloud
 PERMISSION={permission}   # {kind} permission User.RevokeSessions.All
@@ -25,9 +25,9 @@ else
             curl -sS --fail-with-body -K - -X "$1" -H 'Content-Type: application/json' ${3:+--data "$3"} "$GRAPH/v1.0/$2"
     }
 fi
-# The first value of a name in an answer.
+# The first value of a field in an answer.
 field() { grep -o "\"$1\" *: *\"[^\"]*\"" | head -n 1 | cut -d '"' -f 4; }
-# What was just made is not known everywhere at once.
+# Retries, because it takes a while until a new object is known everywhere.
 again() { for n in 1 2 3 4 5; do "$@" && return; sleep "${PAUSE:-5}"; done; return 1; }
 
 TENANT=$(graph GET 'organization?$select=id' | field id)

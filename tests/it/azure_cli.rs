@@ -1,4 +1,4 @@
-//! Whoever is signed in to the Azure CLI or the Azure Developer CLI: played by scripts.
+//! Tokens from the Azure CLI and the Azure Developer CLI, which are scripts here.
 #![cfg(unix)]
 
 use crate::support::secret_leak;
@@ -69,7 +69,7 @@ fn prints(ctx: &TestContext, kind: TokenKind, lives: &[Duration]) -> String {
 const HOUR: Duration = Duration::from_secs(3600);
 
 fn run(ctx: &TestContext, input: &Path) -> Command {
-    let mut command = ctx.bare("run");
+    let mut command = ctx.command_without_token("run");
     let root = ctx.simulator.url();
     command.args(["--graph-url", &root, "--authority-url", &root, "--yes"]).arg(input);
     command.env("PATH", format!("{}:/usr/bin:/bin", ctx.dir.path().join("bin").display()));
@@ -77,7 +77,7 @@ fn run(ctx: &TestContext, input: &Path) -> Command {
 }
 
 #[test]
-fn az_is_asked_for_a_token() {
+fn az_provides_the_token() {
     let ctx = ctx("");
     install(&ctx, "az", &prints(&ctx, TokenKind::User, &[HOUR]));
     let input = ctx.input("me.txt", "me\nann@contoso.com\n");
@@ -93,7 +93,7 @@ fn az_is_asked_for_a_token() {
     let expected =
         "account get-access-token --output json --scope https://graph.microsoft.com/.default --tenant ";
     assert_eq!(arguments.lines().collect::<Vec<_>>().join(" "), format!("{expected}{TENANT}"));
-    let summary = ctx.folder().summary();
+    let summary = ctx.run_folder().summary();
     assert_eq!(summary["operator"]["auth"], "azure-cli");
     // Who it is, the token says.
     assert_eq!(summary["operator"]["user"], "operator@example.com");
@@ -101,7 +101,7 @@ fn az_is_asked_for_a_token() {
 }
 
 #[test]
-fn azd_is_asked_for_a_token() {
+fn azd_provides_the_token() {
     let ctx = ctx(CONTOSO);
     let token = ctx.simulator.mint_token(TokenKind::App, HOUR);
     install(&ctx, "azd", &format!("echo '{{\"token\":\"{token}\",\"expiresOn\":\"2999-01-01T00:00:00Z\"}}'"));
@@ -111,11 +111,11 @@ fn azd_is_asked_for_a_token() {
     let expected =
         "auth token --output json --no-prompt --scope https://graph.microsoft.com/.default --tenant-id";
     assert_eq!(arguments.lines().collect::<Vec<_>>().join(" "), format!("{expected} contoso.com"));
-    assert_eq!(ctx.folder().summary()["operator"]["auth"], "azure-developer-cli");
+    assert_eq!(ctx.run_folder().summary()["operator"]["auth"], "azure-developer-cli");
 }
 
 #[test]
-fn a_token_that_grows_old_is_asked_for_again_while_the_run_goes_on() {
+fn an_expiring_az_token_is_renewed_during_the_run() {
     let ctx = ctx("");
     install(&ctx, "az", &prints(&ctx, TokenKind::App, &[Duration::from_secs(8), HOUR]));
     let input = ctx.users(60);
@@ -129,7 +129,7 @@ fn a_token_that_grows_old_is_asked_for_again_while_the_run_goes_on() {
 }
 
 #[test]
-fn a_token_of_azd_is_asked_for_again_as_well() {
+fn an_expiring_azd_token_is_renewed_during_the_run() {
     let ctx = ctx("");
     let answers: Vec<String> = [Duration::from_secs(8), HOUR]
         .iter()
@@ -150,7 +150,7 @@ fn a_token_of_azd_is_asked_for_again_as_well() {
 }
 
 #[test]
-fn what_az_leaves_running_is_not_waited_for() {
+fn background_processes_of_az_are_not_waited_for() {
     let ctx = ctx("");
     let note = ctx.dir.path().join("bin/sleeper");
     let prints = prints(&ctx, TokenKind::App, &[HOUR]);
@@ -194,7 +194,7 @@ fn an_interrupt_from_the_terminal_reaches_az() {
 }
 
 #[test]
-fn a_challenge_is_told_with_the_sign_in_that_answers_it() {
+fn a_challenge_is_reported_with_the_az_login_command() {
     let ctx = ctx("[[fault]]\nanswer = 'challenge'\n");
     install(&ctx, "az", &prints(&ctx, TokenKind::User, &[HOUR, HOUR]));
     let input = ctx.users(5);
@@ -207,27 +207,33 @@ fn a_challenge_is_told_with_the_sign_in_that_answers_it() {
 }
 
 #[test]
-fn whoever_is_not_signed_in_or_has_no_az_is_told() {
+fn missing_az_and_missing_sign_in_are_reported() {
     let ctx = ctx("");
     let input = ctx.users(1);
     let asked = |way: &str| ctx.finish(run(&ctx, &input).args(["--auth", way]));
     if !Path::new("/usr/bin/az").exists() && !Path::new("/bin/az").exists() {
-        ctx.refused(&asked("azure-cli"), &["--auth azure-cli", "az is not on the PATH", "az login"]);
+        ctx.assert_sign_in_refused(
+            &asked("azure-cli"),
+            &["--auth azure-cli", "az is not on the PATH", "az login"],
+        );
     }
     install(&ctx, "az", "echo \"ERROR: Please run 'az login' to setup account.\" >&2; exit 1");
     install(&ctx, "azd", "echo 'ERROR: not logged in, run `azd auth login` to login' >&2; exit 1");
-    ctx.refused(&asked("azure-cli"), &["azure-cli: nobody is signed in", "`az login`"]);
-    ctx.refused(&asked("azure-developer-cli"), &["nobody is signed in", "`azd auth login`"]);
+    ctx.assert_sign_in_refused(&asked("azure-cli"), &["azure-cli: no account is signed in", "`az login`"]);
+    ctx.assert_sign_in_refused(
+        &asked("azure-developer-cli"),
+        &["no account is signed in", "`azd auth login`"],
+    );
     // In the chain both are passed over.
     let done = ctx.finish(&mut run(&ctx, &input));
-    ctx.refused(
+    ctx.assert_sign_in_refused(
         &done,
-        &["no way to sign in", "token  ", "managed-identity", "`az login`", "`azd auth login`"],
+        &["no sign-in method", "token  ", "managed-identity", "`az login`", "`azd auth login`"],
     );
 }
 
 #[test]
-fn what_az_says_of_its_failure_is_told() {
+fn error_output_of_az_is_reported() {
     let ctx = ctx("");
     let input = ctx.users(1);
     let long = "x".repeat(2000);
@@ -236,23 +242,26 @@ fn what_az_says_of_its_failure_is_told() {
     );
     install(&ctx, "az", &script);
     let done = ctx.finish(&mut run(&ctx, &input));
-    ctx.refused(&done, &["az: it failed", "AADSTS50076", "[token]", "…", "try `az login`"]);
+    ctx.assert_sign_in_refused(&done, &["az: it failed", "AADSTS50076", "[token]", "…", "try `az login`"]);
     assert!(!done.stderr.contains('\u{1b}') && !done.stderr.contains(&long));
     for odd in ["echo", "echo '{}'", "echo not json", "printf '{\"accessToken\":\"fake\",\"expires_on\":1}'"]
     {
         install(&ctx, "az", odd);
-        ctx.refused(&ctx.finish(&mut run(&ctx, &input)), &["az: what it printed holds no token"]);
+        ctx.assert_sign_in_refused(
+            &ctx.finish(&mut run(&ctx, &input)),
+            &["az: its output has no usable token"],
+        );
     }
 }
 
 #[test]
-fn an_odd_tenant_never_becomes_an_argument() {
+fn an_invalid_tenant_is_never_passed_to_az() {
     let ctx = ctx("");
     install(&ctx, "az", &prints(&ctx, TokenKind::App, &[HOUR]));
     let input = ctx.users(1);
     for tenant in ["--help", "contoso.com; touch x", "$(touch x)", "a&b"] {
         let done = ctx.finish(run(&ctx, &input).env("AZURE_TENANT_ID", tenant).args(["--auth", "azure-cli"]));
-        ctx.refused(&done, &["--tenant", "neither a tenant's id"]);
+        ctx.assert_sign_in_refused(&done, &["--tenant", "neither a tenant's id"]);
     }
     assert_eq!(calls(&ctx, "az"), 0);
 }
@@ -265,13 +274,13 @@ fn an_az_in_the_current_folder_is_not_run() {
     let input = ctx.users(1);
     for path in ["", ".", "bin", ":", "./bin:bin"] {
         let done = ctx.finish(run(&ctx, &input).env("PATH", path).args(["--auth", "azure-cli"]));
-        ctx.refused(&done, &["az is not on the PATH"]);
+        ctx.assert_sign_in_refused(&done, &["az is not on the PATH"]);
     }
     assert_eq!(calls(&ctx, "az"), 0);
 }
 
 #[test]
-fn children_get_none_of_this_programs_secrets() {
+fn child_processes_get_no_secrets() {
     let ctx = ctx("");
     install(&ctx, "az", &prints(&ctx, TokenKind::App, &[HOUR]));
     let input = ctx.users(1);
@@ -285,17 +294,17 @@ fn children_get_none_of_this_programs_secrets() {
     ];
     let mut command = run(&ctx, &input);
     command.envs(secrets.map(|name| (name, "fake-CANARY-1c2d"))).env("AZURE_CONFIG_DIR", "/home/ann/.azure");
-    let done = ctx.finish(secret_leak::loudly(command.args(["--auth", "azure-cli"])));
+    let done = ctx.finish(secret_leak::with_verbose_log(command.args(["--auth", "azure-cli"])));
     done.exits(0);
     let environment = noted(&ctx, "az.env");
     assert!(environment.contains("AZURE_CONFIG_DIR=/home/ann/.azure"), "{environment}");
     // The notes of the child's environment are among the files.
-    secret_leak::shows_nothing(&ctx, &done, "fake-CANARY-1c2d", None);
+    secret_leak::assert_no_leak(&ctx, &done, "fake-CANARY-1c2d", None);
     assert_ne!(noted(&ctx, "az.pwd").trim(), ctx.dir.path().display().to_string());
 }
 
 #[test]
-fn the_token_of_az_shows_nowhere() {
+fn az_token_does_not_leak() {
     let ctx = ctx("[[fault]]\nanswer = 'revoke-token'\nafter = 1\nfirst = 1\n");
     install(&ctx, "az", &prints(&ctx, TokenKind::App, &[HOUR, HOUR]));
     let tokens: Vec<String> = (1..3)
@@ -306,12 +315,12 @@ fn the_token_of_az_shows_nowhere() {
         })
         .collect();
     let input = ctx.users(5);
-    let done = ctx.finish(secret_leak::loudly(run(&ctx, &input).args(["--auth", "azure-cli"])));
+    let done = ctx.finish(secret_leak::with_verbose_log(run(&ctx, &input).args(["--auth", "azure-cli"])));
     done.exits(0);
     // Where `az` has them they may stand.
     std::fs::remove_dir_all(ctx.dir.path().join("bin")).unwrap();
     for token in tokens {
-        secret_leak::shows_nothing(&ctx, &done, &token, None);
-        secret_leak::shows_nothing(&ctx, &done, token.rsplit('.').next().unwrap(), None);
+        secret_leak::assert_no_leak(&ctx, &done, &token, None);
+        secret_leak::assert_no_leak(&ctx, &done, token.rsplit('.').next().unwrap(), None);
     }
 }

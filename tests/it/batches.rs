@@ -1,5 +1,5 @@
-//! `--batch-size` and `--jobs` through the binary: what goes over the wire, what the journal has of it, and that a kill
-//! in the midst of batches loses nobody.
+//! `--batch-size` and `--jobs` with the binary: what is sent, what the journal records, and that no user is lost if the
+//! process is killed while batches are in flight.
 
 use std::collections::BTreeSet;
 
@@ -20,7 +20,7 @@ fn played(users: usize, args: &[&str]) -> (TestContext, CommandResult) {
 }
 
 #[test]
-fn a_given_size_fills_batches() {
+fn batches_are_filled_to_the_given_size() {
     // The pacer lets sixteen go before the first answer.
     for (size, batches, parts) in [("20", 5..=8, 100), ("7", 15..=17, 100), ("1", 0..=0, 0)] {
         let (ctx, done) = played(100, &["--batch-size", size]);
@@ -33,7 +33,7 @@ fn a_given_size_fills_batches() {
 }
 
 #[test]
-fn auto_sends_one_by_one_while_places_suffice() {
+fn auto_sends_single_requests_at_a_low_rate() {
     for args in [&["--rate", "100/s"][..], &["--rate", "100/s", "--batch-size", "auto", "--jobs", "auto"]] {
         let (ctx, done) = played(40, args);
         done.exits(0);
@@ -42,7 +42,7 @@ fn auto_sends_one_by_one_while_places_suffice() {
 }
 
 #[test]
-fn what_is_no_size_is_a_usage_error() {
+fn an_invalid_batch_size_is_a_usage_error() {
     for (flag, wrong) in [("--batch-size", "0"), ("--batch-size", "21"), ("--jobs", "0"), ("--jobs", "some")]
     {
         let (ctx, done) = played(1, &[flag, wrong]);
@@ -62,7 +62,7 @@ fn sent(journal: &[Value]) -> Vec<(String, u64)> {
 }
 
 #[test]
-fn each_part_has_a_line_an_id_and_an_outcome_of_its_own() {
+fn each_part_has_its_own_journal_line_id_and_outcome() {
     let ctx = TestContext::new(
         r#"
         unknown = ["u03*"]
@@ -75,7 +75,7 @@ fn each_part_has_a_line_an_id_and_an_outcome_of_its_own() {
     );
     let input = ctx.users(20);
     ctx.run(&input, &["--batch-size", "20"]).exits(3);
-    let folder = ctx.folder();
+    let folder = ctx.run_folder();
     let sent = sent(&folder.journal());
     let ids: BTreeSet<_> = sent.iter().map(|(id, _)| id).collect();
     assert_eq!((sent.len(), ids.len()), (21, 21));
@@ -88,7 +88,7 @@ fn each_part_has_a_line_an_id_and_an_outcome_of_its_own() {
 
 #[cfg(unix)]
 #[test]
-fn a_kill_in_the_midst_of_batches_loses_nobody() {
+fn a_kill_during_batches_loses_no_user() {
     for kill_after in [20, 60, 140] {
         let ctx = TestContext::new("latency = \"20ms\"");
         let input = ctx.users(400);
@@ -98,10 +98,10 @@ fn a_kill_in_the_midst_of_batches_loses_nobody() {
         ctx.until(|ctx| ctx.stats().revocations >= kill_after);
         child.kill().unwrap();
         child.wait().unwrap();
-        let folder = ctx.folders().remove(0);
+        let folder = ctx.run_folders().remove(0);
         let done = ctx.finish(ctx.command("resume").arg(&folder));
         done.exits(0);
-        let outcomes = ctx.folder().outcomes();
+        let outcomes = ctx.run_folder().outcomes();
         assert_eq!(outcomes.values().filter(|outcome| *outcome == "revoked").count(), 400);
         let reached = ctx.ledger().users.iter().filter(|user| user.effects > 0).count();
         assert_eq!(reached, 400);

@@ -1,4 +1,5 @@
-//! Files with secrets that can't be read just now, as on a mount that hangs: played by named pipes that nobody writes.
+//! Files with secrets that can't be read at the moment, as on a mount that hangs. Here they are named pipes without a
+//! writer.
 #![cfg(unix)]
 
 use std::path::{Path, PathBuf};
@@ -40,7 +41,7 @@ fn mend(path: &Path, contents: &str) {
 }
 
 fn verb(ctx: &TestContext, verb: &str) -> Command {
-    let mut command = ctx.bare(verb);
+    let mut command = ctx.command_without_token(verb);
     command.args(["--graph-url", &ctx.simulator.url(), "--authority-url", &ctx.simulator.url()]);
     command
 }
@@ -83,13 +84,13 @@ fn run_to_the_block(ctx: &TestContext, file: &Path, more: &[&str]) -> Child {
     command.arg("--token-file").arg(file);
     let run = start(ctx, command, more);
     block(file);
-    ctx.simulator.change("[[fault]]\nanswer = 'revoke-token'\nfirst = 1\n").unwrap();
+    ctx.simulator.change_config("[[fault]]\nanswer = 'revoke-token'\nfirst = 1\n").unwrap();
     until("the token is refused", || ctx.ledger().stats.answers.contains_key("401"));
     run
 }
 
 #[test]
-fn a_token_file_that_can_not_be_read_ends_the_run_in_time() {
+fn a_blocked_token_file_ends_the_run_in_time() {
     let (ctx, file) = with_token_file();
     let done = end(run_to_the_block(&ctx, &file, &["--timeout", "1s"]));
     done.exits(4);
@@ -97,8 +98,8 @@ fn a_token_file_that_can_not_be_read_ends_the_run_in_time() {
         assert!(done.stdout.contains(words), "{words:?} is not in: {}", done.stdout);
     }
     mend(&file, &ctx.simulator.mint_token(TokenKind::App, HOUR));
-    ctx.simulator.change("fault = []\n").unwrap();
-    let folder = ctx.folder().path;
+    ctx.simulator.change_config("fault = []\n").unwrap();
+    let folder = ctx.run_folder().path;
     ctx.finish(
         verb(&ctx, "resume")
             .args(["--rate", "1000/s", "--burst", "60"])
@@ -113,7 +114,7 @@ fn a_token_file_that_can_not_be_read_ends_the_run_in_time() {
 
 /// A device has no end, and a pipe that nobody writes has no beginning.
 #[test]
-fn only_plain_files_of_a_sensible_length_are_read() {
+fn only_regular_files_of_limited_size_are_read() {
     let ctx = TestContext::new("");
     let input = ctx.input("users.txt", "a@contoso.com\n");
     let pipe = ctx.dir.path().join("pipe");
@@ -137,9 +138,9 @@ fn only_plain_files_of_a_sensible_length_are_read() {
     };
     for flag in ["--ca-cert", "SSL_CERT_FILE", "--certificate-file", "--client-secret-file", "--token-file"] {
         let told = run(flag, Path::new("/dev/zero"));
-        assert!(told.contains("it is a device: name a plain file"), "{flag}: {told}");
+        assert!(told.contains("it is a device: name a regular file"), "{flag}: {told}");
         let told = run(flag, &long);
-        assert!(told.contains("far too long") || told.contains("too large"), "{flag}: {told}");
+        assert!(told.contains("it is too long") || told.contains("too large"), "{flag}: {told}");
         // A token or secret may still be about to come.
         if !["--client-secret-file", "--token-file"].contains(&flag) {
             assert!(run(flag, &pipe).contains("it is a pipe"), "{flag}");
@@ -150,23 +151,23 @@ fn only_plain_files_of_a_sensible_length_are_read() {
     let folder = ctx.dir.path().join("a-run");
     std::fs::create_dir(&folder).unwrap();
     std::os::unix::fs::symlink("/dev/zero", folder.join("run.json")).unwrap();
-    let done = end(ctx.start(ctx.bare("report").arg(&folder)));
+    let done = end(ctx.start(ctx.command_without_token("report").arg(&folder)));
     assert!(matches!(done.code, Some(1 | 2)) && done.stderr.contains("run.json"), "{done:?}");
 }
 
 #[test]
-fn an_interrupt_ends_a_run_that_waits_for_a_file() {
+fn an_interrupt_ends_the_wait_for_a_file() {
     let (ctx, file) = with_token_file();
     let run = run_to_the_block(&ctx, &file, &["--timeout", "60s"]);
     let asked = Instant::now();
     kill_process(Pid::from_raw(run.id().cast_signed()).unwrap(), Signal::INT).unwrap();
     end(run).exits(130);
     assert!(asked.elapsed() < Duration::from_secs(3), "it took {:?}", asked.elapsed());
-    assert_eq!(ctx.folder().summary()["exit_code"], 130);
+    assert_eq!(ctx.run_folder().summary()["exit_code"], 130);
 }
 
 #[test]
-fn a_federated_token_that_can_not_be_read_ends_the_run_in_time() {
+fn a_blocked_federated_token_file_ends_the_run_in_time() {
     let ctx = TestContext::new(&format!(
         "accept_any_token = false\n[token]\ntenant = '{TENANT}'\nclient_id = '{APP}'\n[token.federated]\n\
          issuer = 'https://issuer.example'\nsubject = 'a-pod'\n"
@@ -177,7 +178,7 @@ fn a_federated_token_that_can_not_be_read_ends_the_run_in_time() {
     command.env("AZURE_FEDERATED_TOKEN_FILE", &file);
     let run = start(&ctx, command, &["--timeout", "1s"]);
     block(&file);
-    ctx.simulator.change("[[fault]]\nanswer = 'revoke-token'\nfirst = 1\n").unwrap();
+    ctx.simulator.change_config("[[fault]]\nanswer = 'revoke-token'\nfirst = 1\n").unwrap();
     let done = end(run);
     done.exits(4);
     for words in ["AZURE_FEDERATED_TOKEN_FILE", "could not be read within 1s"] {
@@ -186,7 +187,7 @@ fn a_federated_token_that_can_not_be_read_ends_the_run_in_time() {
 }
 
 #[test]
-fn a_pipe_that_is_written_late_is_waited_for_at_the_start() {
+fn a_slow_pipe_is_waited_for_at_the_start() {
     let (ctx, file) = with_token_file();
     let token = std::fs::read(&file).unwrap();
     block(&file);

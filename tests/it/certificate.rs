@@ -1,4 +1,4 @@
-//! Signing in with a certificate: every file it may stand in, renewal, and every way in which it fails.
+//! Sign-in with a certificate: every file format, renewal, and every way in which it fails.
 
 use crate::support::plain_server;
 
@@ -56,7 +56,7 @@ fn private(ctx: &TestContext, name: &str, bytes: impl AsRef<[u8]>) -> PathBuf {
 fn as_app(ctx: &TestContext, users: usize) -> Command {
     let users: String = (0..users).map(|n| format!("u{n:02}@contoso.com\n")).collect();
     let input = ctx.input("users.txt", users);
-    let mut command = ctx.bare("run");
+    let mut command = ctx.command_without_token("run");
     let url = ctx.simulator.url();
     command.args(["--tenant", TENANT, "--client-id", APP, "--graph-url", &url, "--authority-url", &url]);
     command.arg("--yes").arg(input);
@@ -76,11 +76,11 @@ fn signed_in(ctx: &TestContext, done: &CommandResult) {
     assert_eq!(ledger.stats.assertions_verified, ledger.stats.tokens_issued);
     assert!(ledger.stats.tokens_issued > 0 && ledger.violations.is_empty(), "{:?}", ledger.violations);
     assert!(!done.stderr.contains("warning"), "{}", done.stderr);
-    assert_eq!(ctx.folder().summary()["operator"]["auth"], "certificate");
+    assert_eq!(ctx.run_folder().summary()["operator"]["auth"], "certificate");
 }
 
 #[test]
-fn an_app_signs_in_with_any_file_that_holds_its_certificate_and_key() {
+fn every_format_of_certificate_and_key_works() {
     let rsa = &["rsa.crt", "rsa.key"][..];
     for (app, names) in [
         ("rsa.crt", rsa),
@@ -102,7 +102,7 @@ fn an_app_signs_in_with_any_file_that_holds_its_certificate_and_key() {
 }
 
 #[test]
-fn the_key_may_have_a_file_of_its_own() {
+fn the_key_can_be_in_a_separate_file() {
     for (certificate, key) in [("rsa.crt", "rsa.key"), ("rsa.cer", "rsa-pkcs1.key"), ("bags.pem", "rsa.key")]
     {
         let ctx = usual("");
@@ -131,7 +131,7 @@ fn a_pfx_file_is_opened_with_its_password() {
 }
 
 #[test]
-fn the_environment_names_the_certificate_as_well() {
+fn the_certificate_can_be_set_by_environment() {
     let ctx = usual("");
     let certificate = file(&ctx, "app.pem", &["rsa.crt", "rsa-encrypted.key"]);
     let mut command = as_app(&ctx, 1);
@@ -145,7 +145,7 @@ fn the_environment_names_the_certificate_as_well() {
 }
 
 #[test]
-fn a_password_may_come_from_standard_input() {
+fn the_password_can_come_from_standard_input() {
     let ctx = usual("");
     let certificate = file(&ctx, "app.pem", &["rsa.crt", "rsa-encrypted.key"]);
     let password = private(&ctx, "password.txt", PASSWORD);
@@ -155,15 +155,22 @@ fn a_password_may_come_from_standard_input() {
 }
 
 #[test]
-fn standard_input_is_for_one_thing() {
+fn standard_input_can_be_used_only_once() {
     let ctx = usual("");
     let secrets = ["--token-file", "--client-secret-file", "--certificate-password-file"];
     for one in secrets {
-        let done = ctx.finish(ctx.bare("run").args(["-", "--yes", one, "-"]));
+        let done = ctx.finish(ctx.command_without_token("run").args(["-", "--yes", one, "-"]));
         done.exits(2);
         assert!(done.stderr.contains("standard input") && done.stderr.contains(one), "{}", done.stderr);
         for other in secrets.into_iter().filter(|other| *other != one) {
-            let done = ctx.finish(ctx.bare("run").args(["users.txt", "--yes", one, "-", other, "-"]));
+            let done = ctx.finish(ctx.command_without_token("run").args([
+                "users.txt",
+                "--yes",
+                one,
+                "-",
+                other,
+                "-",
+            ]));
             done.exits(2);
             assert!(done.stderr.contains(one) && done.stderr.contains(other), "{}", done.stderr);
         }
@@ -172,7 +179,7 @@ fn standard_input_is_for_one_thing() {
 }
 
 #[test]
-fn a_short_lived_token_is_renewed_with_an_assertion_of_its_own() {
+fn each_renewal_uses_a_new_assertion() {
     let ctx = usual("lifetime = '2s'");
     let certificate = file(&ctx, "app.pem", &["ec.crt", "rsa.crt", "rsa.key"]);
     let mut command = with(&ctx, 50, &certificate);
@@ -184,7 +191,7 @@ fn a_short_lived_token_is_renewed_with_an_assertion_of_its_own() {
 }
 
 #[test]
-fn a_busy_token_endpoint_gets_a_new_assertion_each_time() {
+fn each_retry_at_the_token_endpoint_uses_a_new_assertion() {
     // The endpoint looks at the assertion before the fault strikes: one that came twice would show.
     let ctx = usual("[[fault]]\nendpoint = 'token'\ntimes = 1\nanswer = 503\n");
     let certificate = file(&ctx, "app.pem", &["rsa.crt", "rsa.key"]);
@@ -195,7 +202,7 @@ fn a_busy_token_endpoint_gets_a_new_assertion_each_time() {
 }
 
 /// A token endpoint of the test's own: it refuses once with this code, then gives a token.
-fn refuses_once(code: u32) -> (String, Arc<Mutex<Vec<plain_server::Seen>>>) {
+fn refuses_once(code: u32) -> (String, Arc<Mutex<Vec<plain_server::ReceivedRequest>>>) {
     plain_server::serve(move |number| {
         let (status, body) = match number {
             0 => (
@@ -212,12 +219,12 @@ fn refuses_once(code: u32) -> (String, Arc<Mutex<Vec<plain_server::Seen>>>) {
 }
 
 #[test]
-fn a_passing_fault_is_asked_again_even_as_a_bad_request_and_a_loop_is_not() {
+fn a_transient_400_is_retried_and_a_loop_error_is_not() {
     for (code, asked) in [(90_033, 2), (50_196, 1)] {
         let (authority, seen) = refuses_once(code);
         let ctx = TestContext::new("");
         let certificate = file(&ctx, "app.pem", &["rsa.crt", "rsa.key"]);
-        let mut command = ctx.bare("run");
+        let mut command = ctx.command_without_token("run");
         command.args(["--tenant", TENANT, "--client-id", APP, "--yes", "--authority-url", &authority]);
         command.args(["--graph-url", &ctx.simulator.url(), "--certificate-file"]).arg(certificate);
         let done = ctx.finish(command.arg(ctx.input("users.txt", "a@contoso.com\n")));
@@ -229,16 +236,16 @@ fn a_passing_fault_is_asked_again_even_as_a_bad_request_and_a_loop_is_not() {
 }
 
 #[test]
-fn a_certificate_that_the_app_does_not_have_is_refused() {
+fn an_unregistered_certificate_is_refused() {
     let ctx = tenant(&fixture("ec.crt").to_string_lossy(), "");
     let certificate = file(&ctx, "app.pem", &["rsa.crt", "rsa.key"]);
     let done = ctx.finish(&mut with(&ctx, 1, &certificate));
-    ctx.refused(&done, &["AADSTS700027", "upload this very certificate"]);
+    ctx.assert_sign_in_refused(&done, &["AADSTS700027", "upload this certificate"]);
     assert_eq!(ctx.stats().token_requests, 1, "it is not asked again");
 }
 
 #[test]
-fn files_that_can_not_be_used_are_told_apart() {
+fn each_unusable_file_has_its_own_error() {
     let ctx = usual("");
     let refused_with = |names: &[&str], password: Option<&str>, says: &[&str]| {
         let certificate = file(&ctx, "app.pem", names);
@@ -247,29 +254,29 @@ fn files_that_can_not_be_used_are_told_apart() {
             command.env("AZURE_CLIENT_CERTIFICATE_PASSWORD", password);
         }
         let done = ctx.finish(&mut command);
-        ctx.refused(&done, &[&["--certificate-file", "app.pem"], says].concat());
+        ctx.assert_sign_in_refused(&done, &[&["--certificate-file", "app.pem"], says].concat());
     };
     refused_with(&["rsa.crt"], None, &["no private key", "--certificate-key-file"]);
     refused_with(&["rsa.key"], None, &["no certificate"]);
-    refused_with(&["rsa.crt", "ec.key"], None, &["two different pairs"]);
+    refused_with(&["rsa.crt", "ec.key"], None, &["does not match any of its certificates"]);
     refused_with(&["rsa.crt", "rsa-encrypted.key"], None, &["AZURE_CLIENT_CERTIFICATE_PASSWORD"]);
-    refused_with(&["rsa.crt", "rsa-encrypted.key"], Some("fake"), &["password does not open"]);
+    refused_with(&["rsa.crt", "rsa-encrypted.key"], Some("fake"), &["the password is wrong"]);
     refused_with(&["rsa.crt", "rsa-encrypted-old.key"], Some(PASSWORD), &["openssl pkey -in"]);
     refused_with(&["ec521.crt", "ec521.key"], None, &["P-384"]);
     refused_with(&["README.md"], None, &["neither PEM nor PFX"]);
     if cfg!(feature = "pfx") {
-        refused_with(&["modern.pfx"], Some("fake"), &["password does not open"]);
+        refused_with(&["modern.pfx"], Some("fake"), &["the password is wrong"]);
         refused_with(&["modern.pfx"], None, &["AZURE_CLIENT_CERTIFICATE_PASSWORD"]);
     } else {
         refused_with(&["modern.pfx"], Some(PASSWORD), &["openssl pkcs12 -in"]);
     }
     let done = ctx.finish(&mut with(&ctx, 1, Path::new("missing.pem")));
-    ctx.refused(&done, &["--certificate-file missing.pem"]);
+    ctx.assert_sign_in_refused(&done, &["--certificate-file missing.pem"]);
     let certificate = file(&ctx, "app.pem", &["rsa.crt"]);
     let mut command = with(&ctx, 1, &certificate);
     let done = ctx.finish(command.arg("--certificate-key-file").arg(fixture("rsa.crt")));
-    ctx.refused(&done, &["--certificate-key-file", "no private key"]);
-    assert_eq!(ctx.stats().token_requests, 0, "nothing was sent at all");
+    ctx.assert_sign_in_refused(&done, &["--certificate-key-file", "no private key"]);
+    assert_eq!(ctx.stats().token_requests, 0, "nothing was revoked at all");
 }
 
 /// A certificate that is good for these days from now, with its key, in PEM.
@@ -290,34 +297,34 @@ fn pair(from: i64, to: i64) -> (String, String) {
 }
 
 #[test]
-fn a_certificate_that_has_ended_or_not_begun_sends_nothing() {
+fn an_expired_or_future_certificate_sends_nothing() {
     for (from, to, says) in [
-        (-400, -2, &["ended on", "nothing was sent", "az ad app credential reset"][..]),
-        (2, 400, &["still to come", "clock"]),
+        (-400, -2, &["expired on", "nothing was revoked", "az ad app credential reset"][..]),
+        (2, 400, &["not valid before", "clock"]),
     ] {
         let (certificate, both) = pair(from, to);
         let ctx = tenant(&certificate, "");
         let path = private(&ctx, "app.pem", both);
         let done = ctx.finish(&mut with(&ctx, 1, &path));
-        ctx.refused(&done, says);
+        ctx.assert_sign_in_refused(&done, says);
         assert_eq!(ctx.stats().token_requests, 0);
     }
 }
 
 #[test]
-fn a_certificate_that_ends_soon_is_told_and_used() {
+fn a_certificate_that_expires_soon_is_used_with_a_warning() {
     let (certificate, both) = pair(-300, 20);
     let ctx = tenant(&certificate, "");
     let path = private(&ctx, "app.pem", both);
     let done = ctx.finish(&mut with(&ctx, 1, &path));
     done.exits(0);
     let told: Vec<&str> = done.stderr.lines().filter(|line| line.starts_with("warning:")).collect();
-    assert!(told.len() == 1 && told[0].contains("app.pem ends in 19 days"), "{}", done.stderr);
+    assert!(told.len() == 1 && told[0].contains("app.pem expires in 19 days"), "{}", done.stderr);
 }
 
 #[test]
 #[cfg(unix)]
-fn files_that_others_can_read_are_told_once() {
+fn files_readable_by_others_are_warned_about_once() {
     use std::os::unix::fs::PermissionsExt;
     for (mode, warned) in [(0o644, true), (0o640, true), (0o600, false), (0o400, false)] {
         let ctx = usual("");

@@ -1,8 +1,8 @@
-//! Every cloud under its own host names, over TLS: the run works, and nothing goes anywhere else.
+//! Each cloud under its own host names, over TLS: the run works, and no request goes anywhere else.
 
 use std::collections::BTreeSet;
 
-use crate::support::proxies::{Proxy, Turn};
+use crate::support::proxies::{Proxy, ProxyAction};
 use crate::support::site::{SECRET, Site, TENANT};
 
 /// A cloud's name, the host of its Graph and the host of its authority, as Microsoft's documents have them: written
@@ -25,50 +25,50 @@ fn site(graph: &str, login: &str) -> Site {
 /// Everybody was revoked once, with one token.
 #[track_caller]
 fn went_well(site: &Site) {
-    site.all_revoked(3);
+    site.assert_all_revoked(3);
     let stats = site.ctx.stats();
     assert_eq!((stats.effects, stats.tokens_issued), (3, 1));
 }
 
 #[test]
-fn each_cloud_is_reached_under_its_own_names_alone() {
+fn each_cloud_uses_only_its_own_hosts() {
     for (name, graph, login) in TABLE {
         let site = site(graph, login);
         let mut command = site.run();
         site.resolve(command.args(["--cloud", name]));
         // A name that is not resolved above is asked of a proxy of the test's own, which is nobody's friend.
-        let elsewhere = Proxy::connect(|_| Turn::Say("HTTP/1.1 403 Forbidden\r\n\r\n".to_owned()));
+        let elsewhere = Proxy::connect(|_| ProxyAction::Say("HTTP/1.1 403 Forbidden\r\n\r\n".to_owned()));
         command
             .env("HTTPS_PROXY", format!("http://{}", elsewhere.addr))
             .env("NO_PROXY", format!("{graph},{login}"));
         site.ctx.finish(&mut command).exits(0);
         went_well(&site);
-        assert_eq!(elsewhere.asked(), [], "{name}");
+        assert_eq!(elsewhere.requests(), [], "{name}");
         // Under Graph's own names the simulator takes only tokens for that Graph, so the scope was right as well.
-        let summary = site.ctx.folder().summary();
+        let summary = site.ctx.run_folder().summary();
         assert_eq!((&summary["cloud"], &summary["tenant_id"]), (&name.into(), &TENANT.into()));
     }
 }
 
 #[test]
-fn through_a_proxy_no_cloud_asks_for_another_host() {
+fn each_cloud_uses_only_its_own_hosts_through_a_proxy() {
     for (name, graph, login) in TABLE {
         let site = site(graph, login);
-        let proxy = Proxy::to(site.ctx.simulator.addr());
+        let proxy = Proxy::to_address(site.ctx.simulator.addr());
         let mut command = site.run();
         command.args(["--cloud", name]).env("HTTPS_PROXY", format!("http://{}", proxy.addr));
         site.ctx.finish(&mut command).exits(0);
         went_well(&site);
-        let asked: BTreeSet<String> = proxy.asked().into_iter().map(|asked| asked.target).collect();
+        let asked: BTreeSet<String> = proxy.requests().into_iter().map(|asked| asked.target).collect();
         assert_eq!(asked, BTreeSet::from([format!("{graph}:443"), format!("{login}:443")]), "{name}");
     }
 }
 
 #[test]
-fn a_token_of_another_cloud_reaches_nobody() {
+fn a_token_of_another_cloud_sends_nothing() {
     for (name, graph, login) in TABLE {
         let site = site(graph, login);
-        let proxy = Proxy::to(site.ctx.simulator.addr());
+        let proxy = Proxy::to_address(site.ctx.simulator.addr());
         for (other, other_graph, _) in TABLE.into_iter().filter(|(other, ..)| *other != name) {
             let mut command = site.run();
             let token = token_for(&format!("https://{graph}/"));
@@ -76,20 +76,20 @@ fn a_token_of_another_cloud_reaches_nobody() {
             command.args(["--cloud", other]).env("HTTPS_PROXY", format!("http://{}", proxy.addr));
             let done = site.ctx.finish(&mut command);
             done.exits(4);
-            for words in [graph, other_graph, "nothing was sent", &format!("--cloud {name}")] {
+            for words in [graph, other_graph, "nothing was revoked", &format!("--cloud {name}")] {
                 assert!(done.stderr.contains(words), "{words:?} is not in {}", done.stderr);
             }
         }
-        assert_eq!(proxy.asked(), [], "{name}");
+        assert_eq!(proxy.requests(), [], "{name}");
     }
 }
 
 #[test]
-fn a_token_for_something_else_reaches_nobody_and_graphs_app_id_tells_no_cloud() {
+fn a_token_for_another_audience_sends_nothing() {
     let (name, graph, login) = TABLE[3];
     let site = site(graph, login);
-    site.ctx.simulator.change("accept_any_token = true").unwrap();
-    let proxy = Proxy::to(site.ctx.simulator.addr());
+    site.ctx.simulator.change_config("accept_any_token = true").unwrap();
+    let proxy = Proxy::to_address(site.ctx.simulator.addr());
     let with = |audience: &str| {
         let mut command = site.run();
         command.env_remove("AZURE_CLIENT_SECRET").env("ENTRA_REVOKE_TOKEN", token_for(audience));
@@ -99,7 +99,7 @@ fn a_token_for_something_else_reaches_nobody_and_graphs_app_id_tells_no_cloud() 
     let done = with("https://management.azure.com/");
     done.exits(4);
     assert!(done.stderr.contains("not Microsoft Graph") && done.stderr.contains(graph), "{}", done.stderr);
-    assert_eq!(proxy.asked(), []);
+    assert_eq!(proxy.requests(), []);
     with("00000003-0000-0000-C000-000000000000").exits(0);
     with("https://MicrosoftGraph.chinacloudapi.cn/").exits(0);
 }
@@ -113,7 +113,7 @@ fn token_for(audience: &str) -> String {
 }
 
 #[test]
-fn the_authority_of_the_environment_chooses_the_cloud() {
+fn the_authority_in_the_environment_selects_the_cloud() {
     for (variable, name, graph, login) in [
         ("login.microsoftonline.us", "usgov", "graph.microsoft.us", "login.microsoftonline.us"),
         (
@@ -138,12 +138,12 @@ fn the_authority_of_the_environment_chooses_the_cloud() {
         let told = done.stderr.lines().find(|line| line.contains("AZURE_AUTHORITY_HOST")).unwrap();
         assert!(told.contains(&format!("cloud {name}")), "{told}");
         assert_eq!(told.contains("--cloud usgov-dod"), name == "usgov", "{told}");
-        assert_eq!(site.ctx.folder().summary()["cloud"], name);
+        assert_eq!(site.ctx.run_folder().summary()["cloud"], name);
     }
 }
 
 #[test]
-fn the_authority_of_the_environment_and_the_cloud_must_agree() {
+fn the_authority_in_the_environment_must_match_the_cloud() {
     let (name, graph, login) = TABLE[2];
     let site = site(graph, login);
     let mut command = site.run();
@@ -166,18 +166,18 @@ fn the_authority_of_the_environment_and_the_cloud_must_agree() {
 }
 
 #[test]
-fn an_authority_that_no_cloud_has_is_meant_by_a_flag_alone() {
+fn an_unknown_authority_is_only_accepted_from_a_flag() {
     let (_, graph, _) = TABLE[0];
     let login = "login.internal.example";
     let site = site(graph, login);
-    site.ctx.simulator.change("[[fault]]\nmatch = 'u01@*'\nanswer = 400").unwrap();
+    site.ctx.simulator.change_config("[[fault]]\nmatch = 'u01@*'\nanswer = 400").unwrap();
     let flag = format!("--authority-url=https://{login}");
     for host in [login, "login.microsoftonline.com.internal.example", "http://127.0.0.1:8080"] {
         let mut command = site.run();
         site.resolve(command.env("AZURE_AUTHORITY_HOST", host));
         let done = site.ctx.finish(&mut command);
         done.exits(2);
-        for words in ["AZURE_AUTHORITY_HOST", host, "authority of no cloud", "--authority-url"] {
+        for words in ["AZURE_AUTHORITY_HOST", host, "not the authority of any cloud", "--authority-url"] {
             assert!(done.stderr.contains(words), "{words:?} is not in {}", done.stderr);
         }
     }
@@ -186,13 +186,13 @@ fn an_authority_that_no_cloud_has_is_meant_by_a_flag_alone() {
     site.resolve(command.env("AZURE_AUTHORITY_HOST", login).arg(&flag));
     let done = site.ctx.finish(&mut command);
     done.exits(3);
-    let told = format!("signing in at https://{login}, which is the authority of no cloud");
+    let told = format!("signing in at https://{login}, which is not the authority of any cloud");
     assert!(done.stderr.contains(&told), "{}", done.stderr);
-    site.ctx.simulator.change("fault = []").unwrap();
-    let folder = site.ctx.folder();
+    site.ctx.simulator.change_config("fault = []").unwrap();
+    let folder = site.ctx.run_folder();
 
     let resume = || {
-        let mut command = site.ctx.bare("resume");
+        let mut command = site.ctx.command_without_token("resume");
         command.env("AZURE_CLIENT_SECRET", SECRET).arg("--ca-cert").arg(&site.ca).arg(&folder.path);
         site.resolve(&mut command);
         command
@@ -214,7 +214,7 @@ fn an_authority_that_no_cloud_has_is_meant_by_a_flag_alone() {
 }
 
 #[test]
-fn the_document_has_the_same_table() {
+fn the_document_lists_the_same_hosts() {
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
     let text = std::fs::read_to_string(root.join("docs/network.md")).unwrap();
     let rows = text.lines().skip_while(|line| !line.starts_with("| `--cloud` |")).skip(2);
@@ -237,14 +237,14 @@ fn the_document_has_the_same_table() {
 
 /// `USGov` is GCC for the CLI for Microsoft 365 and GCC High here and for Microsoft's PowerShell SDK.
 #[test]
-fn a_name_that_was_meant_otherwise_ends_at_sign_in() {
+fn a_wrong_cloud_fails_at_sign_in() {
     let (_, graph, login) = TABLE[1];
     let site = site(graph, login);
-    let proxy = Proxy::to(site.ctx.simulator.addr());
+    let proxy = Proxy::to_address(site.ctx.simulator.addr());
     let mut command = site.run();
     command.args(["--cloud", "USGov"]).env("AZURE_TENANT_ID", "11111111-0000-4000-8000-000000000001");
     let done = site.ctx.finish(command.env("HTTPS_PROXY", format!("http://{}", proxy.addr)));
-    site.refused(&done, &["AADSTS90002", "--cloud"]);
-    let asked: Vec<String> = proxy.asked().into_iter().map(|asked| asked.target).collect();
+    site.assert_sign_in_refused(&done, &["AADSTS90002", "--cloud"]);
+    let asked: Vec<String> = proxy.requests().into_iter().map(|asked| asked.target).collect();
     assert_eq!(asked, [format!("{login}:443")]);
 }

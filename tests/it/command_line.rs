@@ -9,7 +9,7 @@ use crate::ctx::{CommandResult, RunDir, TestContext, read_csv};
 use serde_json::Value;
 
 #[test]
-fn wrong_words_are_refused_with_help() {
+fn invalid_arguments_are_refused_with_help() {
     let ctx = TestContext::new("");
     let input = ctx.input("users.txt", "a@contoso.com\n");
     for (args, says) in [
@@ -31,19 +31,21 @@ fn wrong_words_are_refused_with_help() {
         (&["--ca-cert", "missing.pem", "--yes"], "--ca-cert"),
         (&["--column", "Nowhere"], "Nowhere"),
     ] {
-        let done = ctx.finish(ctx.bare("run").env("ENTRA_REVOKE_TOKEN", ctx::TOKEN).arg(&input).args(args));
+        let done = ctx.finish(
+            ctx.command_without_token("run").env("ENTRA_REVOKE_TOKEN", ctx::TOKEN).arg(&input).args(args),
+        );
         done.exits(2);
         assert!(done.stderr.contains(says), "{args:?}: {}", done.stderr);
     }
-    ctx.finish(&mut ctx.bare("run")).exits(2);
-    ctx.finish(&mut ctx.bare("no-such-verb")).exits(2);
-    assert!(ctx.folders().is_empty());
+    ctx.finish(&mut ctx.command_without_token("run")).exits(2);
+    ctx.finish(&mut ctx.command_without_token("no-such-verb")).exits(2);
+    assert!(ctx.run_folders().is_empty());
 }
 
 #[test]
 fn help_has_groups_and_examples() {
     let ctx = TestContext::new("");
-    let help = |verb: &str| ctx.finish(ctx.bare(verb).arg("--help")).exits(0).stdout.clone();
+    let help = |verb: &str| ctx.finish(ctx.command_without_token(verb).arg("--help")).exits(0).stdout.clone();
     let groups = ["Input:", "Safety:", "Sending:", "Evidence:", "Output:", "Examples:"];
     for (verb, headings) in [("run", &["Sign-in:", "Network:"][..]), ("drill", &["Simulator:"])] {
         let text = help(verb);
@@ -89,7 +91,7 @@ fn results_stream_every_row_exactly_once() {
 }
 
 #[test]
-fn a_reader_that_goes_away_stops_nothing() {
+fn a_closed_standard_output_does_not_stop_the_run() {
     for output in ["jsonl", "csv", "json", "text"] {
         let ctx = TestContext::new("");
         let users: String = (0..30).map(|n| format!("u{n}@contoso.com\n")).collect();
@@ -102,36 +104,36 @@ fn a_reader_that_goes_away_stops_nothing() {
         drop(command);
         CommandResult::from(run.wait_with_output().unwrap()).exits(0);
         assert_eq!(ctx.stats().effects, 30, "{output}");
-        assert_eq!(ctx.folder().rows().len(), 30, "{output}");
+        assert_eq!(ctx.run_folder().rows().len(), 30, "{output}");
     }
 }
 
 #[test]
-fn a_dry_run_sends_nothing_and_leaves_nothing() {
+fn a_dry_run_sends_and_writes_nothing() {
     let ctx = TestContext::new("");
     let input = ctx.input("users.csv", MIXED);
     for output in ["text", "json", "jsonl", "csv", "none"] {
-        let mut command = ctx.bare("run");
+        let mut command = ctx.command_without_token("run");
         command.arg(&input).args(MIXED_ARGS).args(["--dry-run", "-o", output]);
         ctx.finish(&mut command).exits(0);
     }
     assert_eq!((ctx.stats().requests, ctx.stats().token_requests), (0, 0));
-    assert!(ctx.folders().is_empty());
+    assert!(ctx.run_folders().is_empty());
 }
 
 #[test]
-fn a_strict_run_refuses_a_row_that_names_nobody() {
+fn strict_refuses_an_invalid_row() {
     let ctx = TestContext::new("");
     let input = ctx.input("users.csv", MIXED);
     let done = ctx.run(&input, &[&MIXED_ARGS[..], &["--strict"]].concat());
     done.exits(2);
     assert!(done.stderr.contains("nobody") || done.stderr.contains('5'), "{}", done.stderr);
     assert_eq!(ctx.stats().revocations, 0);
-    assert!(ctx.folders().is_empty());
+    assert!(ctx.run_folders().is_empty());
 }
 
 #[test]
-fn several_files_and_standard_input_are_one_run() {
+fn files_and_standard_input_are_combined() {
     let ctx = TestContext::new("");
     let first = ctx.input("first.txt", "a@contoso.com\nb@contoso.com\n");
     let second = ctx.input("second.csv", "upn,x\nB@contoso.com,1\nc@contoso.com,2\n");
@@ -143,7 +145,7 @@ fn several_files_and_standard_input_are_one_run() {
     let ledger = ctx.ledger();
     let ids: Vec<&str> = ledger.users.iter().map(|user| user.id.as_str()).collect();
     assert_eq!(ids, ["a@contoso.com", "b@contoso.com", "c@contoso.com", "d@contoso.com"]);
-    let words: Vec<String> = ctx.folder().rows().iter().map(|row| row["outcome"].clone()).collect();
+    let words: Vec<String> = ctx.run_folder().rows().iter().map(|row| row["outcome"].clone()).collect();
     assert_eq!(words.iter().filter(|word| *word == "duplicate").count(), 2, "{words:?}");
     assert_eq!(words.len(), 6);
 }
@@ -157,7 +159,7 @@ fn piped(ctx: &TestContext, command: &mut std::process::Command, text: &str) -> 
 }
 
 #[test]
-fn a_last_line_of_a_pipe_without_a_line_end_may_be_half_an_id() {
+fn an_unterminated_last_line_of_a_pipe_is_invalid() {
     for (text, cut) in [
         ("a@contoso.com\nann@contoso.co", true),
         ("a@contoso.com\nann@contoso.co\n", false),
@@ -168,14 +170,14 @@ fn a_last_line_of_a_pipe_without_a_line_end_may_be_half_an_id() {
     ] {
         let ctx = TestContext::new("");
         let done = piped(&ctx, ctx.command("run").arg("-"), text);
-        let rows = ctx.folder().outcomes();
+        let rows = ctx.run_folder().outcomes();
         assert_eq!(rows["a@contoso.com"], "revoked", "{text:?}");
         assert_eq!(rows["ann@contoso.co"], if cut { "invalid" } else { "revoked" }, "{text:?}");
         done.exits(if cut { 3 } else { 0 });
         assert_eq!(done.stderr.contains("the last line has no line end"), cut, "{done:?}");
         // Run again as it stands, it must not become somebody's id.
         if cut && !text.contains(',') {
-            let remaining = ctx.folder().path.join("remaining.csv");
+            let remaining = ctx.run_folder().path.join("remaining.csv");
             let again = ctx.run(&remaining, &["--output-dir", "again"]);
             assert!(matches!(again.code, Some(2 | 3)), "{again:?}");
             assert_eq!(ctx.ledger().users.len(), 1, "{text:?}");
@@ -209,7 +211,7 @@ fn a_protect_list_through_a_pipe_must_end_with_a_line_end() {
 }
 
 #[test]
-fn rows_are_chosen_by_place_and_by_content() {
+fn rows_are_selected_by_position_and_content() {
     let table: String = std::iter::once("upn,dept\n".to_owned())
         .chain((0..6).map(|n| format!("u{n}@contoso.com,{}\n", if n % 2 == 0 { "Sales" } else { "IT" })))
         .collect();
@@ -244,7 +246,7 @@ fn the_column_of_ids_can_be_named_or_numbered() {
 }
 
 #[test]
-fn priority_orders_the_sending() {
+fn priority_sets_the_order() {
     let ctx = TestContext::new("");
     let table =
         "upn,urgency\nlast@contoso.com,9\nsecond@contoso.com,2\nfirst@contoso.com,1\nthird@contoso.com,3\n";
@@ -257,11 +259,11 @@ fn priority_orders_the_sending() {
 }
 
 #[test]
-fn reports_made_again_are_the_same() {
+fn a_rebuilt_report_is_identical() {
     let ctx = TestContext::new("unknown = ['gone@*']");
     let input = ctx.input("users.csv", MIXED);
     ctx.run(&input, &MIXED_ARGS).exits(3);
-    let folder = ctx.folder();
+    let folder = ctx.run_folder();
     let read = |folder: &RunDir| -> Vec<(String, Vec<u8>)> {
         let mut files: Vec<(String, Vec<u8>)> = std::fs::read_dir(&folder.path)
             .unwrap()
@@ -274,7 +276,7 @@ fn reports_made_again_are_the_same() {
         files
     };
     let before = read(&folder);
-    let made = ctx.finish(ctx.bare("report").arg(&folder.path).args(["-o", "csv"]));
+    let made = ctx.finish(ctx.command_without_token("report").arg(&folder.path).args(["-o", "csv"]));
     made.exits(0);
     assert_eq!(made.stdout, folder.text("report.csv"));
     let after = read(&folder);
@@ -283,16 +285,16 @@ fn reports_made_again_are_the_same() {
     for ((name, before), (_, after)) in before.iter().zip(&after) {
         assert!(before == after, "{name} is another one");
     }
-    ctx.finish(ctx.bare("report").arg("nowhere")).exits(2);
+    ctx.finish(ctx.command_without_token("report").arg("nowhere")).exits(2);
 }
 
 #[test]
-fn https_needs_the_authoritys_certificate() {
+fn https_needs_a_trusted_certificate() {
     let ctx = TestContext::new("tls = true");
     let input = ctx.input("users.txt", "a@contoso.com\n");
     let done = ctx.run(&input, &["--retries", "0"]);
     done.exits(3);
-    let row = ctx.folder().row("a@contoso.com");
+    let row = ctx.run_folder().row("a@contoso.com");
     assert_eq!(row["outcome"], "failed", "{row:#?}");
     assert!(row["detail"].to_lowercase().contains("certificate"), "{row:#?}");
     assert_eq!(ctx.stats().requests, 0);
@@ -304,7 +306,7 @@ fn https_needs_the_authoritys_certificate() {
 
 #[cfg(unix)]
 #[test]
-fn few_open_files_make_fewer_jobs_and_no_failed_users() {
+fn a_low_file_limit_reduces_jobs_without_failures() {
     let ctx = TestContext::new("latency = \"50ms\"");
     let users: String = (0..150).map(|n| format!("user{n}@contoso.com\n")).collect();
     let input = ctx.input("users.txt", users);
@@ -329,11 +331,11 @@ fn few_open_files_make_fewer_jobs_and_no_failed_users() {
 }
 
 #[test]
-fn numbers_without_sense_are_refused() {
+fn invalid_numbers_are_refused() {
     let ctx = TestContext::new("");
     let input = ctx.input("users.txt", "a@contoso.com\n");
     for speed in ["nan", "inf", "0", "1e-300", "1e300"] {
-        let done = ctx.finish(ctx.bare("drill").args(["--users", "2", "--speed", speed]));
+        let done = ctx.finish(ctx.command_without_token("drill").args(["--users", "2", "--speed", speed]));
         done.exits(2);
         assert!(done.stderr.contains("--speed"), "{speed}: {}", done.stderr);
     }
@@ -343,11 +345,11 @@ fn numbers_without_sense_are_refused() {
         assert!(done.stderr.contains(args[0]), "{args:?}: {}", done.stderr);
     }
     assert_eq!(ctx.stats().requests, 0);
-    assert!(ctx.folders().is_empty());
+    assert!(ctx.run_folders().is_empty());
 }
 
 #[test]
-fn extreme_numbers_are_taken_as_they_are() {
+fn extreme_numbers_are_accepted() {
     let u32_max = &u32::MAX.to_string();
     let u64_max = &u64::MAX.to_string();
     for args in [

@@ -1,4 +1,4 @@
-//! Signing in with a device code: the prompt, the polls, renewal mid-run, `me`, and every way in which it fails.
+//! Sign-in with a device code: the prompt, the polls, renewal during a run, `me`, and every way in which it fails.
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;
@@ -20,7 +20,7 @@ fn tenant(token: &str, device: &str, more: &str) -> TestContext {
 }
 
 fn as_person(ctx: &TestContext, input: &Path) -> Command {
-    let mut command = ctx.bare("run");
+    let mut command = ctx.command_without_token("run");
     command.args(["--auth", "device-code", "--tenant", TENANT, "--client-id", APP, "--yes"]);
     command.args(["--graph-url", &ctx.simulator.url(), "--authority-url", &ctx.simulator.url()]);
     command.arg(input);
@@ -33,7 +33,7 @@ fn prompts(done: &CommandResult) -> usize {
 }
 
 #[test]
-fn a_person_signs_in_and_is_told_how_whatever_else_is_shown() {
+fn the_prompt_is_shown_with_any_output_setting() {
     for silent in [&[][..], &["-o", "none", "--progress", "none"], &["-o", "json", "--progress", "plain"]] {
         let ctx = tenant("", "polls_before_approval = 2", "");
         let input = ctx.users(5);
@@ -46,7 +46,7 @@ fn a_person_signs_in_and_is_told_how_whatever_else_is_shown() {
         let ledger = ctx.ledger();
         assert_eq!((ledger.stats.token_requests, ledger.stats.tokens_issued), (3, 1));
         assert!(ledger.violations.is_empty(), "{:?}", ledger.violations);
-        let summary = ctx.folder().summary();
+        let summary = ctx.run_folder().summary();
         assert_eq!(summary["operator"]["auth"], "device-code");
         assert_eq!(summary["operator"]["user"], OPERATOR);
         assert_eq!(summary["operator"]["app_id"], APP);
@@ -55,7 +55,7 @@ fn a_person_signs_in_and_is_told_how_whatever_else_is_shown() {
 
 /// The five seconds are RFC 8628's: this test takes as long.
 #[test]
-fn polls_slow_down_when_they_are_told_to() {
+fn polling_obeys_slow_down() {
     let ctx = tenant("", "slow_down = 1\npolls_before_approval = 0", "");
     let input = ctx.users(1);
     let began = Instant::now();
@@ -67,39 +67,39 @@ fn polls_slow_down_when_they_are_told_to() {
 }
 
 #[test]
-fn every_end_without_a_sign_in_says_what_to_do() {
+fn every_failed_sign_in_has_advice() {
     for (device, says) in [
         ("outcome = 'decline'", "declined in the browser"),
-        ("outcome = 'expire'", "nobody signed in with the code within 15 minutes"),
-        ("polls_before_approval = 1000\nexpires_in = 1.2", "nobody signed in with the code within 1 minute:"),
-        ("verification_uri = 'http://microsoft.com/devicelogin'", "no address to trust"),
-        ("verification_uri = 'https://microsoft.com@evil.example/'", "no address to trust"),
+        ("outcome = 'expire'", "the code was not used within 15 minutes"),
+        ("polls_before_approval = 1000\nexpires_in = 1.2", "the code was not used within 1 minute:"),
+        ("verification_uri = 'http://microsoft.com/devicelogin'", "not a trusted address"),
+        ("verification_uri = 'https://microsoft.com@evil.example/'", "not a trusted address"),
     ] {
         let ctx = tenant("", device, "");
         let input = ctx.users(1);
         let done = ctx.finish(&mut as_person(&ctx, &input));
-        ctx.refused(&done, &[says]);
+        ctx.assert_sign_in_refused(&done, &[says]);
         assert!(!done.stderr.contains("To sign in, open http://microsoft.com"), "{}", done.stderr);
         assert_eq!(ctx.stats().tokens_issued, 0);
     }
 }
 
 #[test]
-fn a_refusal_of_the_code_itself_is_explained() {
+fn a_refused_device_code_request_is_explained() {
     for (token, says) in
         [("tenant = 'elsewhere.example'", "AADSTS90002"), ("client_id = 'other'", "AADSTS700016")]
     {
         let ctx = TestContext::new(&format!("[token]\n{token}\n"));
         let input = ctx.users(1);
-        ctx.refused(&ctx.finish(&mut as_person(&ctx, &input)), &[says]);
+        ctx.assert_sign_in_refused(&ctx.finish(&mut as_person(&ctx, &input)), &[says]);
     }
     let ctx = tenant("", "", "[[fault]]\nendpoint = 'device_code'\nanswer = 'portal'\n");
     let input = ctx.users(1);
-    ctx.refused(&ctx.finish(&mut as_person(&ctx, &input)), &["no device code", "portal"]);
+    ctx.assert_sign_in_refused(&ctx.finish(&mut as_person(&ctx, &input)), &["no device code", "portal"]);
 }
 
 #[test]
-fn a_network_that_fails_and_heals_keeps_the_code() {
+fn a_network_failure_keeps_the_code() {
     let fault = "[[fault]]\nendpoint = 'token'\nafter = 1\ntimes = 1\nanswer = 'reset-before'\n\
                  [[fault]]\nendpoint = 'device_code'\ntimes = 1\nanswer = 503\n";
     let ctx = tenant("", "polls_before_approval = 2", fault);
@@ -110,18 +110,18 @@ fn a_network_that_fails_and_heals_keeps_the_code() {
 }
 
 #[test]
-fn what_is_missing_is_named() {
+fn missing_settings_are_named() {
     let ctx = tenant("", "", "");
     let input = ctx.users(1);
     for (set, says) in [(&[][..], "--tenant"), (&["--tenant", TENANT], "a public client of your own")] {
-        let mut command = ctx.bare("run");
+        let mut command = ctx.command_without_token("run");
         command.args(["--auth", "device-code", "--yes", "--graph-url", &ctx.simulator.url()]).args(set);
-        ctx.refused(&ctx.finish(command.arg(&input)), &["--auth device-code is given", says]);
+        ctx.assert_sign_in_refused(&ctx.finish(command.arg(&input)), &["--auth device-code is set", says]);
     }
 }
 
 #[test]
-fn the_sign_in_is_renewed_by_the_newest_refresh_token() {
+fn renewal_uses_the_newest_refresh_token() {
     let ctx = tenant("lifetime = '2s'", "single_use = true\npolls_before_approval = 0", "");
     let input = ctx.users(90);
     let done = ctx.finish(as_person(&ctx, &input).args(["--rate", "20/s", "--burst", "1"]));
@@ -137,21 +137,21 @@ const OWN: [&str; 2] = ["OPERATOR@example.com", "0b5e5d1e-1111-4222-8333-4444555
 
 /// Whom the run sent, in order.
 fn sent(ctx: &TestContext) -> Vec<String> {
-    let lines = ctx.folder().journal();
+    let lines = ctx.run_folder().journal();
     let sent = lines.iter().filter(|line| line["event"] == "sent");
     sent.map(|line| line["user"].as_str().unwrap().to_lowercase()).collect()
 }
 
 #[test]
-fn the_operator_is_left_out_unless_they_ask() {
+fn the_operator_is_skipped_without_include_self() {
     for own in OWN {
         let ctx = tenant("", "polls_before_approval = 0", "");
         let input = ctx.input("users.txt", format!("{own}\na@contoso.com\nb@contoso.com\n"));
         let done = ctx.finish(as_person(&ctx, &input).args(["-j", "1"]));
         done.exits(0);
-        assert!(done.stderr.contains("you are among the users, and are left out"), "{}", done.stderr);
-        assert!(done.stderr.contains("--include-self sends you last"), "{}", done.stderr);
-        assert_eq!(ctx.folder().row(own)["outcome"], "protected");
+        assert!(done.stderr.contains("you are among the users and are left out"), "{}", done.stderr);
+        assert!(done.stderr.contains("--include-self revokes you last"), "{}", done.stderr);
+        assert_eq!(ctx.run_folder().row(own)["outcome"], "protected");
         assert_eq!(sent(&ctx), ["a@contoso.com", "b@contoso.com"]);
         let ledger = ctx.ledger();
         assert!(ledger.users.len() == 2 && ledger.stats.effects == 2, "{own}: {:?}", ledger.stats);
@@ -159,7 +159,7 @@ fn the_operator_is_left_out_unless_they_ask() {
 }
 
 #[test]
-fn the_operator_comes_last_and_is_warned() {
+fn the_operator_is_revoked_last_after_a_warning() {
     let asked = OWN.map(|own| (own, &["--include-self"][..]));
     for (own, args) in asked.into_iter().chain([("me", &[][..]), ("me", &["--include-self"])]) {
         let ctx = tenant("", "polls_before_approval = 0", "");
@@ -168,7 +168,7 @@ fn the_operator_comes_last_and_is_warned() {
         done.exits(0);
         assert!(done.stderr.contains("you are among the users, and come last"), "{}", done.stderr);
         assert_eq!(sent(&ctx), ["a@contoso.com".to_owned(), "b@contoso.com".to_owned(), own.to_lowercase()]);
-        assert_eq!(ctx.folder().row(own)["outcome"], "revoked");
+        assert_eq!(ctx.run_folder().row(own)["outcome"], "revoked");
         assert_eq!(ctx.ledger().stats.effects, 3);
     }
     let ctx = tenant("", "polls_before_approval = 0", "");
@@ -194,7 +194,7 @@ fn stderr_of(child: &mut Child) -> BufReader<std::process::ChildStderr> {
 
 /// The operator's own sessions end in the middle: the refresh token is worth nothing, and Graph challenges the token.
 #[test]
-fn a_revoked_sign_in_is_renewed_by_a_new_code_mid_run() {
+fn a_revoked_sign_in_gets_a_new_code_during_the_run() {
     let ctx = tenant("", "polls_before_approval = 0", "");
     let input = ctx.users(60);
     let mut run =
@@ -203,8 +203,8 @@ fn a_revoked_sign_in_is_renewed_by_a_new_code_mid_run() {
     read_until(&mut stderr, "run folder");
     revoke_operator(&ctx);
     // Only a client that declared `cp1` is challenged: the token says that this one did.
-    ctx.simulator.change("[[fault]]\nanswer = 'challenge'\ncp1_only = true\n").unwrap();
-    let told = read_until(&mut stderr, "codes shown before are void");
+    ctx.simulator.change_config("[[fault]]\nanswer = 'challenge'\ncp1_only = true\n").unwrap();
+    let told = read_until(&mut stderr, "Earlier codes no longer work");
     assert!(told.contains("AADSTS50173") && told.contains("To sign in, open https://"), "{told}");
     drain(stderr);
     CommandResult::from(run.wait_with_output().unwrap()).exits(0);
@@ -231,19 +231,19 @@ fn drain(mut stderr: impl BufRead) -> String {
 }
 
 #[test]
-fn a_policy_that_wants_to_see_the_person_shows_a_code_and_sends_on_meanwhile() {
+fn a_conditional_access_prompt_does_not_stop_the_run() {
     let ctx = tenant("lifetime = '4s'", "polls_before_approval = 0", "");
     let input = ctx.users(110);
     let mut run = ctx.start(as_person(&ctx, &input).args(["--rate", "25/s", "--burst", "1"]));
     let mut stderr = stderr_of(&mut run);
     read_until(&mut stderr, "run folder");
     ctx.simulator
-        .change(&format!(
+        .change_config(&format!(
             "[token]\ntenant = '{TENANT}'\nclient_id = '{APP}'\n\
              [token.device]\ninterval = 0.1\npolls_before_approval = 3\nrefresh = 'interaction_required'\n"
         ))
         .unwrap();
-    let told = read_until(&mut stderr, "codes shown before are void");
+    let told = read_until(&mut stderr, "Earlier codes no longer work");
     assert!(told.contains("AADSTS50076"), "{told}");
     let at_the_prompt = ctx.stats().revocations;
     let mut sent_before_the_person_came = at_the_prompt;
@@ -262,7 +262,7 @@ fn a_policy_that_wants_to_see_the_person_shows_a_code_and_sends_on_meanwhile() {
 }
 
 #[test]
-fn nobody_goes_on_in_anothers_name() {
+fn a_sign_in_as_another_user_ends_the_run() {
     let ctx = tenant("lifetime = '1s'", "polls_before_approval = 0\nrefresh = 'none'", "");
     let input = ctx.users(60);
     let mut run = ctx.start(as_person(&ctx, &input).args(["--rate", "20/s", "--burst", "1"]));
@@ -270,7 +270,7 @@ fn nobody_goes_on_in_anothers_name() {
     read_until(&mut stderr, "run folder");
     ctx
         .simulator
-        .change(&format!(
+        .change_config(&format!(
             "[token]\ntenant = '{TENANT}'\nclient_id = '{APP}'\nuser_id = '99999999-1111-4222-8333-444455556666'\n\
              user_principal_name = 'other@example.com'\n[token.device]\ninterval = 0.1\npolls_before_approval = 0\n"
         ))
@@ -278,12 +278,8 @@ fn nobody_goes_on_in_anothers_name() {
     let rest = drain(stderr);
     let done = CommandResult::from(run.wait_with_output().unwrap());
     done.exits(4);
-    assert!(rest.contains("gave nothing to renew"), "{rest}");
-    assert!(
-        done.stdout.contains("other@example.com signed in, but the run was begun by operator@"),
-        "{}",
-        done.stdout
-    );
+    assert!(rest.contains("did not return a refresh token"), "{rest}");
+    assert!(done.stdout.contains("other@example.com signed in, but operator@"), "{}", done.stdout);
     assert!(ctx.ledger().users.len() < 60);
 }
 
@@ -300,7 +296,7 @@ mod signals {
     }
 
     #[test]
-    fn an_interrupt_while_the_person_is_waited_for_ends_at_once() {
+    fn an_interrupt_during_polling_ends_the_run() {
         let ctx = tenant("", "polls_before_approval = 100000", "");
         let input = ctx.users(1);
         let mut run = ctx.start(&mut as_person(&ctx, &input));
@@ -311,15 +307,15 @@ mod signals {
         let status = run.wait().unwrap();
         assert!(asked.elapsed() < Duration::from_secs(5));
         assert!(status.signal() == Some(2) || status.code() == Some(130), "{status}");
-        assert!(ctx.folders().is_empty());
+        assert!(ctx.run_folders().is_empty());
     }
 
     #[test]
-    fn an_interrupt_while_the_token_endpoint_is_asked_ends_at_once() {
+    fn an_interrupt_during_a_token_request_ends_the_run() {
         for fault in ["answer = 'hang-before'", "answer = 503"] {
             let ctx = TestContext::new(&format!("[[fault]]\nendpoint = 'token'\n{fault}\n"));
             let input = ctx.users(1);
-            let mut command = ctx.bare("run");
+            let mut command = ctx.command_without_token("run");
             command.env("AZURE_CLIENT_SECRET", "fake-secret").args([
                 "--tenant",
                 TENANT,
@@ -341,25 +337,27 @@ mod signals {
     }
 
     #[test]
-    fn an_interrupt_while_a_code_is_waited_for_mid_run_writes_the_reports() {
+    fn an_interrupt_during_a_renewal_writes_the_reports() {
         let ctx = tenant("lifetime = '1s'", "polls_before_approval = 0\nrefresh = 'none'", "");
         let input = ctx.users(60);
         let mut run = ctx.start(as_person(&ctx, &input).args(["--rate", "20/s", "--burst", "1"]));
         let mut stderr = stderr_of(&mut run);
         read_until(&mut stderr, "run folder");
-        ctx.simulator.change("[token.device]\ninterval = 0.1\npolls_before_approval = 100000\n").unwrap();
-        read_until(&mut stderr, "codes shown before are void");
+        ctx.simulator
+            .change_config("[token.device]\ninterval = 0.1\npolls_before_approval = 100000\n")
+            .unwrap();
+        read_until(&mut stderr, "Earlier codes no longer work");
         interrupt(&run);
         let rest = drain(stderr);
         let done = CommandResult::from(run.wait_with_output().unwrap());
         assert_eq!(done.code, Some(130), "{rest}");
-        let folder = ctx.folder();
+        let folder = ctx.run_folder();
         assert_eq!(folder.summary()["exit_code"], 130);
 
         // The person is asked again; the way to sign in is named again, and is never taken from the folder.
-        ctx.simulator.change("[token.device]\ninterval = 0.1\npolls_before_approval = 0\n").unwrap();
+        ctx.simulator.change_config("[token.device]\ninterval = 0.1\npolls_before_approval = 0\n").unwrap();
         let url = ctx.simulator.url();
-        let mut resume = ctx.bare("resume");
+        let mut resume = ctx.command_without_token("resume");
         resume.args(["--auth", "device-code", "--graph-url", &url, "--authority-url", &url]);
         let resumed = ctx.finish(resume.arg(&folder.path).args(["--rate", "1000/s"]));
         resumed.exits(0);

@@ -1,4 +1,4 @@
-//! `doctor`: what it finds in set-ups of all kinds, and that it is right about whether a run would start.
+//! `doctor`: its findings in all kinds of setups, and that it is right about whether a run would start.
 
 use crate::support::plain_server;
 
@@ -25,7 +25,7 @@ const APP_SIGNS_IN: [(&str, &str); 3] =
 
 /// A verb against the simulator, without any credential.
 fn verb(ctx: &TestContext, verb: &str) -> Command {
-    let mut command = ctx.bare(verb);
+    let mut command = ctx.command_without_token(verb);
     command.args(["--graph-url", &ctx.simulator.url(), "--authority-url", &ctx.simulator.url()]);
     command
 }
@@ -76,7 +76,7 @@ fn says(json: &Value, name: &str, status: &str, words: &[&str]) {
 }
 
 #[test]
-fn a_good_set_up_is_all_green() {
+fn a_valid_setup_passes_all_checks() {
     let ctx = TestContext::new(&format!("[token]\ntenant = '{TENANT}'\nsecret = '{SECRET}'\n"));
     let (code, json) = examine(&ctx, &mut as_app(&ctx));
     assert_eq!(code, 0, "{json:#}");
@@ -88,19 +88,19 @@ fn a_good_set_up_is_all_green() {
         &json,
         "credential",
         "ok",
-        &["client-secret: a token in", "passed over token", "ENTRA_REVOKE_TOKEN"],
+        &["client-secret: got a token in", "skipped token", "ENTRA_REVOKE_TOKEN"],
     );
     says(&json, "tenant", "ok", &[TENANT]);
-    says(&json, "identity", "ok", &[APP, "as itself"]);
+    says(&json, "identity", "ok", &[APP, "without a user"]);
     says(&json, "permission", "ok", &["User.RevokeSessions.All"]);
     says(&json, "audience", "ok", &["https://graph.microsoft.com"]);
-    assert!(ctx.folders().is_empty() && ctx.all_files().is_empty(), "{:?}", ctx.all_files());
+    assert!(ctx.run_folders().is_empty() && ctx.all_files().is_empty(), "{:?}", ctx.all_files());
     let ledger = ctx.ledger();
     assert!(ledger.users.is_empty(), "doctor asked for a user: {:?}", ledger.users);
 }
 
 #[test]
-fn the_page_for_people_is_aligned_and_ends_with_the_verdict() {
+fn the_text_output_is_aligned_and_ends_with_the_verdict() {
     let ctx = TestContext::new("");
     let done = ctx.finish(&mut as_app(&ctx));
     done.exits(0);
@@ -111,7 +111,7 @@ fn the_page_for_people_is_aligned_and_ends_with_the_verdict() {
     let done = ctx.finish(&mut verb(&ctx, "doctor"));
     done.exits(4);
     assert!(done.stdout.contains("\nFAIL  credential "), "{}", done.stdout);
-    assert!(done.stdout.contains("→ set one up"), "{}", done.stdout);
+    assert!(done.stdout.contains("→ to set one up"), "{}", done.stdout);
     assert!(done.stdout.contains("\nskip  tenant, audience, identity, "), "{}", done.stdout);
     assert!(done.stdout.ends_with("\nA run would not start: 1 problem.\n"), "{}", done.stdout);
 }
@@ -161,7 +161,7 @@ fn doctor_is_right_about_whether_a_run_would_start() {
 }
 
 #[test]
-fn standard_input_is_for_one_secret_here_as_in_a_run() {
+fn standard_input_can_hold_only_one_secret() {
     let ctx = TestContext::new("");
     let twice = ["--token-file", "-", "--client-secret-file", "-"];
     for name in ["doctor", "run"] {
@@ -169,7 +169,7 @@ fn standard_input_is_for_one_secret_here_as_in_a_run() {
         command.args(twice).args((name == "run").then_some("users.txt"));
         let done = ctx.finish(&mut command);
         done.exits(2);
-        let says = "--token-file and --client-secret-file are both to come from standard input";
+        let says = "--token-file and --client-secret-file both come from standard input";
         assert!(done.stderr.contains(says), "{done:?}");
     }
 }
@@ -194,7 +194,7 @@ fn compare((wrong, simulator, args, vars, code): &SetUp) {
 }
 
 #[test]
-fn a_tenant_is_compared_by_id_and_by_domain() {
+fn a_tenant_matches_by_id_and_by_domain() {
     let ctx = TestContext::new("");
     let token = ctx.simulator.mint_token(TokenKind::App, Duration::from_secs(6000));
     for (tenant, status, code) in [
@@ -214,7 +214,7 @@ fn a_tenant_is_compared_by_id_and_by_domain() {
 }
 
 #[test]
-fn permissions_are_told_from_the_token() {
+fn permissions_are_read_from_the_token() {
     for (roles, status, words, code) in [
         ("['User.Read.All']", "failed", &["User.Read.All", "application permission"][..], 4),
         ("[]", "failed", &["lists no permission", "consent", "doctor --setup"], 4),
@@ -229,7 +229,7 @@ fn permissions_are_told_from_the_token() {
 }
 
 #[test]
-fn only_a_token_that_says_it_is_an_apps_is_red_without_permissions() {
+fn only_an_app_token_fails_without_permissions() {
     let ctx = TestContext::new("");
     for (claims, status, code) in [
         (r#"{"idtyp":"app","tid":"t"}"#, "failed", 4),
@@ -245,11 +245,11 @@ fn only_a_token_that_says_it_is_an_apps_is_red_without_permissions() {
 }
 
 #[test]
-fn roles_of_a_person_tell_whom_they_reach() {
+fn directory_roles_show_which_users_can_be_revoked() {
     for (roles, status, words) in [
         ("[]", "warning", &["no directory role", "Helpdesk Administrator"][..]),
         ("['b79fbf4d-3ef9-4689-8143-76b194e85509']", "warning", &["no directory role"]),
-        ("['62e90394-69f5-4237-9190-012177145e10']", "ok", &["Global Administrator", "everybody"]),
+        ("['62e90394-69f5-4237-9190-012177145e10']", "ok", &["Global Administrator", "everyone"]),
         ("['729827e3-9c14-49f7-bb1b-9608f156bbb8']", "ok", &["Helpdesk Administrator", "403"]),
     ] {
         let ctx = TestContext::new(&format!("token = {{ directory_roles = {roles} }}"));
@@ -263,12 +263,12 @@ fn roles_of_a_person_tell_whom_they_reach() {
 }
 
 #[test]
-fn a_token_that_is_over_is_red_and_one_that_is_nearly_is_told() {
+fn an_expired_token_fails_and_an_expiring_one_warns() {
     let ctx = TestContext::new("accept_any_token = false\n");
     let token = ctx.simulator.mint_token(TokenKind::App, Duration::ZERO);
     let (code, json) = examine(&ctx, &mut with_token(&ctx, &token));
     assert_eq!(code, 4);
-    says(&json, "token-end", "failed", &["ended", "get a new one"]);
+    says(&json, "token-end", "failed", &["expired", "get a new one"]);
     let input = ctx.input("users.txt", "ann@contoso.com\n");
     ctx.finish(verb(&ctx, "run").env("ENTRA_REVOKE_TOKEN", &token).arg("--yes").arg(input)).exits(4);
     let token = ctx.simulator.mint_token(TokenKind::App, Duration::from_secs(100));
@@ -279,7 +279,7 @@ fn a_token_that_is_over_is_red_and_one_that_is_nearly_is_told() {
 }
 
 #[test]
-fn a_wrong_clock_is_told_by_both() {
+fn a_wrong_clock_is_reported() {
     for (ahead, status, words) in
         [(-100, "warning", "1m40s ahead of"), (-4000, "failed", "1h06m ahead of"), (100, "warning", "behind")]
     {
@@ -310,15 +310,15 @@ fn a_run_without_the_permission_stops_before_the_first_request() {
             .arg(&input);
         let run = ctx.finish(&mut run);
         run.exits(4);
-        for words in ["User.RevokeSessions.All", "nothing was sent", "doctor --setup", kind] {
+        for words in ["User.RevokeSessions.All", "nothing was revoked", "doctor --setup", kind] {
             assert!(run.stderr.contains(words), "{words:?}: {}", run.stderr);
         }
-        assert!(ctx.folders().is_empty() && ctx.stats().revocations == 0);
+        assert!(ctx.run_folders().is_empty() && ctx.stats().revocations == 0);
     }
 }
 
 #[test]
-fn a_good_run_says_nothing_new() {
+fn a_valid_run_prints_no_warnings() {
     let ctx = TestContext::new("");
     let input = ctx.input("users.txt", "ann@contoso.com\n");
     let mut run = verb(&ctx, "run");
@@ -327,7 +327,9 @@ fn a_good_run_says_nothing_new() {
     let lines: Vec<&str> = run.stderr.lines().collect();
     assert_eq!(lines.len(), 4, "the input, the way, what is not looked up, the run folder: {}", run.stderr);
     assert!(
-        lines[2].starts_with("users are not looked up first: the sign-in lacks User.Read.All. "),
+        lines[2].starts_with(
+            "users can't be looked up before the run: the token does not have the permission User.Read.All. "
+        ),
         "{}",
         lines[2]
     );
@@ -336,7 +338,7 @@ fn a_good_run_says_nothing_new() {
 }
 
 #[test]
-fn an_authority_whose_certificate_is_not_trusted_is_named() {
+fn an_untrusted_authority_is_named() {
     let ctx = TestContext::new("tls = true\n");
     let (code, json) = examine(&ctx, &mut as_app(&ctx));
     assert_eq!(code, 4);
@@ -379,12 +381,12 @@ fn proxy_to(target: SocketAddr) -> SocketAddr {
 }
 
 #[test]
-fn a_proxy_that_reads_along_is_named() {
+fn a_tls_intercepting_proxy_is_named() {
     let ctx =
         TestContext::new("tls = true\ntls_names = ['graph.microsoft.com', 'login.microsoftonline.com']\n");
     let proxy = proxy_to(ctx.simulator.addr());
     let behind = || {
-        let mut command = ctx.bare("doctor");
+        let mut command = ctx.command_without_token("doctor");
         command.envs(APP_SIGNS_IN).env("HTTPS_PROXY", format!("http://user:CANARY@{proxy}"));
         command
     };
@@ -404,12 +406,12 @@ fn a_proxy_that_reads_along_is_named() {
 }
 
 #[test]
-fn dead_hosts_are_named_quickly() {
+fn unreachable_hosts_are_named_quickly() {
     let ctx = TestContext::new("");
     let dead = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let dead = format!("http://{dead}");
     let began = Instant::now();
-    let mut command = ctx.bare("doctor");
+    let mut command = ctx.command_without_token("doctor");
     command.envs(APP_SIGNS_IN).args(["--graph-url", &dead, "--authority-url", &dead]);
     let (code, json) = examine(&ctx, &mut command);
     assert_eq!(code, 4);
@@ -417,7 +419,7 @@ fn dead_hosts_are_named_quickly() {
     says(&json, "clock", "skipped", &[]);
     says(&json, "credential", "skipped", &["authority"]);
     // With a token, the authority is not needed; Graph is.
-    let mut command = ctx.bare("doctor");
+    let mut command = ctx.command_without_token("doctor");
     command.env("ENTRA_REVOKE_TOKEN", TOKEN).args([
         "--graph-url",
         &ctx.simulator.url(),
@@ -427,14 +429,14 @@ fn dead_hosts_are_named_quickly() {
     let (code, json) = examine(&ctx, &mut command);
     assert_eq!(code, 0);
     says(&json, "authority-tls", "warning", &["does not need it"]);
-    let mut command = ctx.bare("doctor");
+    let mut command = ctx.command_without_token("doctor");
     command.envs(APP_SIGNS_IN).args(["--graph-url", &dead, "--authority-url", &ctx.simulator.url()]);
     assert_eq!(examine(&ctx, &mut command).0, 1);
     assert!(began.elapsed() < Duration::from_secs(5));
 }
 
 #[test]
-fn an_answer_that_is_not_graphs_is_told() {
+fn an_answer_that_is_not_from_graph_is_reported() {
     let ctx = TestContext::new("");
     let answer = |head: &str| format!("HTTP/1.1 {head}\r\ncontent-length: 2\r\n\r\n{{}}");
     let html = "content-type: text/html";
@@ -449,7 +451,7 @@ fn an_answer_that_is_not_graphs_is_told() {
             let answer = answer(&head);
             move |_| answer.clone()
         });
-        let mut command = ctx.bare("doctor");
+        let mut command = ctx.command_without_token("doctor");
         command.env("ENTRA_REVOKE_TOKEN", TOKEN).args(["--graph-url", &root]);
         let (code, json) = examine(&ctx, command.args(["--authority-url", &ctx.simulator.url()]));
         assert_eq!(code, 0, "{head}");
@@ -459,7 +461,7 @@ fn an_answer_that_is_not_graphs_is_told() {
                 &json,
                 "graph-tls",
                 status,
-                &["not Graph's", "a portal or proxy answers in its place", &head[..3], "browser"],
+                &["not as Graph", "a portal or proxy answers instead", &head[..3], "browser"],
             );
         }
         says(&json, "authority-tls", "info", &[]);
@@ -467,25 +469,25 @@ fn an_answer_that_is_not_graphs_is_told() {
 }
 
 #[test]
-fn a_server_that_says_nothing_is_not_waited_for() {
+fn a_silent_server_is_not_waited_for() {
     let ctx = TestContext::new("");
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("https://{}", silent.local_addr().unwrap());
     let began = Instant::now();
-    let mut command = ctx.bare("doctor");
+    let mut command = ctx.command_without_token("doctor");
     command.envs(APP_SIGNS_IN).args(["--graph-url", &url, "--authority-url", &url, "--timeout", "300ms"]);
     let (code, json) = examine(&ctx, &mut command);
     assert_eq!(code, 4);
-    says(&json, "graph-tls", "failed", &["within the time-out"]);
+    says(&json, "graph-tls", "failed", &["within the timeout"]);
     assert!(began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());
 }
 
 #[test]
-fn a_name_that_nobody_knows_is_told() {
+fn an_unresolvable_name_is_reported() {
     let ctx = TestContext::new("");
     // Too long for DNS, so that nobody is asked.
     let nobody = format!("https://{}.example", "x".repeat(64));
-    let mut command = ctx.bare("doctor");
+    let mut command = ctx.command_without_token("doctor");
     command.env("ENTRA_REVOKE_TOKEN", TOKEN).args(["--graph-url", &nobody]);
     let (code, json) = examine(&ctx, command.args(["--authority-url", &ctx.simulator.url()]));
     assert_eq!(code, 1);
@@ -494,7 +496,7 @@ fn a_name_that_nobody_knows_is_told() {
 }
 
 #[test]
-fn a_busy_token_endpoint_does_not_keep_anybody_waiting() {
+fn a_busy_token_endpoint_is_not_waited_for() {
     let ctx = TestContext::new("[[fault]]\nendpoint = 'token'\nanswer = 429\nretry_after = '600'\n");
     let (code, json) = examine(&ctx, &mut as_app(&ctx));
     assert_eq!(code, 4);
@@ -503,7 +505,7 @@ fn a_busy_token_endpoint_does_not_keep_anybody_waiting() {
 
 #[test]
 #[cfg(unix)]
-fn a_folder_that_can_not_be_written_to_is_red() {
+fn an_unwritable_folder_fails_the_check() {
     use std::os::unix::fs::PermissionsExt;
     let ctx = TestContext::new("");
     let closed = ctx.dir.path().join("closed");
@@ -519,14 +521,14 @@ fn a_folder_that_can_not_be_written_to_is_red() {
 }
 
 #[test]
-fn rates_above_the_quota_are_told() {
+fn rates_above_the_quota_are_reported() {
     let ctx = TestContext::new("");
     let (_, json) = examine(&ctx, as_app(&ctx).args(["--rate", "50/s", "-j", "8"]));
     says(&json, "pace", "warning", &["50.0/s", "jobs 8", "--rate auto"]);
 }
 
 #[test]
-fn secrets_and_tokens_show_nowhere() {
+fn secrets_and_tokens_do_not_leak() {
     for format in ["json", "text"] {
         for wrong in ["", "token = { secret = 'another' }"] {
             let ctx = TestContext::new(wrong);

@@ -1,4 +1,4 @@
-//! Each exit code, and what turns one into another.
+//! Each exit code, and what leads to it.
 
 use crate::ctx::{self, TestContext};
 
@@ -14,7 +14,7 @@ fn accepted_words_count_as_done() {
 }
 
 #[test]
-fn an_invalid_row_alone_is_not_done() {
+fn a_run_with_an_invalid_row_is_exit_3() {
     let ctx = TestContext::new("");
     let input = ctx.input("users.txt", "a@contoso.com\nnobody\n");
     ctx.run(&input, &[]).exits(3);
@@ -24,7 +24,7 @@ fn an_invalid_row_alone_is_not_done() {
 }
 
 #[test]
-fn a_run_halts_at_so_many_or_at_a_share() {
+fn halt_works_with_a_number_and_with_a_share() {
     for (rule, sent) in [("fail=3", 3), ("fail=10%", 4)] {
         let ctx = TestContext::new("unknown = ['*']");
         let input = ctx.users(40);
@@ -32,7 +32,7 @@ fn a_run_halts_at_so_many_or_at_a_share() {
         done.exits(5);
         assert!(done.stdout.contains("--halt"), "{}", done.stdout);
         assert_eq!(ctx.stats().revocations, sent, "{rule}");
-        let folder = ctx.folder();
+        let folder = ctx.run_folder();
         assert_eq!(folder.summary()["exit_code"], 5);
         assert_eq!(folder.summary()["stopped"]["reason"], "halt");
         let left = folder.rows().iter().filter(|row| row["outcome"] == "not_attempted").count();
@@ -41,14 +41,14 @@ fn a_run_halts_at_so_many_or_at_a_share() {
 }
 
 #[test]
-fn what_is_accepted_halts_nothing() {
+fn accepted_outcomes_do_not_halt_the_run() {
     let ctx = TestContext::new("unknown = ['*']");
     let input = ctx.users(10);
     ctx.run(&input, &["--halt", "fail=1", "--accept", "not_found"]).exits(0);
 }
 
 #[test]
-fn more_users_than_allowed_send_nothing() {
+fn more_users_than_allowed_stop_the_run() {
     let ctx = TestContext::new("");
     let input = ctx.users(6);
     let done = ctx.run(&input, &["--max-users", "5"]);
@@ -57,15 +57,15 @@ fn more_users_than_allowed_send_nothing() {
     // Only the one read that finds out whether users can be looked up.
     let stats = ctx.stats();
     assert_eq!((stats.revocations, stats.reads, stats.requests), (0, 1, 1));
-    assert_eq!(ctx.folder().summary()["stopped"]["reason"], "max_users");
+    assert_eq!(ctx.run_folder().summary()["stopped"]["reason"], "max_users");
     ctx.run(&input, &["--max-users", "6"]).exits(0);
 }
 
 #[test]
-fn without_a_terminal_a_run_needs_its_yes() {
+fn a_run_without_a_terminal_needs_yes() {
     let ctx = TestContext::new("");
     let input = ctx.users(2);
-    let mut command = ctx.bare("run");
+    let mut command = ctx.command_without_token("run");
     command.env("ENTRA_REVOKE_TOKEN", ctx::TOKEN).args(["--graph-url", &ctx.simulator.url()]).arg(&input);
     let done = ctx.finish(&mut command);
     // A question goes to the controlling terminal, which a test may have.
@@ -74,7 +74,7 @@ fn without_a_terminal_a_run_needs_its_yes() {
     }
     assert_ne!(done.code, Some(0));
     assert_eq!(ctx.stats().requests, 0);
-    assert!(ctx.folders().is_empty());
+    assert!(ctx.run_folders().is_empty());
 }
 
 #[test]
@@ -98,11 +98,11 @@ fn unreadable_input_is_refused() {
     done.exits(2);
     assert!(done.stderr.contains("missing-list.txt"), "{}", done.stderr);
     assert_eq!(ctx.stats().requests, 0);
-    assert!(ctx.folders().is_empty());
+    assert!(ctx.run_folders().is_empty());
 }
 
 #[test]
-fn a_place_that_can_not_be_written_is_a_runtime_failure() {
+fn an_unwritable_output_folder_is_a_runtime_error() {
     let ctx = TestContext::new("");
     let input = ctx.users(1);
     let taken = ctx.input("taken", "a file");

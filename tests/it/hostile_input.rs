@@ -1,4 +1,4 @@
-//! Text of other people's making (ids, columns, a server's words) that would act where it is shown.
+//! Text from others (IDs, columns, a server's messages) that would have an effect where it is shown.
 
 use crate::ctx::{CommandResult, RunDir, TestContext, read_csv};
 use entra_revoke::simulator::{Config, Fault, FaultAnswer};
@@ -37,7 +37,7 @@ fn calculates_nothing(cell: &str) {
 }
 
 #[test]
-fn formulas_are_disarmed_in_the_report_and_exact_in_what_remains() {
+fn formulas_are_escaped_in_the_report_and_exact_in_remaining_csv() {
     let ctx = TestContext::new("deny = ['*']");
     let cells = [
         "=1+1",
@@ -67,7 +67,7 @@ fn formulas_are_disarmed_in_the_report_and_exact_in_what_remains() {
     input.write_record(["-dash@contoso.com", "an id", ""]).unwrap();
     let input = ctx.input("users.csv", input.into_inner().unwrap());
     ctx.run(&input, &["--case-id", "=2+2", "--column", "upn"]).exits(3);
-    let folder = ctx.folder();
+    let folder = ctx.run_folder();
     assert!(!folder.text("report.csv").contains('\r'));
     for row in folder.rows() {
         for cell in row.iter().flat_map(|(column, cell)| [column, cell]) {
@@ -84,7 +84,7 @@ fn formulas_are_disarmed_in_the_report_and_exact_in_what_remains() {
 }
 
 #[test]
-fn what_stands_in_ids_and_columns_acts_nowhere() {
+fn ids_and_columns_have_no_effect_in_output() {
     let acting = acting();
     let ctx = TestContext::new("deny = ['*']");
     // Enough plain text around it that the file is not taken for a binary one.
@@ -123,7 +123,7 @@ fn what_stands_in_ids_and_columns_acts_nowhere() {
 }
 
 #[test]
-fn a_servers_words_act_nowhere() {
+fn server_messages_have_no_effect_in_output() {
     let says = format!("</td><script>alert(1)</script>{}\r\nForged: line", acting());
     let mut fault = Fault::new(FaultAnswer::Status(400));
     fault.message = Some(says.clone());
@@ -137,11 +137,11 @@ fn a_servers_words_act_nowhere() {
         [("request-id".into(), "<b>=1+1</b>".into()), ("x-ms-ags-diagnostic".into(), "=1".into())].into();
     let mut config = Config { faults: vec![text, mark, fault], ..Config::default() };
     config.quota.enabled = false;
-    let ctx = TestContext::with(config);
+    let ctx = TestContext::with_config(config);
     let input = ctx.input("users.txt", "a@contoso.com\nb@contoso.com\nc@contoso.com\n");
     let done = ctx.run(&input, &["--retries", "1", "-vvv"]);
     done.exits(3);
-    let folder = ctx.folder();
+    let folder = ctx.run_folder();
     all_harmless(&done, &folder);
     assert!(!done.stderr.lines().any(|line| line.starts_with("Forged")), "{}", done.stderr);
     assert!(!folder.text("report.html").contains("<script>alert"));
@@ -150,13 +150,13 @@ fn a_servers_words_act_nowhere() {
 }
 
 #[test]
-fn an_authoritys_words_act_nowhere() {
+fn authority_messages_have_no_effect_in_output() {
     let mut fault = Fault::new(FaultAnswer::Status(400));
     fault.endpoint = entra_revoke::simulator::FaultEndpoint::Token;
     fault.message = Some(format!("no{}\nerror: forged", acting()));
-    let ctx = TestContext::with(Config { faults: vec![fault], ..Config::default() });
+    let ctx = TestContext::with_config(Config { faults: vec![fault], ..Config::default() });
     let input = ctx.input("users.txt", "a@contoso.com\n");
-    let mut command = ctx.bare("run");
+    let mut command = ctx.command_without_token("run");
     command
         .env("AZURE_CLIENT_SECRET", "fake")
         .env("AZURE_CLIENT_ID", "an-app")
@@ -169,7 +169,7 @@ fn an_authoritys_words_act_nowhere() {
 }
 
 #[test]
-fn a_file_name_acts_nowhere() {
+fn file_names_have_no_effect_in_output() {
     let ctx = TestContext::new("");
     let name = format!("users{}.txt", acting());
     let missing = ctx.dir.path().join(&name);
@@ -179,11 +179,11 @@ fn a_file_name_acts_nowhere() {
     let input = ctx.input(&name, "a@contoso.com\nnobody\n");
     let done = ctx.run(&input, &["-v"]);
     done.exits(3);
-    all_harmless(&done, &ctx.folder());
+    all_harmless(&done, &ctx.run_folder());
 }
 
 #[test]
-fn a_line_of_two_megabytes_costs_no_other_row() {
+fn a_line_of_two_megabytes_affects_no_other_row() {
     let blank = " ".repeat(2 << 20);
     for (name, text) in [
         ("users.txt", format!("a@contoso.com\n{blank}\nb@contoso.com\nc@contoso.com\n")),
@@ -192,7 +192,7 @@ fn a_line_of_two_megabytes_costs_no_other_row() {
         let ctx = TestContext::new("");
         let input = ctx.input(name, text);
         ctx.run(&input, &[]).exits(3);
-        let rows = ctx.folder().rows();
+        let rows = ctx.run_folder().rows();
         let lines: Vec<[&str; 2]> =
             rows.iter().map(|row| [row["line"].as_str(), row["outcome"].as_str()]).collect();
         let first = if name.ends_with("csv") { 2 } else { 1 };
@@ -206,13 +206,13 @@ fn a_line_of_two_megabytes_costs_no_other_row() {
 }
 
 #[test]
-fn what_remains_of_a_table_without_header_runs_as_it_is() {
+fn remaining_csv_of_a_table_without_header_can_be_run() {
     let ctx = TestContext::new("deny = ['b@*', 'd@*']");
     let table = "a@contoso.com,Ann\nb@contoso.com,Bob\nc@contoso.com,Cy\nd@contoso.com,\"Di, née\"\n";
     let input = ctx.input("users.csv", table);
     ctx.run(&input, &[]).exits(3);
-    let remaining = ctx.folder().path.join("remaining.csv");
-    ctx.simulator.change("deny = []").unwrap();
+    let remaining = ctx.run_folder().path.join("remaining.csv");
+    ctx.simulator.change_config("deny = []").unwrap();
     let input = ctx.input("again.csv", std::fs::read(remaining).unwrap());
     ctx.run(&input, &["--output-dir", "again"]).exits(0);
     let ledger = ctx.ledger();
@@ -224,7 +224,7 @@ fn what_remains_of_a_table_without_header_runs_as_it_is() {
 
 /// What real files hold beside users, and what must come of it: nobody else is sent, nobody is lost, and all is told.
 #[test]
-fn what_is_no_user_is_passed_over_and_told() {
+fn rows_that_are_not_users_are_skipped_and_reported() {
     let odd = [
         (
             "template.csv",
@@ -240,7 +240,8 @@ fn what_is_no_user_is_passed_over_and_told() {
         ),
         (
             "drawn.csv",
-            b"| Name | UPN |\n|------|-----|\n| Ann | ann@contoso.com |\n|------|-----|\n| Bob | bob@contoso.com |\n\x1a",
+            b"| Name | UPN |\n|------|-----|\n| Ann | ann@contoso.com |\n|------|-----|\n| Bob | \
+                 bob@contoso.com |\n\x1a",
             &["2 separator lines (lines 2, 4)", "an end mark (0x1A or NUL) (line 6)"],
         ),
         (
@@ -262,15 +263,15 @@ fn what_is_no_user_is_passed_over_and_told() {
             "blanks.csv",
             b"No, \"Name, first\", UPN, Manager\n1, \"Lee, Ann\", ann@contoso.com, boss@contoso.com\n\
               2,\t\"Li, Bob\" ,\"bob@contoso.com\" , boss@contoso.com\n",
-            &["ids from column `UPN`"],
+            &["IDs from column `UPN`"],
         ),
-        ("cr.csv", b"UPN,Name\rann@contoso.com,\"Lee,\rAnn\"\rbob@contoso.com,Bob\r", &["ids from column `UPN`"]),
+        ("cr.csv", b"UPN,Name\rann@contoso.com,\"Lee,\rAnn\"\rbob@contoso.com,Bob\r", &["IDs from column `UPN`"]),
     ];
     for (name, contents, says) in odd {
         let ctx = TestContext::new("");
         let done = ctx.run(&ctx.input(name, contents), &[]);
         done.exits(0);
-        let outcomes = ctx.folder().outcomes();
+        let outcomes = ctx.run_folder().outcomes();
         let users: Vec<&str> = outcomes.keys().map(String::as_str).collect();
         assert_eq!(users, ["ann@contoso.com", "bob@contoso.com"], "{name}");
         for nobody in ["chris@contoso.com", "boss@contoso.com"] {
@@ -284,7 +285,7 @@ fn what_is_no_user_is_passed_over_and_told() {
 
 /// Each row of an input is in the report, or a note names its line.
 #[test]
-fn each_row_is_reported_or_named() {
+fn each_row_is_reported_or_counted_as_skipped() {
     let rows: [&[u8]; 10] = [
         b"ann@contoso.com,Ann",
         b"Zo\xeb@contoso.com,\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9",
@@ -301,7 +302,7 @@ fn each_row_is_reported_or_named() {
     let input = [&b"UPN,Name,Note\n"[..], &rows.join(&b'\n')].concat();
     let done = ctx.run(&ctx.input("users.csv", input), &[]);
     done.exits(3);
-    let reported: Vec<String> = ctx.folder().rows().iter().map(|row| row["line"].clone()).collect();
+    let reported: Vec<String> = ctx.run_folder().rows().iter().map(|row| row["line"].clone()).collect();
     for line in 2..rows.len() + 2 {
         let named =
             [format!("line {line})"), format!("line {line}, ")].iter().any(|name| done.stderr.contains(name));
@@ -311,14 +312,14 @@ fn each_row_is_reported_or_named() {
             done.stderr
         );
     }
-    assert_eq!(ctx.folder().row("ann@contoso.com")["outcome"], "revoked");
+    assert_eq!(ctx.run_folder().row("ann@contoso.com")["outcome"], "revoked");
     for unsure in ["bob@contoso.com", "cy@contoso.com", "chris@contoso.com"] {
         assert!(ctx.ledger().user(unsure).is_none(), "{unsure}");
     }
 }
 
 #[test]
-fn a_directorys_names_act_nowhere_and_calculate_nothing() {
+fn directory_names_have_no_effect_in_output() {
     let names = [
         "=HYPERLINK(1)",
         "x;@y",
@@ -341,7 +342,7 @@ fn a_directorys_names_act_nowhere_and_calculate_nothing() {
     harmless("the dry run", &shown);
     let done = ctx.run(&input, &[]);
     done.exits(0);
-    let folder = ctx.folder();
+    let folder = ctx.run_folder();
     all_harmless(&done, &folder);
     for file in ["plan.csv", "report.csv"] {
         let text = folder.text(file);
@@ -356,7 +357,7 @@ fn a_directorys_names_act_nowhere_and_calculate_nothing() {
 
 #[cfg(unix)]
 #[test]
-fn a_printed_command_runs_nothing_else() {
+fn a_printed_command_is_safely_quoted() {
     let ctx = TestContext::new("deny = ['*']");
     let column = "$(touch pwned)`touch pwned`';touch pwned;'[tenantId]";
     let text = format!("id,\"{column}\"\nann@contoso.com,\nbob@contoso.com,\n");

@@ -1,7 +1,7 @@
-//! The tests of behaviour: the real binary against the real simulator, over real sockets on loopback.
+//! Tests of behaviour: the real binary against the real simulator, over real sockets on loopback.
 //!
-//! One program holds them all, so that one link makes them. `ctx` has what nearly every test begins with, `support` has
-//! servers, proxies and a terminal; every other module is a subject.
+//! All tests are in one program, so that there is only one to link. `ctx` is the start of nearly every test, `support`
+//! has servers, proxies and a terminal, and every other module is about one subject.
 #![allow(clippy::unwrap_used)]
 
 mod apps;

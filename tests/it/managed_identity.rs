@@ -1,4 +1,4 @@
-//! Managed identities: of a machine, of an app of App Service, of a machine with Azure Arc.
+//! Managed identities: of a virtual machine, of an app in App Service, and of a machine with Azure Arc.
 
 use crate::support::plain_server;
 use crate::support::secret_leak;
@@ -31,7 +31,7 @@ fn run(ctx: &TestContext, input: &Path) -> Command {
 
 /// `run` without an address of Graph's.
 fn bare(ctx: &TestContext, input: &Path) -> Command {
-    let mut command = ctx.bare("run");
+    let mut command = ctx.command_without_token("run");
     command.arg("--yes").arg(input);
     command
 }
@@ -69,13 +69,13 @@ fn a_machine_signs_in_with_its_own_identity() {
     // The probe, and the token.
     assert_eq!((stats.nearby_requests["imds"], stats.nearby_tokens["imds"]), (2, 1));
     assert_eq!(stats.token_requests, 0);
-    let summary = ctx.folder().summary();
+    let summary = ctx.run_folder().summary();
     assert_eq!(summary["operator"]["auth"], "managed-identity");
     assert_eq!(summary["tenant_id"], TENANT);
 }
 
 #[test]
-fn user_assigned_identities_have_three_names() {
+fn user_assigned_identities_can_be_named_in_three_ways() {
     type Place = fn(&TestContext, &Path) -> Command;
     for place in [machine as Place, app as Place] {
         let object = format!("object:{OBJECT}");
@@ -83,7 +83,7 @@ fn user_assigned_identities_have_three_names() {
             let ctx = ctx("", "system_assigned = false", "");
             let input = ctx.users(1);
             ctx.finish(place(&ctx, &input).args(["--identity", identity])).exits(0);
-            assert_eq!(ctx.folder().summary()["operator"]["app_id"], CLIENT, "{identity}");
+            assert_eq!(ctx.run_folder().summary()["operator"]["app_id"], CLIENT, "{identity}");
         }
         // As in Azure Identity's default chain.
         let ctx = ctx("", "system_assigned = false", "");
@@ -93,28 +93,33 @@ fn user_assigned_identities_have_three_names() {
 }
 
 #[test]
-fn an_identity_that_the_machine_does_not_have_is_told() {
+fn a_missing_identity_is_reported() {
     let other = "99990000-0000-4000-8000-000000000000";
     let missing = ctx("", "", "");
     let input = missing.users(1);
     let done = missing.finish(machine(&missing, &input).args(["--identity", other]));
-    missing.refused(&done, &["managed-identity", "Identity not found", "assign this identity"]);
+    missing
+        .assert_sign_in_refused(&done, &["managed-identity", "Identity not found", "assign this identity"]);
     let done = missing.finish(app(&missing, &input).args(["--identity", other]));
-    missing.refused(&done, &["managed identity of the app", "Identity not found", "--identity"]);
+    missing
+        .assert_sign_in_refused(&done, &["managed identity of the app", "Identity not found", "--identity"]);
     let done = missing.finish(machine(&missing, &input).args(["--identity", "revoker"]));
-    missing.refused(&done, &["--identity", "object:GUID"]);
+    missing.assert_sign_in_refused(&done, &["--identity", "object:GUID"]);
 
     let none = ctx("", "system_assigned = false", "");
     let input = none.users(1);
     let done = none.finish(machine(&none, &input).args(["--auth", "managed-identity"]));
-    none.refused(&done, &["managed-identity", "a system-assigned identity"]);
+    none.assert_sign_in_refused(&done, &["managed-identity", "a system-assigned identity"]);
     // Where it was not asked for, the next way gets its turn.
     let done = none.finish(&mut machine(&none, &input));
-    none.refused(&done, &["no way to sign in", "Identity not found", "azure-cli", "is not on the PATH"]);
+    none.assert_sign_in_refused(
+        &done,
+        &["no sign-in method", "Identity not found", "azure-cli", "is not on the PATH"],
+    );
 }
 
 #[test]
-fn a_token_is_renewed_while_the_run_goes_on() {
+fn a_token_is_renewed_during_the_run() {
     type Place = fn(&TestContext, &Path) -> Command;
     for (place, word) in [(machine as Place, "imds"), (app as Place, "app_service")] {
         for text in [true, false] {
@@ -133,7 +138,7 @@ fn a_token_is_renewed_while_the_run_goes_on() {
 }
 
 #[test]
-fn a_token_that_was_refused_and_comes_again_ends_the_run() {
+fn a_cached_token_that_was_refused_ends_the_run() {
     let ctx = ctx("", "cache = true", "[[fault]]\nanswer = 'revoke-token'\nfirst = 1\n");
     let input = ctx.users(5);
     let done = ctx.finish(machine(&ctx, &input).args(["-j", "1"]));
@@ -151,7 +156,7 @@ fn a_401_is_answered_with_a_new_token() {
 }
 
 #[test]
-fn a_busy_service_is_asked_again() {
+fn a_busy_service_is_retried() {
     type Place = fn(&TestContext, &Path) -> Command;
     let places: [(Place, &str, &[&str]); 2] = [
         (machine, "imds", &["429", "410", "404", "500", "'reset-before'"]),
@@ -173,41 +178,44 @@ fn a_busy_service_is_asked_again() {
 }
 
 #[test]
-fn a_service_that_is_of_no_use_is_named() {
-    for (answer, says) in [("403", "403"), ("'portal'", "no token"), ("302", "302")] {
+fn an_unusable_service_is_named() {
+    for (answer, says) in [("403", "403"), ("'portal'", "no usable token"), ("302", "302")] {
         let fault = format!("[[fault]]\nendpoint = 'app_service'\nanswer = {answer}\n");
         let ctx = ctx("", "", &fault);
         let input = ctx.users(1);
         let done = ctx.finish(&mut app(&ctx, &input));
-        ctx.refused(&done, &["managed identity of the app", says]);
+        ctx.assert_sign_in_refused(&done, &["managed identity of the app", says]);
         let stats = ctx.stats();
         assert_eq!((stats.nearby_requests["app_service"], stats.redirects_followed), (1, 0));
     }
 }
 
 #[test]
-fn other_clouds_machines_are_passed_over() {
+fn machines_outside_azure_are_detected() {
     for answer in ["404", "401", "403"] {
         let fault = format!("[[fault]]\nendpoint = 'imds'\nanswer = {answer}\n");
         let ctx = ctx("", "", &fault);
         let input = ctx.users(1);
         let done = ctx.finish(&mut machine(&ctx, &input));
-        ctx.refused(&done, &["no way to sign in", answer, "no machine of Azure's"]);
+        ctx.assert_sign_in_refused(
+            &done,
+            &["no sign-in method", answer, "which is not how Azure machines answer"],
+        );
         assert_eq!(ctx.stats().nearby_requests["imds"], 1);
     }
 }
 
 #[test]
-fn no_answer_is_waited_for_where_there_is_no_service() {
+fn a_missing_service_is_not_waited_for() {
     let ctx = ctx("", "", "[[fault]]\nendpoint = 'imds'\nanswer = 'hang-before'\n");
     let input = ctx.users(1);
     let done = ctx.finish(&mut machine(&ctx, &input));
-    ctx.refused(&done, &["no way to sign in", "no answer from 127.0.0.1"]);
+    ctx.assert_sign_in_refused(&done, &["no sign-in method", "no answer from 127.0.0.1"]);
     assert_eq!(ctx.stats().nearby_requests["imds"], 1);
 }
 
 #[test]
-fn places_that_are_not_supported_are_named() {
+fn unsupported_environments_are_named() {
     let ctx = ctx("", "", "");
     let input = ctx.users(1);
     let url = format!("{}/msi/token", ctx.simulator.url());
@@ -218,16 +226,22 @@ fn places_that_are_not_supported_are_named() {
     ] {
         let mut command = run(&ctx, &input);
         command.envs(variables.iter().map(|name| (*name, &url))).args(["--auth", "managed-identity"]);
-        ctx.refused(&ctx.finish(&mut command), &["--auth managed-identity", place, "not supported"]);
+        ctx.assert_sign_in_refused(
+            &ctx.finish(&mut command),
+            &["--auth managed-identity", place, "not supported"],
+        );
     }
     let mut command = machine(&ctx, &input);
     command.env("AZURE_POD_IDENTITY_AUTHORITY_HOST", "http://imds.example");
-    ctx.refused(&ctx.finish(&mut command), &["AZURE_POD_IDENTITY_AUTHORITY_HOST", "in the clear"]);
+    ctx.assert_sign_in_refused(
+        &ctx.finish(&mut command),
+        &["AZURE_POD_IDENTITY_AUTHORITY_HOST", "unencrypted"],
+    );
     assert!(ctx.stats().nearby_requests.is_empty());
 }
 
 #[test]
-fn no_proxy_is_ever_between() {
+fn identity_requests_never_use_a_proxy() {
     let (proxy, seen) = plain_server::serve(|_| plain_server::response("200 OK"));
     type Place = fn(&TestContext, Command) -> Command;
     for place in [on_machine as Place, in_app as Place] {
@@ -245,18 +259,18 @@ fn no_proxy_is_ever_between() {
 }
 
 #[test]
-fn no_secret_of_an_app_shows_anywhere() {
+fn app_service_secrets_do_not_leak() {
     let echo =
         format!("[[fault]]\nendpoint = 'app_service'\nfirst = 1\nanswer = 403\nmessage = 'no: {HEADER}'\n");
     let ctx = ctx("", "", &echo);
     let input = ctx.users(2);
     let minted = ctx.simulator.mint_token(entra_revoke::simulator::TokenKind::App, Duration::from_secs(1));
     for code in [4, 0] {
-        let done = ctx.finish(secret_leak::loudly(&mut app(&ctx, &input)));
+        let done = ctx.finish(secret_leak::with_verbose_log(&mut app(&ctx, &input)));
         done.exits(code);
-        secret_leak::shows_nothing(&ctx, &done, HEADER, None);
+        secret_leak::assert_no_leak(&ctx, &done, HEADER, None);
         // All of the simulator's tokens begin alike: the header of a JWT.
-        secret_leak::shows_nothing(&ctx, &done, minted.split('.').next().unwrap(), None);
+        secret_leak::assert_no_leak(&ctx, &done, minted.split('.').next().unwrap(), None);
     }
 }
 
@@ -295,7 +309,7 @@ mod arc {
     }
 
     #[test]
-    fn a_machine_shows_its_key_each_time() {
+    fn arc_requests_use_a_new_key_each_time() {
         if !folder() {
             return;
         }
@@ -309,7 +323,7 @@ mod arc {
     }
 
     #[test]
-    fn an_agent_that_is_busy_is_asked_again_and_one_that_refuses_is_not() {
+    fn a_busy_arc_agent_is_retried_and_a_refusal_is_not() {
         if !folder() {
             return;
         }
@@ -318,24 +332,27 @@ mod arc {
         ctx.finish(&mut arc(&ctx, &input)).exits(0);
         let ctx = machine_with_arc("", "[[fault]]\nendpoint = 'arc'\nanswer = 403\nafter = 1\n");
         let input = ctx.users(1);
-        ctx.refused(&ctx.finish(&mut arc(&ctx, &input)), &["Azure Arc's agent", "403", "azcmagent"]);
+        ctx.assert_sign_in_refused(
+            &ctx.finish(&mut arc(&ctx, &input)),
+            &["Azure Arc's agent", "403", "azcmagent"],
+        );
     }
 
     #[test]
-    fn its_key_shows_nowhere() {
+    fn arc_key_does_not_leak() {
         if !folder() {
             return;
         }
         let ctx = machine_with_arc("", "");
         let input = ctx.users(1);
-        let done = ctx.finish(secret_leak::loudly(&mut arc(&ctx, &input)));
+        let done = ctx.finish(secret_leak::with_verbose_log(&mut arc(&ctx, &input)));
         done.exits(0);
-        secret_leak::shows_nothing(&ctx, &done, KEY, None);
+        secret_leak::assert_no_leak(&ctx, &done, KEY, None);
         // An agent that says back what it got.
         let key = format!("{FOLDER}/echo-{}.key", std::process::id());
         std::fs::write(&key, KEY).unwrap();
         let realm = key.clone();
-        let (root, seen) = plain_server::serve_seen(move |number, seen| match number {
+        let (root, seen) = plain_server::serve_requests(move |number, seen| match number {
             0 => format!(
                 "HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Basic realm={realm}\r\ncontent-length: 0\r\n\r\n"
             ),
@@ -346,16 +363,16 @@ mod arc {
         });
         let mut command = arc(&ctx, &input);
         command.env("IDENTITY_ENDPOINT", format!("{root}/metadata/identity/oauth2/token"));
-        let done = ctx.finish(secret_leak::loudly(&mut command));
+        let done = ctx.finish(secret_leak::with_verbose_log(&mut command));
         std::fs::remove_file(key).unwrap();
         done.exits(4);
         assert_eq!(seen.lock().unwrap()[1].header("authorization"), format!("Basic {KEY}"));
         assert!(done.stderr.contains("no: Basic [secret]"), "{}", done.stderr);
-        secret_leak::shows_nothing(&ctx, &done, KEY, None);
+        secret_leak::assert_no_leak(&ctx, &done, KEY, None);
     }
 
     #[test]
-    fn a_false_agent_gets_no_file() {
+    fn a_fake_arc_agent_cannot_read_other_files() {
         let secret = "fake-file-CANARY-6612";
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("shadow.key");
@@ -374,21 +391,21 @@ mod arc {
                 .env("IDENTITY_ENDPOINT", format!("{root}/metadata/identity/oauth2/token"))
                 .env("IMDS_ENDPOINT", &root);
             let done = ctx.finish(&mut command);
-            ctx.refused(&done, &["no key of the agent", "nothing was read"]);
+            ctx.assert_sign_in_refused(&done, &["not a key of the agent", "nothing was read"]);
             let seen = seen.lock().unwrap();
             assert!(seen.len() == 1 && !format!("{seen:?}").contains(secret), "{seen:?}");
         }
     }
 
     #[test]
-    fn other_identities_than_its_own_are_refused() {
+    fn arc_refuses_other_identities() {
         let ctx = machine_with_arc("", "");
         let input = ctx.users(1);
         let done = ctx.finish(arc(&ctx, &input).args(["--identity", CLIENT]));
-        ctx.refused(&done, &["Azure Arc", "the machine's own identity only"]);
+        ctx.assert_sign_in_refused(&done, &["Azure Arc", "only has the machine's own identity"]);
         let mut far = arc(&ctx, &input);
         far.env("IDENTITY_ENDPOINT", "http://10.0.0.1/token");
-        ctx.refused(&ctx.finish(&mut far), &["IDENTITY_ENDPOINT", "in the clear"]);
+        ctx.assert_sign_in_refused(&ctx.finish(&mut far), &["IDENTITY_ENDPOINT", "unencrypted"]);
         assert!(ctx.stats().nearby_requests.is_empty());
     }
 }

@@ -1,5 +1,5 @@
-//! Each way to sign in, as somebody new sets it up by docs/sign-in.md: a green `doctor`, then a run with the same flags
-//! and variables.
+//! Each way to sign in, set up as docs/sign-in.md describes it: a green `doctor`, then a run with the same flags and
+//! variables.
 
 use std::path::Path;
 use std::process::Command;
@@ -51,7 +51,7 @@ fn goes_well(ctx: &TestContext, word: &str, set_up: impl Fn(&mut Command)) {
 fn goes_well_as(ctx: &TestContext, word: &str, recorded: &str, set_up: impl Fn(&mut Command)) {
     let root = ctx.simulator.url();
     let command = |verb: &str| {
-        let mut command = ctx.bare(verb);
+        let mut command = ctx.command_without_token(verb);
         command.args(["--graph-url", &root, "--authority-url", &root]);
         set_up(&mut command);
         command
@@ -65,17 +65,17 @@ fn goes_well_as(ctx: &TestContext, word: &str, recorded: &str, set_up: impl Fn(&
     }
     let credential = json["checks"].as_array().unwrap().iter().find(|check| check["check"] == "credential");
     let found = credential.unwrap()["finding"].as_str().unwrap();
-    assert!(found.starts_with(&format!("{word}: a token in ")), "{found}");
+    assert!(found.starts_with(&format!("{word}: got a token in ")), "{found}");
     assert_eq!(ctx.stats().revocations, 0);
 
     let input = ctx.input("leavers.txt", "ann@contoso.com\nbob@contoso.com\n");
     ctx.finish(command("run").arg("--yes").arg(input)).exits(0);
     assert_eq!(ctx.stats().revocations, 2);
-    assert_eq!(ctx.folder().summary()["operator"]["auth"], recorded);
+    assert_eq!(ctx.run_folder().summary()["operator"]["auth"], recorded);
 }
 
 #[test]
-fn with_a_ready_token() {
+fn sign_in_with_a_ready_token_works() {
     let ctx = tenant();
     let token = ctx.simulator.mint_token(TokenKind::App, HOUR);
     goes_well(&ctx, "token", |command| {
@@ -84,12 +84,12 @@ fn with_a_ready_token() {
 }
 
 #[test]
-fn which_way_was_taken_is_said_unless_it_was_named() {
+fn the_detected_sign_in_is_shown() {
     let ctx = tenant();
     let token = ctx.simulator.mint_token(TokenKind::App, HOUR);
     let input = ctx.input("leavers.txt", "ann@contoso.com\n");
     let run = |args: &[&str]| {
-        let mut command = ctx.bare("run");
+        let mut command = ctx.command_without_token("run");
         command.env("ENTRA_REVOKE_TOKEN", &token).args(["--yes", "--graph-url", &ctx.simulator.url()]);
         ctx.finish(command.args(args).arg(&input))
     };
@@ -100,7 +100,7 @@ fn which_way_was_taken_is_said_unless_it_was_named() {
 }
 
 #[test]
-fn with_a_secret() {
+fn sign_in_with_a_secret_works() {
     let ctx = tenant();
     let file = ctx.input("app.secret", format!("{SECRET}\n"));
     goes_well(&ctx, "client-secret", |command| {
@@ -109,7 +109,7 @@ fn with_a_secret() {
 }
 
 #[test]
-fn with_a_certificate() {
+fn sign_in_with_a_certificate_works() {
     let (certificate, key) = (fixture("rsa.crt"), fixture("rsa.key"));
     goes_well(&knowing(&format!("certificate = '''{certificate}'''")), "certificate", |command| {
         command.args(["--tenant", TENANT, "--client-id", APP]);
@@ -118,7 +118,7 @@ fn with_a_certificate() {
 }
 
 #[test]
-fn in_kubernetes() {
+fn sign_in_in_kubernetes_works() {
     let ctx = tenant();
     let file = ctx.input("token", ctx.simulator.mint_assertion(Duration::from_secs(600)));
     goes_well(&ctx, "workload-identity", |command| {
@@ -127,7 +127,7 @@ fn in_kubernetes() {
 }
 
 #[test]
-fn in_github_actions() {
+fn sign_in_in_github_actions_works() {
     let ctx = tenant();
     let url = ctx.simulator.url() + "/_apis/jobs/7/idtoken?api-version=2.0";
     goes_well_as(&ctx, "workload-identity", "github-actions", |command| {
@@ -137,7 +137,7 @@ fn in_github_actions() {
 }
 
 #[test]
-fn in_azure_pipelines() {
+fn sign_in_in_azure_pipelines_works() {
     let ctx = tenant();
     let url = ctx.simulator.url() + "/contoso/_apis/distributedtask/hubs/build/plans/1/jobs/2/oidctoken";
     goes_well_as(&ctx, "workload-identity", "azure-pipelines", |command| {
@@ -147,7 +147,7 @@ fn in_azure_pipelines() {
 }
 
 #[test]
-fn on_a_virtual_machine() {
+fn sign_in_on_a_virtual_machine_works() {
     let ctx = tenant();
     let root = ctx.simulator.url();
     goes_well(&ctx, "managed-identity", |command| {
@@ -156,7 +156,7 @@ fn on_a_virtual_machine() {
 }
 
 #[test]
-fn in_app_service() {
+fn sign_in_in_app_service_works() {
     let ctx = tenant();
     let endpoint = ctx.simulator.url() + "/msi/token";
     goes_well(&ctx, "managed-identity", |command| {
@@ -165,7 +165,7 @@ fn in_app_service() {
 }
 
 #[test]
-fn with_a_device_code() {
+fn sign_in_with_a_device_code_works() {
     goes_well(&tenant(), "device-code", |command| {
         command.envs(NAMED).args(["--auth", "device-code"]);
     });
@@ -194,12 +194,12 @@ mod tools {
     }
 
     #[test]
-    fn with_az() {
+    fn sign_in_with_az_works() {
         with("az", "azure-cli", |token| format!("{{\"accessToken\":\"{token}\",\"expires_on\":4102444800}}"));
     }
 
     #[test]
-    fn with_azd() {
+    fn sign_in_with_azd_works() {
         let printed =
             |token: &str| format!("{{\"token\":\"{token}\",\"expiresOn\":\"2099-01-01T00:00:00Z\"}}");
         with("azd", "azure-developer-cli", printed);

@@ -1,9 +1,9 @@
-//! Every outcome word, from the input to the report.
+//! Every outcome, from the input to the report.
 
 use crate::ctx::TestContext;
 
 #[test]
-fn each_word_is_reached_and_counted() {
+fn each_outcome_occurs_and_is_counted() {
     let ctx = TestContext::new(
         r#"
         unknown = ["gone@*"]
@@ -21,7 +21,7 @@ fn each_word_is_reached_and_counted() {
     let input = ctx.input("users.csv", users);
     let done = ctx.run(&input, &["--retries", "1", "--protect", "boss@contoso.com", "--skip", "UPN=^left@"]);
     done.exits(3);
-    let folder = ctx.folder();
+    let folder = ctx.run_folder();
     let words: Vec<String> = folder.rows().into_iter().map(|row| row["outcome"].clone()).collect();
     assert_eq!(
         words,

@@ -1,4 +1,5 @@
-//! Ready tokens: from the environment, a file or standard input; their end, and who may go on with another.
+//! Ready tokens from the environment, a file or standard input: what happens when they expire, and which ones can
+//! continue a run.
 
 use std::path::Path;
 use std::process::Command;
@@ -18,12 +19,12 @@ fn with_token(ctx: &TestContext, token: &str, input: &Path) -> Command {
 }
 
 #[test]
-fn a_ready_token_that_is_refused_ends_the_run() {
+fn a_refused_ready_token_ends_the_run() {
     let ctx = TestContext::new("[[fault]]\nmatch = 'u03@*'\nanswer = 'revoke-token'\nfirst = 1\n");
     let input = ctx.users(6);
     let done = ctx.run(&input, &["-j", "1"]);
     done.exits(4);
-    let folder = ctx.folder();
+    let folder = ctx.run_folder();
     let sentence = folder.summary()["stopped"]["sentence"].as_str().unwrap().to_owned();
     assert!(sentence.contains("get a new one"), "{sentence}");
     let words: Vec<String> = folder.rows().iter().map(|row| row["outcome"].clone()).collect();
@@ -36,17 +37,17 @@ fn a_ready_token_that_is_refused_ends_the_run() {
 }
 
 #[test]
-fn a_token_file_that_was_rewritten_is_read_again_at_a_401() {
+fn a_rewritten_token_file_is_read_again_after_a_401() {
     let ctx = TestContext::new("accept_any_token = false\n");
     let mint = || ctx.simulator.mint_token(TokenKind::App, Duration::from_secs(600));
     let file = ctx.input("token.txt", format!("{}\n", mint()));
     let input = ctx.users(60);
-    let mut command = ctx.bare("run");
+    let mut command = ctx.command_without_token("run");
     command.args(["--graph-url", &ctx.simulator.url(), "--yes", "--rate", "30/s", "--burst", "1"]);
     let run = ctx.start(command.arg("--token-file").arg(&file).arg(&input));
     ctx.until(|ctx| ctx.stats().effects > 0);
     std::fs::write(&file, format!("Bearer {}\r\n", mint())).unwrap();
-    ctx.simulator.change("[[fault]]\nanswer = 'revoke-token'\nfirst = 1\n").unwrap();
+    ctx.simulator.change_config("[[fault]]\nanswer = 'revoke-token'\nfirst = 1\n").unwrap();
     CommandResult::from(run.wait_with_output().unwrap()).exits(0);
     let ledger = ctx.ledger();
     assert!(ledger.stats.answers["401"] >= 1, "{:?}", ledger.stats);
@@ -62,14 +63,14 @@ fn a_token_file_rewritten_for_another_tenant_ends_the_run() {
     };
     let file = ctx.input("token.txt", of(TENANT));
     let input = ctx.users(60);
-    let mut command = ctx.bare("run");
+    let mut command = ctx.command_without_token("run");
     command.args(["--graph-url", &ctx.simulator.url(), "--yes", "--rate", "30/s", "--burst", "1"]);
     let run = ctx.start(command.arg("--token-file").arg(&file).arg(&input));
     ctx.until(|ctx| ctx.stats().effects > 0);
     std::fs::write(&file, of("11111111-0000-4000-8000-000000000001")).unwrap();
-    ctx.simulator.change("[[fault]]\nanswer = 'expired-token'\n").unwrap();
+    ctx.simulator.change_config("[[fault]]\nanswer = 'expired-token'\n").unwrap();
     ctx.until(|ctx| ctx.ledger().stats.answers.contains_key("401"));
-    ctx.simulator.change("fault = []\n").unwrap();
+    ctx.simulator.change_config("fault = []\n").unwrap();
     let effects = ctx.stats().effects;
     let done = CommandResult::from(run.wait_with_output().unwrap());
     done.exits(4);
@@ -85,12 +86,12 @@ fn person(upn: &str) -> String {
 }
 
 #[test]
-fn me_stays_whoever_began_the_run() {
+fn me_stays_the_user_who_started_the_run() {
     let ctx = TestContext::new("[[fault]]\nanswer = 'expired-token'\n");
     let input = ctx.input("users.txt", "ann@contoso.com\nme\n");
     ctx.finish(&mut with_token(&ctx, &person("operator@contoso.com"), &input)).exits(4);
-    ctx.simulator.change("fault = []").unwrap();
-    let folder = ctx.folder();
+    ctx.simulator.change_config("fault = []").unwrap();
+    let folder = ctx.run_folder();
     let resume = |token: &str| {
         let mut resume = ctx.command("resume");
         ctx.finish(resume.env("ENTRA_REVOKE_TOKEN", token).arg(&folder.path))
@@ -98,7 +99,7 @@ fn me_stays_whoever_began_the_run() {
     for other in [person("mallory@contoso.com"), "opaque".to_owned()] {
         let done = resume(&other);
         done.exits(2);
-        assert!(done.stderr.contains("operator@contoso.com, who began the run"), "{}", done.stderr);
+        assert!(done.stderr.contains("operator@contoso.com, who started the run"), "{}", done.stderr);
         assert_eq!(ctx.stats().effects, 0);
     }
     resume(&person("Operator@contoso.com")).exits(0);
@@ -108,7 +109,7 @@ fn me_stays_whoever_began_the_run() {
 }
 
 #[test]
-fn a_token_is_read_in_whichever_encoding() {
+fn a_token_is_read_in_any_encoding() {
     let ctx = TestContext::new("accept_any_token = false\n");
     let token = ctx.simulator.mint_token(TokenKind::App, Duration::from_secs(600));
     let input = ctx.users(1);
@@ -119,7 +120,7 @@ fn a_token_is_read_in_whichever_encoding() {
         [0xfe, 0xff].into_iter().chain(line.encode_utf16().flat_map(u16::to_be_bytes)).collect();
     for bytes in [little, big, format!("\u{feff}{token}").into_bytes()] {
         let file = ctx.input("token.txt", bytes);
-        let mut command = ctx.bare("run");
+        let mut command = ctx.command_without_token("run");
         command.args(["--graph-url", &ctx.simulator.url(), "--yes", "--token-file"]).arg(&file).arg(&input);
         ctx.finish(&mut command).exits(0);
     }
@@ -129,7 +130,7 @@ fn a_token_is_read_in_whichever_encoding() {
 }
 
 #[test]
-fn a_token_file_that_can_not_be_used_is_named() {
+fn an_unusable_token_file_is_named() {
     let ctx = TestContext::new("");
     let input = ctx.users(1);
     for (contents, says) in
@@ -139,10 +140,10 @@ fn a_token_file_that_can_not_be_used_is_named() {
             None => ctx.dir.path().join("missing.txt"),
             Some(contents) => ctx.input("token.txt", contents),
         };
-        let mut command = ctx.bare("run");
+        let mut command = ctx.command_without_token("run");
         command.args(["--graph-url", &ctx.simulator.url(), "--yes"]).arg(&input);
         let done = ctx.finish(command.arg("--token-file").arg(&file));
-        ctx.refused(&done, &["--token-file", says]);
+        ctx.assert_sign_in_refused(&done, &["--token-file", says]);
         assert!(!done.stderr.contains("two words"), "{}", done.stderr);
     }
 }
@@ -163,18 +164,18 @@ fn from_now(seconds: i64) -> jiff::Timestamp {
 }
 
 #[test]
-fn a_token_that_is_over_sends_nothing() {
+fn an_expired_token_sends_nothing() {
     let ctx = TestContext::new("");
     let input = ctx.users(2);
     let ends = from_now(-301);
     let file = ctx.input("token.txt", token_until(ends));
-    let mut by_file = ctx.bare("run");
+    let mut by_file = ctx.command_without_token("run");
     by_file.args(["--graph-url", &ctx.simulator.url(), "--yes", "--token-file"]).arg(&file).arg(&input);
     for command in [&mut with_token(&ctx, &token_until(ends), &input), &mut by_file] {
         let when = ends.strftime("%Y-%m-%d %H:%M:%S UTC").to_string();
-        ctx.refused(
+        ctx.assert_sign_in_refused(
             &ctx.finish(command),
-            &["the access token ended at", &when, "nothing was sent", "new one"],
+            &["the access token expired at", &when, "nothing was revoked", "new one"],
         );
     }
     assert_eq!(ctx.stats().requests, 0);
@@ -183,7 +184,7 @@ fn a_token_that_is_over_sends_nothing() {
 }
 
 #[test]
-fn a_token_that_ends_before_the_run_is_told_of_before_it_begins() {
+fn a_token_that_expires_too_early_is_warned_about() {
     let ctx = TestContext::new("");
     let input = ctx.users(60);
     let run = |ends: i64, rate: &str| {
@@ -192,29 +193,29 @@ fn a_token_that_ends_before_the_run_is_told_of_before_it_begins() {
         )
     };
     let done = run(-100, "2000/s");
-    assert!(done.stderr.contains("warning: the access token ends at"), "{}", done.stderr);
-    assert!(done.stderr.contains("`resume` goes on with a new token"), "{}", done.stderr);
+    assert!(done.stderr.contains("warning: the access token expires at"), "{}", done.stderr);
+    assert!(done.stderr.contains("`resume` continues with a new token"), "{}", done.stderr);
     let done = run(60, "1000/s");
     assert!(!done.stderr.contains("warning: the access token"), "{}", done.stderr);
 }
 
 /// The simulator refuses the token at its end, as Graph does; it says the same in `exp`.
 #[test]
-fn a_ready_token_that_ends_mid_run_stops_it_cleanly_and_resumes() {
+fn a_run_with_an_expired_token_can_be_resumed() {
     let ctx = TestContext::new("accept_any_token = false\n");
     let input = ctx.users(200);
     let mint = |seconds| ctx.simulator.mint_token(TokenKind::App, Duration::from_secs(seconds));
     let mut command = with_token(&ctx, &mint(2), &input);
     let done = ctx.finish(command.args(["--rate", "40/s", "--burst", "1"]));
     done.exits(4);
-    assert!(done.stderr.contains("warning: the access token ends at"), "{}", done.stderr);
-    assert!(done.stdout.contains("no longer accepts the access token: it ended at"), "{}", done.stdout);
+    assert!(done.stderr.contains("warning: the access token expires at"), "{}", done.stderr);
+    assert!(done.stdout.contains("no longer accepts the access token: it expired at"), "{}", done.stdout);
     assert!(
         done.stdout.contains("get a new one") && done.stdout.contains("entra-revoke resume"),
         "{}",
         done.stdout
     );
-    let folder = ctx.folder();
+    let folder = ctx.run_folder();
     let left = folder.rows().iter().filter(|row| row["outcome"] != "revoked").count();
     assert!((80..190).contains(&left), "{left}");
     // Again over: nothing is lost by trying.
@@ -229,11 +230,11 @@ fn a_ready_token_that_ends_mid_run_stops_it_cleanly_and_resumes() {
 }
 
 #[test]
-fn a_token_comes_by_standard_input() {
+fn a_token_can_come_from_standard_input() {
     use std::io::Write;
     let ctx = TestContext::new("accept_any_token = false\n");
     let input = ctx.users(2);
-    let mut command = ctx.bare("run");
+    let mut command = ctx.command_without_token("run");
     command.args(["--graph-url", &ctx.simulator.url(), "--yes", "--token-file", "-"]).arg(&input);
     let mut run = ctx.start(command.stdin(std::process::Stdio::piped()));
     let token = ctx.simulator.mint_token(TokenKind::App, Duration::from_secs(600));
@@ -243,9 +244,9 @@ fn a_token_comes_by_standard_input() {
 }
 
 #[test]
-fn standard_input_is_for_users_or_for_the_token() {
+fn standard_input_cannot_be_both_users_and_token() {
     let ctx = TestContext::new("");
-    let mut command = ctx.bare("run");
+    let mut command = ctx.command_without_token("run");
     command.args(["-", "--graph-url", &ctx.simulator.url(), "--yes", "--token-file", "-"]);
     let done = ctx.finish(&mut command);
     done.exits(2);
@@ -258,7 +259,7 @@ fn standard_input_is_for_users_or_for_the_token() {
 
 /// Nobody can ask the giver of a ready token for claims.
 #[test]
-fn a_challenge_that_a_ready_token_can_not_answer_says_so() {
+fn a_ready_token_cannot_answer_a_challenge() {
     let ctx = TestContext::new("[[fault]]\nanswer = 'challenge'\n");
     let input = ctx.users(3);
     let done = ctx.run(&input, &[]);

@@ -1,4 +1,4 @@
-//! Which answers are tried again, how often, and what each comes to in the end: the whole table, on the wire.
+//! Which answers are retried, how often, and which outcome they lead to: the complete table, over sockets.
 
 use crate::ctx;
 
@@ -150,13 +150,13 @@ fn agrees_with_ledger(ctx: &TestContext, folder: &RunDir) {
 }
 
 #[test]
-fn what_never_heals_ends_in_its_own_word() {
+fn each_lasting_failure_has_its_outcome() {
     let all: Vec<&Case> = CASES.iter().collect();
     let (users, faults) = cast("n", &all, None);
     let ctx = TestContext::new(&faults);
     let input = ctx.input("users.txt", users);
     ctx.run(&input, &["--retries", "1", "--batch-size", "1"]).exits(3);
-    let folder = ctx.folder();
+    let folder = ctx.run_folder();
     for case in CASES {
         let row = folder.row(&format!("n-{}@contoso.com", case.name));
         let found = [&row["outcome"], &row["http_status"], &row["error_code"], &row["attempts"]];
@@ -167,13 +167,13 @@ fn what_never_heals_ends_in_its_own_word() {
 }
 
 #[test]
-fn what_heals_is_revoked_on_the_next_try() {
+fn a_passing_failure_is_retried() {
     let repeated: Vec<&Case> = CASES.iter().filter(|case| case.repeated).collect();
     let (users, faults) = cast("h", &repeated, Some(1));
     let ctx = TestContext::new(&faults);
     let input = ctx.input("users.txt", users);
     ctx.run(&input, &["--retries", "1", "--batch-size", "1"]).exits(0);
-    let folder = ctx.folder();
+    let folder = ctx.run_folder();
     for row in folder.rows() {
         let found = [&row["outcome"], &row["http_status"], &row["error_code"], &row["attempts"]];
         assert_eq!(found, ["revoked", "200", "", "2"], "{row:#?}");
@@ -183,13 +183,13 @@ fn what_heals_is_revoked_on_the_next_try() {
 }
 
 #[test]
-fn retries_are_tries_after_the_first() {
+fn retries_do_not_include_the_first_attempt() {
     let faults = "[[fault]]\nmatch = 'twice@*'\nanswer = 500\ntimes = 2\n\
                   [[fault]]\nmatch = 'thrice@*'\nanswer = 500\ntimes = 3\n";
     let ctx = TestContext::new(faults);
     let input = ctx.input("users.txt", "twice@contoso.com\nthrice@contoso.com\n");
     ctx.run(&input, &["--retries", "2"]).exits(3);
-    let folder = ctx.folder();
+    let folder = ctx.run_folder();
     let told = |user: &str| {
         let row = folder.row(user);
         (row["outcome"].clone(), row["attempts"].clone())
@@ -200,18 +200,18 @@ fn retries_are_tries_after_the_first() {
 }
 
 #[test]
-fn without_retries_each_user_is_sent_once() {
+fn without_retries_there_is_one_attempt() {
     let ctx = TestContext::new("[[fault]]\nmatch = 'a@*'\nanswer = 503\ntimes = 1\n");
     let input = ctx.input("users.txt", "a@contoso.com\nb@contoso.com\n");
     ctx.run(&input, &["--retries", "0", "--batch-size", "1"]).exits(3);
-    let folder = ctx.folder();
+    let folder = ctx.run_folder();
     assert_eq!(folder.row("a@contoso.com")["outcome"], "failed");
     assert_eq!(folder.row("b@contoso.com")["outcome"], "revoked");
     agrees_with_ledger(&ctx, &folder);
 }
 
 #[test]
-fn no_answer_in_time_leaves_a_user_in_doubt() {
+fn a_timeout_leaves_a_user_in_doubt() {
     let ctx = TestContext::new(
         r"
         [[fault]]
@@ -233,7 +233,7 @@ fn no_answer_in_time_leaves_a_user_in_doubt() {
     let users = "before@contoso.com\nafter@contoso.com\nheals@contoso.com\ndrips@contoso.com\n";
     let input = ctx.input("users.txt", users);
     ctx.run(&input, &["--retries", "1", "--timeout", "600ms"]).exits(3);
-    let folder = ctx.folder();
+    let folder = ctx.run_folder();
     for user in ["before@contoso.com", "after@contoso.com", "drips@contoso.com"] {
         let row = folder.row(user);
         let found = [&row["outcome"], &row["http_status"], &row["error_code"], &row["attempts"]];
@@ -248,13 +248,13 @@ fn no_answer_in_time_leaves_a_user_in_doubt() {
 }
 
 #[test]
-fn a_hang_before_a_refusal_is_settled_by_the_refusal() {
+fn a_refusal_after_a_timeout_settles_the_user() {
     let ctx = TestContext::new(
         "[[fault]]\nanswer = 'hang-before'\ntimes = 1\n[[fault]]\nanswer = 403\nmatch = 'a@*'\n",
     );
     let input = ctx.input("users.txt", "a@contoso.com\n");
     ctx.run(&input, &["--retries", "1", "--timeout", "400ms"]).exits(3);
-    let row = ctx.folder().row("a@contoso.com");
+    let row = ctx.run_folder().row("a@contoso.com");
     assert_eq!([&row["outcome"], &row["http_status"], &row["attempts"]], ["forbidden", "403", "2"]);
 }
 
@@ -265,7 +265,7 @@ fn every_form_of_success_counts() {
             TestContext::new(&format!("success = '{success}'\n[[fault]]\nmatch = 'later@*'\nanswer = 202\n"));
         let input = ctx.input("users.txt", "a@contoso.com\nlater@contoso.com\n");
         ctx.run(&input, &["--batch-size", "1"]).exits(0);
-        let folder = ctx.folder();
+        let folder = ctx.run_folder();
         let status = if success == "no_content" { "204" } else { "200" };
         let row = folder.row("a@contoso.com");
         assert_eq!([&row["outcome"], &row["http_status"]], ["revoked", status], "{success}");
@@ -275,7 +275,7 @@ fn every_form_of_success_counts() {
 }
 
 #[test]
-fn what_the_server_asks_for_is_waited_before_a_retry() {
+fn a_retry_honours_retry_after() {
     let ctx = TestContext::new("[[fault]]\nanswer = 503\ntimes = 1\nretry_after = '1.2'\n");
     let input = ctx.input("users.txt", "a@contoso.com\n");
     ctx.run(&input, &["--retries", "1", "--batch-size", "1"]).exits(0);
@@ -285,22 +285,22 @@ fn what_the_server_asks_for_is_waited_before_a_retry() {
 }
 
 #[test]
-fn a_server_that_is_not_there_is_a_failure() {
+fn an_unreachable_server_fails_users() {
     let ctx = TestContext::new("");
     let nobody = TcpListener::bind("127.0.0.1:0").unwrap();
     let root = format!("http://{}", nobody.local_addr().unwrap());
     drop(nobody);
     let input = ctx.input("users.txt", "a@contoso.com\n");
-    let mut command = ctx.bare("run");
+    let mut command = ctx.command_without_token("run");
     command.env("ENTRA_REVOKE_TOKEN", ctx::TOKEN).arg(&input).args(["--yes", "--retries", "1"]);
     ctx.finish(command.args(["--graph-url", &root])).exits(3);
-    let row = ctx.folder().row("a@contoso.com");
+    let row = ctx.run_folder().row("a@contoso.com");
     let found = [&row["outcome"], &row["error_code"], &row["http_status"], &row["attempts"]];
     assert_eq!(found, ["failed", "no_connection", "", "2"], "{row:#?}");
 }
 
 #[test]
-fn a_503_is_tried_again_on_a_new_connection_and_others_are_not() {
+fn only_a_503_is_retried_on_a_new_connection() {
     let (root, seen) = serve(|number| match number {
         1 => response("500 Internal Server Error"),
         3 => response("503 Service Unavailable"),
@@ -308,7 +308,7 @@ fn a_503_is_tried_again_on_a_new_connection_and_others_are_not() {
     });
     let ctx = TestContext::new("");
     let input = ctx.input("users.txt", "a@contoso.com\nb@contoso.com\nc@contoso.com\nd@contoso.com\n");
-    let mut command = ctx.bare("run");
+    let mut command = ctx.command_without_token("run");
     command.env("ENTRA_REVOKE_TOKEN", ctx::TOKEN).arg(&input).args(["--yes", "-j", "1", "--rate", "1000/s"]);
     ctx.finish(command.args(["--graph-url", &root, "--burst", "1"])).exits(0);
     let seen = seen.lock().unwrap().clone();
@@ -327,11 +327,11 @@ fn a_503_is_tried_again_on_a_new_connection_and_others_are_not() {
 }
 
 #[test]
-fn every_request_has_a_sized_body_and_an_id_of_its_own() {
+fn every_request_has_a_content_length_and_a_unique_id() {
     let (root, seen) = serve(|_| response("200 OK"));
     let ctx = TestContext::new("");
     let input = ctx.input("users.txt", "a_b.com#EXT#@contoso.com\n$odd'name@contoso.com\n");
-    let mut command = ctx.bare("run");
+    let mut command = ctx.command_without_token("run");
     command.env("ENTRA_REVOKE_TOKEN", ctx::TOKEN).arg(&input).args(["--yes", "-j", "1"]);
     ctx.finish(command.args(["--graph-url", &root])).exits(3);
     let seen = seen.lock().unwrap().clone();
@@ -358,7 +358,7 @@ fn every_request_has_a_sized_body_and_an_id_of_its_own() {
         ids.push(header("client-request-id").expect("a client-request-id"));
     }
     assert_eq!(ids.iter().collect::<BTreeSet<_>>().len(), 3, "{ids:?}");
-    let row = ctx.folder().row("$odd'name@contoso.com");
+    let row = ctx.run_folder().row("$odd'name@contoso.com");
     assert_eq!(
         (&row["client_request_id"], row["request_id"].as_str()),
         (&ids[2], "0785ef7c-1c1b-4ff4-9ab1-1a2b3c4d5e6f")

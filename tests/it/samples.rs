@@ -32,13 +32,13 @@ fn row<'a>(rows: &'a [InputRow], id: &str) -> &'a InputRow {
 }
 
 #[test]
-fn the_readme_tells_the_truth() {
+fn the_readme_matches_the_samples() {
     let readme = std::fs::read_to_string(path("README.md")).unwrap();
     let mut names = Vec::new();
     for line in readme.lines().filter(|line| line.starts_with("| `")) {
         let cells: Vec<&str> = line.split('|').map(|cell| cell.trim().trim_matches('`')).collect();
         let (intake, rows) = read(cells[1]);
-        let was_read = rows.iter().filter(|row| row.verdict == RowStatus::Read).count();
+        let was_read = rows.iter().filter(|row| row.status == RowStatus::Read).count();
         let counts = [rows.len(), was_read, rows.len() - was_read].map(|count| count.to_string());
         assert_eq!([cells[2], cells[4], cells[5]], counts, "{}: {:?}", cells[1], intake.notices());
         assert_eq!(intake.id_columns()[0].as_deref().unwrap_or(""), cells[3]);
@@ -55,15 +55,16 @@ fn the_readme_tells_the_truth() {
 }
 
 #[test]
-fn group_export() {
+fn group_export_is_read() {
     let (intake, rows) = read("group-export.csv");
     assert_eq!(guests(&rows), 4);
     let whys: Vec<&RowStatus> =
-        rows.iter().map(|row| &row.verdict).filter(|v| **v != RowStatus::Read).collect();
+        rows.iter().map(|row| &row.status).filter(|v| **v != RowStatus::Read).collect();
     let no_user = |what: &str| RowStatus::Unreadable(format!("{what}, not a user"));
     assert_eq!(whys, [&no_user("a Group"), &no_user("a Device")]);
     assert!(
-        intake.notices()[0].contains("CSV, `,`, UTF-8; ids from column `id` (also saw `userPrincipalName`)")
+        intake.notices()[0]
+            .contains("CSV, `,`, UTF-8; IDs from column `id` (also found `userPrincipalName`)")
     );
     let digest = &intake.finish().unwrap()[0];
     assert_eq!(
@@ -73,7 +74,7 @@ fn group_export() {
 }
 
 #[test]
-fn excel_semicolon_utf16() {
+fn excel_semicolon_utf16_is_read() {
     let (intake, rows) = read("excel-semicolon-utf16.csv");
     assert_eq!(guests(&rows), 2);
     assert_eq!(rows.iter().filter(|row| row.note.is_some()).count(), 2);
@@ -81,11 +82,11 @@ fn excel_semicolon_utf16() {
     assert!(rows.iter().all(|row| row.id == row.id.trim() && !row.id.contains('\u{a0}')));
     assert_eq!(rows.iter().find(|row| row.cells[0] == "Debra Berger").unwrap().line, 10);
     assert_eq!(rows.iter().find(|row| row.cells[0] == "Diego Siciliani").unwrap().line, 12);
-    assert!(intake.notices()[0].contains("CSV, `;`, UTF-16LE; ids from column `Object Id`"));
+    assert!(intake.notices()[0].contains("CSV, `;`, UTF-16LE; IDs from column `Object Id`"));
 }
 
 #[test]
-fn list() {
+fn list_is_read() {
     let (intake, rows) = read("list.txt");
     assert_eq!(guests(&rows), 1);
     assert_eq!(rows[0].line, 4);
@@ -97,7 +98,7 @@ fn list() {
 }
 
 #[test]
-fn offboarding_hr() {
+fn offboarding_hr_is_read() {
     let (intake, rows) = read("offboarding-hr.csv");
     assert_eq!(intake.columns().len(), 7);
     let last = rows.last().unwrap();
@@ -109,7 +110,7 @@ fn offboarding_hr() {
 }
 
 #[test]
-fn offboarding_workbook() {
+fn offboarding_workbook_is_read() {
     let (intake, rows) = read("offboarding.xlsx");
     assert!(
         intake.notices()[0].contains("xlsx, sheet `Leavers` (not read: `Joiners`)"),
@@ -134,7 +135,7 @@ fn offboarding_workbook() {
     let error = open(&[InputSource::File(path("offboarding.xlsx"))], &IntakeOptions::default())
         .unwrap_err()
         .to_string();
-    assert!(error.contains("`Leavers` (31 rows with user ids), `Joiners` (1 row with a user id)"), "{error}");
+    assert!(error.contains("`Leavers` (31 rows with user IDs), `Joiners` (1 row with a user ID)"), "{error}");
     let error = open(&[InputSource::File(path("offboarding.xlsx"))], &options).unwrap_err().to_string();
     assert!(error.contains("has no sheet `Q3`: it has `Leavers`, `Joiners`"), "{error}");
 }
@@ -143,7 +144,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
-    fn a_damaged_workbook_ends_well(at in 0.0..1.0, byte: u8, cut: bool) {
+    fn a_damaged_workbook_is_refused_cleanly(at in 0.0..1.0, byte: u8, cut: bool) {
         let mut bytes = std::fs::read(path("offboarding.xlsx")).unwrap();
         let at = (at * bytes.len() as f64) as usize;
         bytes[at] = byte;

@@ -1,5 +1,5 @@
-//! `doctor --setup`: its commands are bash that works, and ask for exactly one permission. They are run with an `az`,
-//! an `openssl` and a `curl` that only write down what they were asked.
+//! `doctor --setup`: its commands are valid bash and ask for exactly one permission. They run with an `az`, an
+//! `openssl` and a `curl` that only record their arguments.
 #![cfg(unix)]
 
 use std::collections::BTreeSet;
@@ -30,7 +30,7 @@ const WAYS: [&str; 8] = [
 ];
 
 fn script(ctx: &TestContext, args: &[&str]) -> String {
-    let done = ctx.finish(ctx.bare("doctor").arg("--setup").args(args));
+    let done = ctx.finish(ctx.command_without_token("doctor").arg("--setup").args(args));
     done.exits(0);
     assert!(done.stderr.is_empty(), "{}", done.stderr);
     done.stdout
@@ -102,7 +102,7 @@ fn ids(requests: &[(String, Value)]) -> BTreeSet<String> {
 }
 
 #[test]
-fn every_script_is_bash() {
+fn every_script_is_valid_bash() {
     let ctx = TestContext::new("");
     for auth in WAYS.into_iter().chain(["token"]) {
         for cloud in ["global", "usgov", "usgov-dod", "china"] {
@@ -170,7 +170,7 @@ fn check_consent(auth: &str, requests: &[(String, Value)]) {
 }
 
 #[test]
-fn the_key_stays_here_and_the_secret_is_shown_nowhere() {
+fn the_key_stays_local_and_the_secret_is_not_shown() {
     let ctx = TestContext::new("");
     let (printed, requests) = play(&ctx, &script(&ctx, &["--auth", "certificate"]), true);
     let made = &requests.iter().find(|(url, _)| url.ends_with("/applications")).unwrap().1;
@@ -189,7 +189,7 @@ fn the_key_stays_here_and_the_secret_is_shown_nowhere() {
 }
 
 #[test]
-fn each_cloud_has_its_own_addresses() {
+fn each_cloud_uses_its_own_addresses() {
     let ctx = TestContext::new("");
     for (cloud, az, graph, audience) in [
         ("usgov", "AzureUSGovernment", "https://graph.microsoft.us", "AzureADTokenExchangeUSGov"),

@@ -1,4 +1,4 @@
-//! Signing in: an app's secret, ready tokens, renewal, and every way in which it fails.
+//! Sign-in with an app's secret and with ready tokens, renewal, and every way in which it fails.
 
 use crate::support::plain_server;
 
@@ -34,7 +34,7 @@ fn as_app(ctx: &TestContext, input: &Path) -> Command {
 
 /// `run` as the app against another authority.
 fn as_app_at(ctx: &TestContext, authority: &str, input: &Path) -> Command {
-    let mut command = ctx.bare("run");
+    let mut command = ctx.command_without_token("run");
     command.env("AZURE_TENANT_ID", TENANT).env("AZURE_CLIENT_ID", APP).env("AZURE_CLIENT_SECRET", SECRET);
     command.args(["--graph-url", &ctx.simulator.url(), "--authority-url", authority, "--yes"]).arg(input);
     command
@@ -53,17 +53,17 @@ fn an_app_signs_in_with_its_secret() {
     ctx.finish(&mut as_app(&ctx, &input)).exits(0);
     let stats = ctx.stats();
     assert_eq!((stats.token_requests, stats.tokens_issued, stats.bad_auth), (1, 1, 0));
-    let summary = ctx.folder().summary();
+    let summary = ctx.run_folder().summary();
     assert_eq!(summary["operator"]["auth"], "client-secret");
     assert_eq!(summary["operator"]["app_id"], APP);
     assert_eq!(summary["tenant_id"], TENANT);
 }
 
 #[test]
-fn flags_name_the_app_as_well_as_the_environment_does() {
+fn the_app_can_be_set_by_flags() {
     let ctx = app_only("");
     let input = ctx.users(1);
-    let mut command = ctx.bare("run");
+    let mut command = ctx.command_without_token("run");
     command.env("AZURE_CLIENT_SECRET", SECRET).args(["--tenant", TENANT, "--app-id", APP, "--yes"]);
     command.args(["--graph-url", &ctx.simulator.url(), "--authority-url", &ctx.simulator.url()]);
     ctx.finish(command.arg(&input)).exits(0);
@@ -71,7 +71,7 @@ fn flags_name_the_app_as_well_as_the_environment_does() {
 
 /// A secret as files and variables have it: in PowerShell's UTF-16, with a byte order mark, with a line end behind it.
 #[test]
-fn a_secret_is_read_in_whichever_encoding() {
+fn a_secret_is_read_in_any_encoding() {
     let utf_16 = |mark: &[u8], unit: fn(u16) -> [u8; 2]| -> Vec<u8> {
         let text = format!("{SECRET}\r\n");
         mark.iter().copied().chain(text.encode_utf16().flat_map(unit)).collect()
@@ -103,7 +103,7 @@ fn a_secret_is_read_in_whichever_encoding() {
 }
 
 #[test]
-fn a_secret_with_odd_characters_arrives_whole() {
+fn a_secret_with_special_characters_arrives_unchanged() {
     let odd = "a+b c&d=e%25~ü'\"";
     let ctx = TestContext::new(&format!("accept_any_token = false\n[token]\nsecret = '''{odd}'''\n"));
     let input = ctx.users(1);
@@ -111,14 +111,14 @@ fn a_secret_with_odd_characters_arrives_whole() {
 }
 
 #[test]
-fn a_short_lived_token_is_renewed_while_the_run_goes_on() {
+fn a_short_lived_token_is_renewed_during_the_run() {
     let ctx = app_only(", lifetime = '2s'");
     let input = ctx.users(50);
     ctx.finish(as_app(&ctx, &input).args(["--rate", "20/s", "--burst", "1"])).exits(0);
     let ledger = ctx.ledger();
     assert!(ledger.stats.tokens_issued >= 2, "{:?}", ledger.stats);
     assert!(ledger.users.iter().all(|user| user.effects == 1));
-    let renewed = ctx.folder().journal().iter().filter(|line| line["event"] == "renewed").count();
+    let renewed = ctx.run_folder().journal().iter().filter(|line| line["event"] == "renewed").count();
     assert_eq!(renewed as u64, ledger.stats.tokens_issued - 1);
 }
 
@@ -133,19 +133,19 @@ fn a_401_is_answered_with_one_new_token() {
 }
 
 #[test]
-fn a_new_token_that_is_refused_as_well_ends_the_run() {
+fn a_refused_new_token_ends_the_run() {
     let ctx = app_only("[[fault]]\nanswer = 'expired-token'\n");
     let input = ctx.users(10);
     let done = ctx.finish(as_app(&ctx, &input).args(["-j", "1"]));
     done.exits(4);
-    assert!(done.stdout.contains("Graph refused a fresh access token"), "{}", done.stdout);
+    assert!(done.stdout.contains("Graph refused a new access token"), "{}", done.stdout);
     let stats = ctx.stats();
     assert_eq!((stats.tokens_issued, stats.revocations), (2, 2), "one user, with each token once");
-    let folder = ctx.folder();
+    let folder = ctx.run_folder();
     assert_eq!(folder.summary()["stopped"]["reason"], "sign_in");
     assert_eq!(folder.text("remaining.csv").lines().count(), 11, "nobody is done");
 
-    ctx.simulator.change("fault = []").unwrap();
+    ctx.simulator.change_config("fault = []").unwrap();
     let mut resume = ctx.command("resume");
     resume.env_remove("ENTRA_REVOKE_TOKEN").env("AZURE_CLIENT_SECRET", SECRET).arg(&folder.path);
     ctx.finish(&mut resume).exits(0);
@@ -153,7 +153,7 @@ fn a_new_token_that_is_refused_as_well_ends_the_run() {
 }
 
 #[test]
-fn a_token_answer_without_a_life_goes_by_the_token() {
+fn without_expires_in_the_tokens_own_expiry_counts() {
     let end = jiff::Timestamp::now().as_second() + 3600;
     let claims = URL_SAFE_NO_PAD.encode(serde_json::json!({ "exp": end }).to_string());
     let body = format!(r#"{{"token_type":"Bearer","access_token":"e30.{claims}.c2ln"}}"#);
@@ -170,23 +170,23 @@ fn a_token_answer_without_a_life_goes_by_the_token() {
 }
 
 #[test]
-fn a_flag_of_another_way_is_not_passed_over() {
+fn a_flag_for_another_sign_in_is_refused() {
     let ctx = TestContext::new("");
     let input = ctx.users(1);
     let secret = ctx.input("secret.txt", "fake");
     for auth in ["managed-identity", "certificate", "token", "device-code"] {
-        let mut command = ctx.bare("run");
+        let mut command = ctx.command_without_token("run");
         command.args(["--graph-url", &ctx.simulator.url(), "--yes", "--auth", auth]).arg(&input);
         let done = ctx.finish(command.arg("--client-secret-file").arg(&secret));
         done.exits(2);
-        let says = format!("--auth {auth} makes no use of --client-secret-file");
+        let says = format!("--auth {auth} does not use --client-secret-file");
         assert!(done.stderr.contains(&says), "{}", done.stderr);
         assert_eq!(ctx.stats().requests, 0);
     }
 }
 
 #[test]
-fn a_rate_above_the_quota_is_told_before_anything_is_sent() {
+fn a_rate_above_the_quota_is_warned_about() {
     let ctx = TestContext::new("");
     let input = ctx.users(1);
     let told = |args: &[&str]| ctx.run(&input, args).exits(0).stderr.contains("warning: pace:");
@@ -195,11 +195,11 @@ fn a_rate_above_the_quota_is_told_before_anything_is_sent() {
 }
 
 #[test]
-fn a_long_wait_at_sign_in_is_told() {
+fn a_long_wait_at_sign_in_is_reported() {
     let ctx = app_only("[[fault]]\nendpoint = 'token'\nanswer = 429\nretry_after = '300'\n");
     let input = ctx.users(1);
     let done = ctx.finish(&mut as_app(&ctx, &input));
-    ctx.refused(&done, &["429", "300 s", "try again then"]);
+    ctx.assert_sign_in_refused(&done, &["429", "300 s", "retry after"]);
 }
 
 #[test]
@@ -222,7 +222,7 @@ fn issue(token: &str, expires_in: &str) -> String {
 }
 
 #[test]
-fn the_claims_of_a_challenge_reach_the_token_endpoint() {
+fn challenge_claims_are_sent_to_the_token_endpoint() {
     let (authority, seen) = plain_server::serve(|number| issue(&format!("fake-{number}"), "3600"));
     let ctx = TestContext::new("[[fault]]\nanswer = 'challenge'\n");
     let input = ctx.users(1);
@@ -240,19 +240,19 @@ fn the_claims_of_a_challenge_reach_the_token_endpoint() {
 }
 
 #[test]
-fn a_token_without_a_life_is_no_token() {
+fn a_token_without_an_expiry_is_refused() {
     for life in ["0", "\"0\"", "-5", "\"soon\"", "null"] {
         let (authority, seen) = plain_server::serve(move |_| issue("fake", life));
         let ctx = TestContext::new("");
         let input = ctx.users(1);
         let done = ctx.finish(&mut as_app_at(&ctx, &authority, &input));
-        ctx.refused(&done, &["token endpoint"]);
+        ctx.assert_sign_in_refused(&done, &["token endpoint"]);
         assert_eq!(seen.lock().unwrap().len(), 1, "{life}");
     }
 }
 
 #[test]
-fn a_busy_token_endpoint_is_asked_again() {
+fn a_busy_token_endpoint_is_retried() {
     for fault in [
         "answer = 429\nretry_after = '1'",
         "answer = 503",
@@ -270,18 +270,18 @@ fn a_busy_token_endpoint_is_asked_again() {
 }
 
 #[test]
-fn a_token_endpoint_that_is_of_no_use_is_named() {
+fn an_unusable_token_endpoint_is_named() {
     for (fault, says) in [
         ("answer = 429\nretry_after = '600'", "429"),
         ("answer = 'portal'", "portal"),
-        ("answer = 400\nbody = 'html'", "not as Entra does"),
+        ("answer = 400\nbody = 'html'", "not how Entra answers"),
         ("answer = 302\nbody = 'html'", "302"),
         ("answer = 403\nbody = 'empty'", "403"),
     ] {
         let ctx = app_only(&format!("[[fault]]\nendpoint = 'token'\n{fault}\n"));
         let input = ctx.users(1);
         let done = ctx.finish(&mut as_app(&ctx, &input));
-        ctx.refused(&done, &["token endpoint", says]);
+        ctx.assert_sign_in_refused(&done, &["token endpoint", says]);
         assert_eq!((ctx.stats().token_requests, ctx.stats().redirects_followed), (1, 0), "{fault}");
     }
 }
@@ -297,7 +297,7 @@ fn refusals_come_with_advice() {
         let ctx = TestContext::new(&format!("[token]\n{token}\n"));
         let input = ctx.users(1);
         let done = ctx.finish(&mut as_app(&ctx, &input));
-        ctx.refused(&done, &[code, advice]);
+        ctx.assert_sign_in_refused(&done, &[code, advice]);
         assert_eq!(ctx.stats().token_requests, 1, "{code} is not asked again");
         assert_eq!(
             done.stderr.lines().filter(|line| line.starts_with("error:")).count(),
@@ -309,7 +309,7 @@ fn refusals_come_with_advice() {
 }
 
 #[test]
-fn missing_pieces_are_named() {
+fn missing_sign_in_settings_are_named() {
     let ctx = TestContext::new("");
     let input = ctx.users(1);
     for (set, says) in [
@@ -321,12 +321,12 @@ fn missing_pieces_are_named() {
             &["--tenant"],
         ),
         (&[("AZURE_TENANT_ID", TENANT), ("AZURE_CLIENT_ID", APP)], &["AZURE_CLIENT_SECRET"]),
-        (&[("ENTRA_REVOKE_TOKEN", " ")], &["no way to sign in", "--auth device-code"]),
+        (&[("ENTRA_REVOKE_TOKEN", " ")], &["no sign-in method", "--auth device-code"]),
         (&[("ENTRA_REVOKE_TOKEN", "two words")], &["white space"]),
     ] {
-        let mut command = ctx.bare("run");
+        let mut command = ctx.command_without_token("run");
         command.args(["--graph-url", &ctx.simulator.url(), "--yes"]).arg(&input).envs(set.iter().copied());
-        ctx.refused(&ctx.finish(&mut command), says);
+        ctx.assert_sign_in_refused(&ctx.finish(&mut command), says);
     }
 }
 
@@ -337,15 +337,15 @@ fn a_token_for_another_tenant_or_cloud_sends_nothing() {
     let token = ctx.simulator.mint_token(TokenKind::App, Duration::from_secs(600));
     let other = "11111111-0000-4000-8000-000000000001";
     let done = ctx.finish(with_token(&ctx, &token, &input).args(["--tenant", other]));
-    ctx.refused(&done, &[TENANT, other, "nothing was sent"]);
+    ctx.assert_sign_in_refused(&done, &[TENANT, other, "nothing was revoked"]);
     let done = ctx.finish(with_token(&ctx, &token, &input).args(["--cloud", "usgov"]));
-    ctx.refused(&done, &["https://graph.microsoft.com", "--cloud"]);
+    ctx.assert_sign_in_refused(&done, &["https://graph.microsoft.com", "--cloud"]);
     let same = TENANT.to_uppercase();
     ctx.finish(with_token(&ctx, &token, &input).args(["--tenant", &same])).exits(0);
 }
 
 #[test]
-fn me_is_for_people() {
+fn me_is_refused_for_an_app() {
     let ctx = TestContext::new("");
     let input = ctx.input("me.txt", "me\n");
     let mint = |kind| ctx.simulator.mint_token(kind, Duration::from_secs(600));
@@ -356,11 +356,11 @@ fn me_is_for_people() {
     ctx.finish(&mut with_token(&ctx, &mint(TokenKind::User), &input)).exits(0);
     let ledger = ctx.ledger();
     assert_eq!((ledger.users.len(), ledger.users[0].effects), (1, 1));
-    assert_eq!(ctx.folder().row("me")["outcome"], "revoked");
+    assert_eq!(ctx.run_folder().row("me")["outcome"], "revoked");
 }
 
 #[test]
-fn refusals_all_over_the_list_mean_a_missing_permission() {
+fn many_refusals_mean_a_missing_permission() {
     let ctx = TestContext::new("deny = ['*']");
     let input = ctx.users(60);
     let done = ctx.run(&input, &["-j", "1"]);
@@ -370,7 +370,7 @@ fn refusals_all_over_the_list_mean_a_missing_permission() {
     }
     // The first twenty, and twenty others.
     assert_eq!(ctx.stats().revocations, 40);
-    let words: Vec<String> = ctx.folder().rows().iter().map(|row| row["outcome"].clone()).collect();
+    let words: Vec<String> = ctx.run_folder().rows().iter().map(|row| row["outcome"].clone()).collect();
     assert!(words[..20].iter().all(|word| word == "forbidden") && words[59] == "forbidden");
     assert_eq!(words.iter().filter(|word| *word == "not_attempted").count(), 20);
     // Where there are no others, the twenty are all.
@@ -380,7 +380,7 @@ fn refusals_all_over_the_list_mean_a_missing_permission() {
 }
 
 #[test]
-fn nineteen_refusals_mean_nineteen_refusals() {
+fn nineteen_refusals_do_not_stop_the_run() {
     let ctx = TestContext::new("deny = ['*']");
     let input = ctx.users(19);
     ctx.run(&input, &[]).exits(3);
@@ -409,7 +409,7 @@ fn longest_gap(ctx: &TestContext) -> f64 {
 /// It takes as long as a token lives: a shorter life leaves no time to renew it slowly. A worker that waited for the
 /// renewal would wait for all of its 350 ms.
 #[test]
-fn a_slow_token_endpoint_holds_up_nobody() {
+fn a_slow_token_endpoint_does_not_delay_users() {
     let ctx = app_only(
         ", lifetime = '3s'[[fault]]\nendpoint = 'token'\nafter = 1\nanswer = 'delay'\ndelay = '350ms'\n",
     );
@@ -423,7 +423,8 @@ fn a_slow_token_endpoint_holds_up_nobody() {
 #[test]
 fn a_second_challenge_in_a_row_ends_the_run() {
     let ctx = app_only(
-        "[[fault]]\nmatch = 'u00@*'\nanswer = 401\n        headers = { WWW-Authenticate = 'Bearer error=insufficient_claims, claims=eyJhY2Nlc3NfdG9rZW4iOnt9fQ' }\n",
+        "[[fault]]\nmatch = 'u00@*'\nanswer = 401\n        headers = { WWW-Authenticate = 'Bearer \
+         error=insufficient_claims, claims=eyJhY2Nlc3NfdG9rZW4iOnt9fQ' }\n",
     );
     let input = ctx.users(3);
     let done = ctx.finish(as_app(&ctx, &input).args(["-j", "1"]));
@@ -458,44 +459,44 @@ const DOMAINS: &str = "[[tenant]]\nmatch = 'contoso.example'\nid = '0785ef7c-1c1
     [[tenant]]\nmatch = 'nowhere.example'\nknown = false\n";
 
 #[test]
-fn a_domain_is_the_tenant_that_the_authority_says() {
+fn a_domain_is_resolved_by_the_authority() {
     let ctx = TestContext::new(DOMAINS);
     let input = ctx.users(2);
     for (tenant, says) in [
         ("fabrikam.example", "tenant fabrikam.example (which is "),
         ("nowhere.example", "there is no tenant nowhere.example"),
-        ("common", "neither a tenant's id"),
-        ("organizations", "neither a tenant's id"),
-        ("consumers", "neither a tenant's id"),
-        ("Contoso", "neither a tenant's id"),
-        ("contoso.example.", "neither a tenant's id"),
+        ("common", "neither a tenant's ID"),
+        ("organizations", "neither a tenant's ID"),
+        ("consumers", "neither a tenant's ID"),
+        ("Contoso", "neither a tenant's ID"),
+        ("contoso.example.", "neither a tenant's ID"),
     ] {
         let done = ctx.finish(with_token(&ctx, &token_of(TENANT), &input).args(["--tenant", tenant]));
-        ctx.refused(&done, &[says]);
+        ctx.assert_sign_in_refused(&done, &[says]);
         let by_env = ctx.finish(with_token(&ctx, &token_of(TENANT), &input).env("AZURE_TENANT_ID", tenant));
-        ctx.refused(&by_env, &[says]);
+        ctx.assert_sign_in_refused(&by_env, &[says]);
     }
     assert_eq!(ctx.stats().revocations, 0);
     let done = ctx.finish(with_token(&ctx, &token_of(TENANT), &input).args(["--tenant", "Contoso.example"]));
     done.exits(0);
-    let record: serde_json::Value = serde_json::from_str(&ctx.folder().text("run.json")).unwrap();
+    let record: serde_json::Value = serde_json::from_str(&ctx.run_folder().text("run.json")).unwrap();
     assert_eq!(record["tenant_id"], TENANT);
     // The same run goes on with a token of the tenant, and of no other.
     let resume = |token: &str, tenant: &str| {
         let mut resume = ctx.command("resume");
-        resume.env("ENTRA_REVOKE_TOKEN", token).args(["--tenant", tenant]).arg(&ctx.folder().path);
+        resume.env("ENTRA_REVOKE_TOKEN", token).args(["--tenant", tenant]).arg(&ctx.run_folder().path);
         ctx.finish(&mut resume)
     };
     resume(&token_of(TENANT), "contoso.example").exits(0);
 }
 
 #[test]
-fn a_run_that_was_cut_short_goes_on_in_its_own_tenant_only() {
+fn a_run_can_only_be_resumed_in_its_own_tenant() {
     let ctx = TestContext::new(&format!("{DOMAINS}[[fault]]\nanswer = 'expired-token'\n"));
     let input = ctx.users(2);
     ctx.finish(with_token(&ctx, &token_of(TENANT), &input).args(["--tenant", "contoso.example"])).exits(4);
-    ctx.simulator.change("fault = []").unwrap();
-    let folder = ctx.folder();
+    ctx.simulator.change_config("fault = []").unwrap();
+    let folder = ctx.run_folder();
     let resume = |tenant: &str| {
         let mut resume = ctx.command("resume");
         resume.env("ENTRA_REVOKE_TOKEN", token_of(tenant)).arg(&folder.path);
@@ -510,20 +511,20 @@ fn a_run_that_was_cut_short_goes_on_in_its_own_tenant_only() {
 }
 
 #[test]
-fn where_the_authority_is_silent_the_tenants_own_domains_tell() {
+fn the_tenants_domains_are_used_if_the_authority_is_silent() {
     let readable = "[token]\nroles = ['User.RevokeSessions.All', 'Organization.Read.All']\n\
                     [directory]\ndomain = 'contoso.example'\n[[directory.user]]\nupn = 'ann@contoso.example'\n";
     let ctx = TestContext::new(readable);
     let input = ctx.input("users.txt", "ann@contoso.example\n");
     let token = ctx.simulator.mint_token(TokenKind::App, Duration::from_secs(600));
     let run = |tenant: &str| {
-        let mut command = ctx.bare("run");
+        let mut command = ctx.command_without_token("run");
         command.env("ENTRA_REVOKE_TOKEN", &token).arg(&input).args(["--yes", "--tenant", tenant]);
         // Nobody listens there.
         command.args(["--graph-url", &ctx.simulator.url(), "--authority-url", "http://127.0.0.1:9"]);
         ctx.finish(&mut command)
     };
-    ctx.refused(&run("fabrikam.example"), &["but tenant fabrikam.example is named"]);
+    ctx.assert_sign_in_refused(&run("fabrikam.example"), &["but you named tenant fabrikam.example"]);
     run("contoso.example").exits(0);
 
     let ctx = TestContext::new(
@@ -531,25 +532,25 @@ fn where_the_authority_is_silent_the_tenants_own_domains_tell() {
     );
     let input = ctx.users(1);
     for token in [ctx.simulator.mint_token(TokenKind::App, Duration::from_secs(600)), "opaque".to_owned()] {
-        let mut command = ctx.bare("run");
+        let mut command = ctx.command_without_token("run");
         command.env("ENTRA_REVOKE_TOKEN", token).arg(&input).args(["--yes", "--tenant", "contoso.example"]);
         command.args(["--graph-url", &ctx.simulator.url(), "--authority-url", "http://127.0.0.1:9"]);
         ctx.simulator
-            .change("[[fault]]\nendpoint = 'directory'\nmatch = 'organization*'\nanswer = 403\n")
+            .change_config("[[fault]]\nendpoint = 'directory'\nmatch = 'organization*'\nanswer = 403\n")
             .unwrap();
         let done = ctx.finish(&mut command);
-        ctx.refused(&done, &["nothing tells whether contoso.example", "--tenant GUID"]);
+        ctx.assert_sign_in_refused(&done, &["it is not known whether contoso.example", "--tenant GUID"]);
     }
 }
 
 #[test]
-fn an_opaque_token_is_good_in_a_tenant_by_its_id_and_nothing_is_claimed_of_it() {
+fn an_opaque_token_does_not_prove_the_tenant() {
     let ctx = TestContext::new("[[fault]]\nendpoint = 'directory'\nmatch = 'organization*'\nanswer = 403\n");
     let input = ctx.users(2);
     let done = ctx.run(&input, &["--tenant", TENANT]);
     done.exits(0);
-    assert!(done.stderr.contains("the token does not say its tenant"), "{}", done.stderr);
-    let folder = ctx.folder();
+    assert!(done.stderr.contains("neither the token nor Graph says which tenant this is"), "{}", done.stderr);
+    let folder = ctx.run_folder();
     let record: serde_json::Value = serde_json::from_str(&folder.text("run.json")).unwrap();
     assert_eq!(
         (&record["tenant"], &record["tenant_id"]),
@@ -560,11 +561,11 @@ fn an_opaque_token_is_good_in_a_tenant_by_its_id_and_nothing_is_claimed_of_it() 
     // Where Graph tells the tenant, it counts.
     let ctx = TestContext::new("[token]\nroles = ['User.RevokeSessions.All', 'Organization.Read.All']\n");
     let input = ctx.users(2);
-    ctx.refused(&ctx.run(&input, &["--tenant", TENANT]), &[TENANT, "is named"]);
+    ctx.assert_sign_in_refused(&ctx.run(&input, &["--tenant", TENANT]), &[TENANT, "but you named"]);
 }
 
 #[test]
-fn every_way_to_sign_in_wants_a_tenant_that_is_one() {
+fn every_sign_in_refuses_an_invalid_tenant() {
     let ctx = TestContext::new("");
     let input = ctx.users(1);
     for way in [
@@ -579,7 +580,7 @@ fn every_way_to_sign_in_wants_a_tenant_that_is_one() {
             "tests/fixtures/certificates/bags.pem",
         ],
     ] {
-        let mut command = ctx.bare("run");
+        let mut command = ctx.command_without_token("run");
         command.env("AZURE_CLIENT_SECRET", SECRET).args(["--graph-url", &ctx.simulator.url(), "--yes"]);
         command.args(["--authority-url", &ctx.simulator.url(), "--tenant", "organizations"]).arg(&input);
         command

@@ -1,4 +1,4 @@
-//! 429s: every form of `Retry-After` is waited out, they cost no retry, and only the deadline ends them.
+//! 429s: every form of `Retry-After` is waited out, none costs a retry, and only the deadline ends the waiting.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -31,7 +31,7 @@ fn each<T: Copy + Send + Sync>(cases: &[T], run: impl Fn(T) + Sync) {
 }
 
 #[test]
-fn every_form_of_a_quotas_retry_after_is_waited_out() {
+fn every_form_of_retry_after_is_honoured() {
     each(&["integer", "decimal", "date", "rfc850", "asctime", "joined", "lines"], |form| {
         // One more than the bucket holds; the next token is there after a second.
         let ctx = TestContext::new(&format!(
@@ -40,7 +40,7 @@ fn every_form_of_a_quotas_retry_after_is_waited_out() {
         let input = ctx.input("users.txt", user_list(11));
         ctx.run(&input, &["--retries", "0", "-j", "32"]).exits(0);
         patient_and_complete(&ctx.ledger(), 11);
-        let journal = ctx.folder().journal();
+        let journal = ctx.run_folder().journal();
         let throttled: Vec<&Value> = journal.iter().filter(|line| line["event"] == "throttled").collect();
         assert!(!throttled.is_empty(), "{form}");
         for line in throttled {
@@ -65,7 +65,7 @@ fn one_429(retry_after: &str, header_case: &str) -> (TestContext, CommandResult)
 }
 
 #[test]
-fn nobody_leaves_before_the_wait_is_over() {
+fn no_request_is_sent_during_a_wait() {
     let cases = [
         ("1", "title", 1.0),
         ("1", "lowercase", 1.0),
@@ -87,17 +87,17 @@ fn nobody_leaves_before_the_wait_is_over() {
             let gap = other.first_s - told.first_s;
             assert!(gap >= least, "{retry_after:?}: {} came after {gap} s", other.id);
         }
-        let row = ctx.folder().row("u00@contoso.com");
+        let row = ctx.run_folder().row("u00@contoso.com");
         assert_eq!([&row["outcome"], &row["attempts"]], ["revoked", "2"]);
         let waited: f64 = row["throttled_ms"].parse().unwrap();
         assert!(waited >= least * 1000.0 - 1.0, "{retry_after:?}: {waited} ms");
-        assert_eq!(ctx.folder().row("u03@contoso.com")["throttled_ms"], "0");
+        assert_eq!(ctx.run_folder().row("u03@contoso.com")["throttled_ms"], "0");
     });
 }
 
 /// A 403 that says `TooManyRequests` and how long to wait is no refusal, alone or in a batch: it costs no try.
 #[test]
-fn a_403_that_throttles_is_waited_out() {
+fn a_throttling_403_is_waited_out() {
     each(&["1", "20"], |size| {
         let ctx = TestContext::new(
             "[[fault]]\nmatch = 'u00@*'\nanswer = 403\ncode = 'TooManyRequests'\ntimes = 2\nretry_after = '0.4'\n\
@@ -106,7 +106,7 @@ fn a_403_that_throttles_is_waited_out() {
         let input = ctx.input("users.txt", user_list(6));
         let done = ctx.run(&input, &["--retries", "0", "-j", "1", "--batch-size", size]);
         done.exits(3);
-        let folder = ctx.folder();
+        let folder = ctx.run_folder();
         let row = folder.row("u00@contoso.com");
         assert_eq!([&row["outcome"], &row["attempts"]], ["revoked", "3"]);
         assert!(row["throttled_ms"].parse::<f64>().unwrap() >= 800.0, "{row:?}");
@@ -135,21 +135,21 @@ fn after_the_wait_one_probe_goes_first() {
 }
 
 #[test]
-fn a_probe_that_is_throttled_closes_the_gate_again() {
+fn a_throttled_probe_closes_the_gate_again() {
     let ctx = TestContext::new("[[fault]]\nmatch = 'u00@*'\nanswer = 429\ntimes = 2\nretry_after = '0.2'\n");
     let input = ctx.input("users.txt", user_list(4));
     ctx.run(&input, &["--retries", "0", "-j", "1"]).exits(0);
     let ledger = ctx.ledger();
     patient_and_complete(&ledger, 4);
     assert_eq!(ledger.stats.throttled, 2);
-    let row = ctx.folder().row("u00@contoso.com");
+    let row = ctx.run_folder().row("u00@contoso.com");
     assert_eq!([&row["outcome"], &row["attempts"]], ["revoked", "3"]);
     assert!(row["throttled_ms"].parse::<u64>().unwrap() >= 400, "{row:#?}");
-    assert!(ctx.folder().summary()["throttled"].as_u64().unwrap() >= 2);
+    assert!(ctx.run_folder().summary()["throttled"].as_u64().unwrap() >= 2);
 }
 
 #[test]
-fn everybody_gets_through_each_style_of_quota() {
+fn every_quota_style_lets_all_users_through() {
     let cases = [
         ("token-bucket", "decimal", "documented"),
         ("fixed-window", "one", "identifier"),
@@ -166,21 +166,22 @@ fn everybody_gets_through_each_style_of_quota() {
         ctx.run(&input, &["--retries", "0", "-j", "4"]).exits(0);
         let ledger = ctx.ledger();
         patient_and_complete(&ledger, 30);
-        let told: BTreeSet<String> = ctx.folder().rows().iter().map(|row| row["outcome"].clone()).collect();
+        let told: BTreeSet<String> =
+            ctx.run_folder().rows().iter().map(|row| row["outcome"].clone()).collect();
         assert_eq!(told, ["revoked".to_owned()].into(), "{style}, {retry_after}");
         let requests: u64 = ledger.users.iter().map(|user| user.requests).sum();
-        let attempts = ctx.folder().summary()["attempts"].as_u64();
+        let attempts = ctx.run_folder().summary()["attempts"].as_u64();
         assert_eq!(attempts, Some(requests), "{style}, {retry_after}");
     });
 }
 
 #[test]
-fn a_quota_of_the_tenant_throttles_as_well() {
+fn a_tenant_quota_throttles() {
     let ctx = TestContext::new("[quota]\nretry_after = 'decimal'\ntenant = { limit = 10, window = '1s' }\n");
     let input = ctx.input("users.txt", user_list(16));
     ctx.run(&input, &["--retries", "0"]).exits(0);
     patient_and_complete(&ctx.ledger(), 16);
-    let journal = ctx.folder().journal();
+    let journal = ctx.run_folder().journal();
     let throttled = journal.iter().find(|line| line["event"] == "throttled").expect("a 429");
     assert!(throttled["scope"].as_str().unwrap().starts_with("Tenant/Write/"), "{throttled}");
     assert_eq!(throttled["information"], "WriteLimitExceeded");
@@ -192,7 +193,7 @@ fn only_the_deadline_ends_throttling() {
     let input = ctx.input("users.txt", user_list(3));
     let done = ctx.run(&input, &["-j", "1", "--deadline", "2s"]);
     done.exits(5);
-    let folder = ctx.folder();
+    let folder = ctx.run_folder();
     let rows = folder.rows();
     let words: Vec<&str> = rows.iter().map(|row| row["outcome"].as_str()).collect();
     assert_eq!(words, ["throttled_out", "not_attempted", "not_attempted"]);
@@ -206,11 +207,11 @@ fn only_the_deadline_ends_throttling() {
 }
 
 #[test]
-fn the_deadline_comes_between_two_waits() {
+fn a_deadline_between_two_waits_ends_the_run() {
     let ctx = TestContext::new("[[fault]]\nanswer = 429\nretry_after = '0.3'\n");
     let input = ctx.input("users.txt", user_list(5));
     ctx.run(&input, &["--deadline", "1s"]).exits(5);
-    let folder = ctx.folder();
+    let folder = ctx.run_folder();
     for row in folder.rows() {
         let word = if row["attempts"] == "0" { "not_attempted" } else { "throttled_out" };
         assert_eq!(row["outcome"], word, "{row:#?}");
@@ -221,11 +222,11 @@ fn the_deadline_comes_between_two_waits() {
 }
 
 #[test]
-fn a_deadline_that_is_not_reached_does_nothing() {
+fn an_unreached_deadline_has_no_effect() {
     let ctx = TestContext::new("");
     let input = ctx.input("users.txt", user_list(5));
     ctx.run(&input, &["--deadline", "1m"]).exits(0);
-    assert_eq!(ctx.folder().summary()["stopped"], Value::Null);
+    assert_eq!(ctx.run_folder().summary()["stopped"], Value::Null);
 }
 
 /// A run against a Graph that never has room; how long it took.
@@ -235,14 +236,14 @@ fn never_served(retry_after: &str, deadline: &str) -> (TestContext, Duration) {
     let began = Instant::now();
     ctx.run(&input, &["--deadline", deadline]).exits(5);
     let took = began.elapsed();
-    let folder = ctx.folder();
+    let folder = ctx.run_folder();
     assert_eq!(folder.summary()["stopped"]["reason"], "deadline");
     assert!(ctx.stats().effects == 0 && ctx.stats().early == 0);
     (ctx, took)
 }
 
 #[test]
-fn only_what_graph_asks_for_ends_a_run_ahead_of_its_deadline() {
+fn only_a_known_wait_ends_a_run_before_its_deadline() {
     each(&[("1", "7s", 5900, 11_000), ("3600", "60s", 0, 20_000)], |(retry_after, deadline, least, most)| {
         let (_stage, took) = never_served(retry_after, deadline);
         let span = Duration::from_millis(least)..Duration::from_millis(most);

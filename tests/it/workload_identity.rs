@@ -1,4 +1,4 @@
-//! Workload identity federation: a cluster's file, GitHub's and Azure Pipelines' services.
+//! Workload identity federation: the token file of a cluster, and the token services of GitHub and Azure Pipelines.
 
 use crate::support::plain_server;
 use crate::support::secret_leak;
@@ -25,7 +25,7 @@ fn ctx(token: &str, federated: &str, tables: &str) -> TestContext {
 }
 
 fn run(ctx: &TestContext, input: &Path) -> Command {
-    let mut command = ctx.bare("run");
+    let mut command = ctx.command_without_token("run");
     let root = ctx.simulator.url();
     command.args(["--graph-url", &root, "--authority-url", &root, "--yes"]).arg(input);
     command
@@ -66,7 +66,7 @@ fn pipelines(ctx: &TestContext, input: &Path) -> Command {
 }
 
 fn renewals(ctx: &TestContext) -> usize {
-    ctx.folder().journal().iter().filter(|line| line["event"] == "renewed").count()
+    ctx.run_folder().journal().iter().filter(|line| line["event"] == "renewed").count()
 }
 
 #[test]
@@ -81,14 +81,14 @@ fn a_pod_signs_in_with_its_file() {
         "{}",
         done.stderr
     );
-    let summary = ctx.folder().summary();
+    let summary = ctx.run_folder().summary();
     assert_eq!(summary["operator"]["auth"], "workload-identity");
     assert_eq!(summary["operator"]["app_id"], APP);
     assert!(ctx.ledger().users.iter().all(|user| user.effects == 1));
 }
 
 #[test]
-fn a_flag_names_the_file_as_well() {
+fn the_token_file_can_be_given_by_flag() {
     let ctx = ctx("", "", "");
     let input = ctx.users(1);
     let file = ctx.input("token", ctx.simulator.mint_assertion(Duration::from_secs(600)));
@@ -104,11 +104,11 @@ fn trust_another(ctx: &TestContext) {
     let change = format!(
         "[token]\ntenant = '{TENANT}'\nclient_id = '{APP}'\nlifetime = '1s'\n[token.federated]\n{federated}"
     );
-    ctx.simulator.change(&change).expect("a change that can be");
+    ctx.simulator.change_config(&change).expect("a change that can be");
 }
 
 #[test]
-fn a_file_that_is_rotated_is_read_anew() {
+fn a_rotated_token_file_is_read_again() {
     let ctx = ctx("lifetime = '1s'", "", "");
     let input = ctx.users(60);
     let file = ctx.input("token", ctx.simulator.mint_assertion(Duration::from_secs(600)));
@@ -125,7 +125,7 @@ fn a_file_that_is_rotated_is_read_anew() {
 }
 
 #[test]
-fn a_file_that_was_not_rotated_ends_the_run() {
+fn an_outdated_token_file_ends_the_run() {
     let ctx = ctx("lifetime = '1s'", "", "");
     let input = ctx.users(60);
     let file = ctx.input("token", ctx.simulator.mint_assertion(Duration::from_secs(600)));
@@ -140,25 +140,25 @@ fn a_file_that_was_not_rotated_ends_the_run() {
     assert!(effects > 0 && effects < 60, "{effects}");
     // Fresh again, `resume` goes on where it ended.
     std::fs::write(&file, ctx.simulator.mint_assertion(Duration::from_secs(600))).unwrap();
-    let mut resume = ctx.bare("resume");
+    let mut resume = ctx.command_without_token("resume");
     let url = ctx.simulator.url();
     resume.args(["--graph-url", &url, "--authority-url", &url]);
-    resume.env("AZURE_FEDERATED_TOKEN_FILE", &file).arg(&ctx.folder().path);
+    resume.env("AZURE_FEDERATED_TOKEN_FILE", &file).arg(&ctx.run_folder().path);
     ctx.finish(&mut resume).exits(0);
     assert!(ctx.ledger().users.iter().all(|user| user.effects == 1));
 }
 
 #[test]
-fn a_token_that_is_over_is_explained() {
+fn an_expired_token_is_explained() {
     let ctx = ctx("", "", "");
     let input = ctx.users(1);
     let file = ctx.input("token", ctx.simulator.mint_assertion(Duration::ZERO));
     let done = ctx.finish(&mut pod(&ctx, &input, &file));
-    ctx.refused(&done, &["AADSTS700024", "clock"]);
+    ctx.assert_sign_in_refused(&done, &["AADSTS700024", "clock"]);
 }
 
 #[test]
-fn a_token_that_the_app_does_not_trust_is_explained() {
+fn an_untrusted_token_is_explained() {
     for (app_trusts, code) in [
         ("issuer = 'https://other.example'", "AADSTS700211"),
         ("subject = 'system:serviceaccount:other:other'", "AADSTS700213"),
@@ -174,14 +174,14 @@ fn a_token_that_the_app_does_not_trust_is_explained() {
         let change = format!(
             "[token]\ntenant = '{TENANT}'\nclient_id = '{APP}'\n[token.federated]\n{federated}{app_trusts}"
         );
-        pod_stage.simulator.change(&change).unwrap();
+        pod_stage.simulator.change_config(&change).unwrap();
         let done = pod_stage.finish(&mut pod(&pod_stage, &input, &file));
-        pod_stage.refused(&done, &[code, "no federated credential of the app has this"]);
+        pod_stage.assert_sign_in_refused(&done, &[code, "no federated credential of the app has this"]);
     }
 }
 
 #[test]
-fn a_file_that_can_not_be_used_is_named() {
+fn an_unusable_token_file_is_named() {
     for (contents, says) in [(None, "No such file"), (Some(" \n"), "it is empty")] {
         let ctx = ctx("", "", "");
         let input = ctx.users(1);
@@ -191,12 +191,12 @@ fn a_file_that_can_not_be_used_is_named() {
         }
         let done = ctx.finish(&mut pod(&ctx, &input, &file));
         let says = if cfg!(unix) { says } else { "token" };
-        ctx.refused(&done, &["AZURE_FEDERATED_TOKEN_FILE", says]);
+        ctx.assert_sign_in_refused(&done, &["AZURE_FEDERATED_TOKEN_FILE", says]);
     }
 }
 
 #[test]
-fn jobs_sign_in_with_a_fresh_token_each_time() {
+fn jobs_use_a_new_token_for_each_sign_in() {
     type Job = fn(&TestContext, &Path) -> Command;
     for (job, word) in [(github as Job, "github"), (pipelines as Job, "pipelines")] {
         // The job's tokens live for a moment only: one is asked for at each renewal.
@@ -209,14 +209,14 @@ fn jobs_sign_in_with_a_fresh_token_each_time() {
         assert_eq!(stats.nearby_tokens[word], stats.tokens_issued, "{word}");
         assert_eq!(renewals(&ctx) as u64, stats.tokens_issued - 1, "{word}");
         assert_eq!((stats.redirects_followed, stats.bad_auth), (0, 0), "{word}");
-        let auth = ctx.folder().summary()["operator"]["auth"].as_str().unwrap().to_owned();
+        let auth = ctx.run_folder().summary()["operator"]["auth"].as_str().unwrap().to_owned();
         assert!(auth.contains(word), "{auth}");
         assert!(ctx.ledger().users.iter().all(|user| user.effects == 1));
     }
 }
 
 #[test]
-fn a_service_connection_is_named_by_a_flag_too() {
+fn the_service_connection_can_be_given_by_flag() {
     let ctx = ctx("", "", "");
     let input = ctx.users(1);
     let mut command = pipelines(&ctx, &input);
@@ -228,12 +228,12 @@ fn a_service_connection_is_named_by_a_flag_too() {
     done.exits(4);
     assert!(
         done.stderr.contains("No service connection found")
-            && done.stderr.contains("service connection's id")
+            && done.stderr.contains("ID of the service connection")
     );
 }
 
 #[test]
-fn a_busy_service_is_asked_again_and_one_that_refuses_is_not() {
+fn a_busy_service_is_retried_and_a_refusal_is_not() {
     type Job = fn(&TestContext, &Path) -> Command;
     for (job, word) in [(github as Job, "github"), (pipelines as Job, "pipelines")] {
         let fault = |answer: &str| format!("[[fault]]\nendpoint = '{word}'\ntimes = 1\nanswer = {answer}\n");
@@ -243,11 +243,11 @@ fn a_busy_service_is_asked_again_and_one_that_refuses_is_not() {
             ctx.finish(&mut job(&ctx, &input)).exits(0);
             assert_eq!(ctx.stats().nearby_requests[word], 2, "{word} {busy}");
         }
-        for (odd, says) in [("403", "403"), ("'portal'", "no token"), ("302", "302")] {
+        for (odd, says) in [("403", "403"), ("'portal'", "no usable token"), ("302", "302")] {
             let ctx = ctx("", "", &fault(odd));
             let input = ctx.users(1);
             let done = ctx.finish(&mut job(&ctx, &input));
-            ctx.refused(&done, &["token service", says]);
+            ctx.assert_sign_in_refused(&done, &["token service", says]);
             let stats = ctx.stats();
             assert_eq!((stats.nearby_requests[word], stats.redirects_followed), (1, 0), "{word} {odd}");
         }
@@ -255,7 +255,7 @@ fn a_busy_service_is_asked_again_and_one_that_refuses_is_not() {
 }
 
 #[test]
-fn a_job_that_lacks_something_is_told_what() {
+fn missing_job_settings_are_named() {
     let ctx = ctx("", "", "");
     let input = ctx.users(1);
     let wrong = |mut command: Command| {
@@ -264,29 +264,32 @@ fn a_job_that_lacks_something_is_told_what() {
     };
     let mut command = wrong(github(&ctx, &input));
     command.env_remove("ACTIONS_ID_TOKEN_REQUEST_TOKEN");
-    ctx.refused(&ctx.finish(&mut command), &["--auth workload-identity", "id-token: write"]);
+    ctx.assert_sign_in_refused(&ctx.finish(&mut command), &["--auth workload-identity", "id-token: write"]);
     let mut command = wrong(github(&ctx, &input));
     command.env("ACTIONS_ID_TOKEN_REQUEST_TOKEN", "another");
-    ctx.refused(&ctx.finish(&mut command), &["GitHub", "401", "id-token: write"]);
+    ctx.assert_sign_in_refused(&ctx.finish(&mut command), &["GitHub", "401", "id-token: write"]);
     let mut command = wrong(github(&ctx, &input));
-    ctx.refused(&ctx.finish(command.env_remove("AZURE_CLIENT_ID")), &["--client-id"]);
+    ctx.assert_sign_in_refused(&ctx.finish(command.env_remove("AZURE_CLIENT_ID")), &["--client-id"]);
     let mut command = wrong(pipelines(&ctx, &input));
-    ctx.refused(&ctx.finish(command.env_remove("SYSTEM_ACCESSTOKEN")), &["SYSTEM_ACCESSTOKEN", "env"]);
+    ctx.assert_sign_in_refused(
+        &ctx.finish(command.env_remove("SYSTEM_ACCESSTOKEN")),
+        &["SYSTEM_ACCESSTOKEN", "env"],
+    );
     let mut command = wrong(pipelines(&ctx, &input));
     command.env("SYSTEM_ACCESSTOKEN", "another");
-    ctx.refused(&ctx.finish(&mut command), &["Azure Pipelines", "401", "System.AccessToken"]);
+    ctx.assert_sign_in_refused(&ctx.finish(&mut command), &["Azure Pipelines", "401", "System.AccessToken"]);
     let mut command = wrong(pipelines(&ctx, &input));
     command.env_remove("AZURESUBSCRIPTION_SERVICE_CONNECTION_ID");
-    ctx.refused(&ctx.finish(&mut command), &["--service-connection"]);
+    ctx.assert_sign_in_refused(&ctx.finish(&mut command), &["--service-connection"]);
     let far = "http://tokens.example/idtoken";
     let mut command = wrong(github(&ctx, &input));
     command.env("ACTIONS_ID_TOKEN_REQUEST_URL", far);
-    ctx.refused(&ctx.finish(&mut command), &["ACTIONS_ID_TOKEN_REQUEST_URL", "in the clear"]);
+    ctx.assert_sign_in_refused(&ctx.finish(&mut command), &["ACTIONS_ID_TOKEN_REQUEST_URL", "unencrypted"]);
     assert_eq!(ctx.stats().redirects_followed, 0);
 }
 
 #[test]
-fn the_audience_is_the_clouds_own() {
+fn the_audience_depends_on_the_cloud() {
     for (cloud, audience) in [
         ("global", "api://AzureADTokenExchange"),
         ("usgov", "api://AzureADTokenExchangeUSGov"),
@@ -300,7 +303,7 @@ fn the_audience_is_the_clouds_own() {
 }
 
 #[test]
-fn no_proxy_gets_to_see_a_job_token_in_the_clear() {
+fn job_token_requests_never_use_a_proxy_in_clear_text() {
     let (proxy, seen) = plain_server::serve(|_| plain_server::response("200 OK"));
     let services = ctx("", "", "");
     // With a Graph that speaks TLS nothing keeps plain HTTP from the proxies of the environment but the client.
@@ -308,7 +311,7 @@ fn no_proxy_gets_to_see_a_job_token_in_the_clear() {
     let ca = graph.input("ca.pem", graph.simulator.ca_pem().unwrap());
     let input = services.users(1);
     let root = graph.simulator.url();
-    let mut command = services.bare("run");
+    let mut command = services.command_without_token("run");
     command.args(["--graph-url", &root, "--authority-url", &root, "--yes", "--ca-cert"]).arg(ca).arg(&input);
     let mut command = in_github(&services, command);
     command.env("HTTP_PROXY", &proxy).env("http_proxy", &proxy);
@@ -317,16 +320,16 @@ fn no_proxy_gets_to_see_a_job_token_in_the_clear() {
 }
 
 #[test]
-fn no_secret_of_a_workload_shows_anywhere() {
+fn workload_secrets_do_not_leak() {
     let faults = "[[fault]]\nanswer = 503\ntimes = 1\nmatch = 'u00@*'\n";
     let shown = ctx("", "", faults);
     let input = shown.users(2);
     let assertion = shown.simulator.mint_assertion(Duration::from_secs(600));
     let file = shown.input("token", &assertion);
-    let done = shown.finish(secret_leak::loudly(&mut pod(&shown, &input, &file)));
+    let done = shown.finish(secret_leak::with_verbose_log(&mut pod(&shown, &input, &file)));
     done.exits(0);
-    secret_leak::shows_nothing(&shown, &done, &assertion, Some(&file));
-    secret_leak::shows_nothing(&shown, &done, assertion.rsplit('.').next().unwrap(), Some(&file));
+    secret_leak::assert_no_leak(&shown, &done, &assertion, Some(&file));
+    secret_leak::assert_no_leak(&shown, &done, assertion.rsplit('.').next().unwrap(), Some(&file));
 
     type Job = fn(&TestContext, &Path) -> Command;
     for (job, word) in [(github as Job, "github"), (pipelines as Job, "pipelines")] {
@@ -338,18 +341,18 @@ fn no_secret_of_a_workload_shows_anywhere() {
         let ctx = ctx("", "", &echo);
         let input = ctx.users(2);
         for code in [4, 4, 0] {
-            let done = ctx.finish(secret_leak::loudly(&mut job(&ctx, &input)));
+            let done = ctx.finish(secret_leak::with_verbose_log(&mut job(&ctx, &input)));
             done.exits(code);
-            secret_leak::shows_nothing(&ctx, &done, JOB, None);
+            secret_leak::assert_no_leak(&ctx, &done, JOB, None);
             // What begins like a JWT of the job's service.
-            secret_leak::shows_nothing(&ctx, &done, &assertion[..40], None);
+            secret_leak::assert_no_leak(&ctx, &done, &assertion[..40], None);
         }
     }
 }
 
 #[cfg(target_os = "linux")]
 #[test]
-fn no_argument_holds_a_workloads_secret() {
+fn process_arguments_contain_no_workload_secret() {
     let ctx = ctx("", "", "[[fault]]\nanswer = 'hang-before'\n");
     let input = ctx.users(1);
     let mut started = ctx.start(&mut github(&ctx, &input));
@@ -357,5 +360,5 @@ fn no_argument_holds_a_workloads_secret() {
     let arguments = std::fs::read(format!("/proc/{}/cmdline", started.id())).unwrap();
     started.kill().unwrap();
     started.wait().unwrap();
-    assert!(!arguments.is_empty() && !secret_leak::holds(&arguments, JOB));
+    assert!(!arguments.is_empty() && !secret_leak::contains_secret(&arguments, JOB));
 }

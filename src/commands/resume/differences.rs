@@ -1,4 +1,4 @@
-//! What differs from what was approved when the run began, and who agrees to it.
+//! The differences from what was approved when the run began, and their confirmation.
 
 use crate::commands::connect::SignedInApp;
 use crate::commands::tenants::ResumedTenants;
@@ -12,10 +12,10 @@ use crate::settings::NetworkSettings;
 use crate::text::humanize;
 use crate::text::sanitize::sanitize_truncated;
 
-/// So many users are named.
+/// Maximum number of users that are named.
 const MAX_NAMED: usize = 5;
 
-/// What differs, in sentences without their full stop.
+/// The differences, as sentences without a full stop.
 #[derive(Default)]
 pub(super) struct ResumeDifferences(Vec<String>);
 
@@ -28,23 +28,24 @@ impl ResumeDifferences {
         self.0.extend(what);
     }
 
-    /// Where it is sent now: an address that the run did not use.
+    /// Adds addresses that the run did not use.
     pub(super) fn compare_destination(&mut self, record: &RunRecord, network: &NetworkSettings) {
         let had = &record.settings;
-        let authority = network.kept_authority();
+        let authority = network.recorded_authority();
         let graph = network.graph_url.as_ref().map(ToString::to_string);
         for (flag, had, now) in
             [("--graph-url", &had.graph_url, graph), ("--authority-url", &had.authority_url, authority)]
         {
             if let (None, Some(now)) = (had, now) {
-                self.add(format!("the run used no {flag}, and now {now} is given"));
+                self.add(format!("the run was started without {flag}, but now {now} is used"));
             }
         }
     }
 
-    /// The apps and the person.
+    /// Compares the apps and the user.
     pub(super) fn compare_app(&mut self, record: &RunRecord, now: &SignedInApp) {
-        // Another tenant is refused elsewhere. What nothing tells can't be compared: that is warned of, and is no difference.
+        // Another tenant is refused elsewhere. An unknown app can't be compared, so it causes a warning and does not
+        // count as a difference.
         let begun = std::iter::once(&record.operator.app_id).chain(record.apps.iter().map(|app| &app.app_id));
         let begun: Vec<&str> = begun.flatten().map(String::as_str).collect();
         let partners = now.additional_clients.iter().map(|client| &client.operator);
@@ -54,7 +55,7 @@ impl ResumeDifferences {
         self.compare_user(record.operator.user.as_deref(), now.operator.user.as_deref());
     }
 
-    /// The same in each of several tenants.
+    /// Compares the apps in each of several tenants, and the user.
     pub(super) fn compare_apps(&mut self, record: &RunRecord, resumed_tenants: &ResumedTenants) {
         for (tenant, now) in record.tenants.iter().zip(resumed_tenants.signed_in_apps()) {
             if let Some(now) = now {
@@ -77,10 +78,10 @@ impl ResumeDifferences {
         match now {
             Some(now) => {
                 let now = sanitize_truncated(now, 80);
-                self.add(format!("the run was begun by app {begun}, and app {now} signs in now"));
+                self.add(format!("app {begun} started the run, but now app {now} signs in"));
             }
             None => console::print_status(&format!(
-                "warning: nothing tells which app signs in; make sure that it is the run's, {begun}"
+                "warning: it is not known which app signs in; make sure that it is the run's app, {begun}"
             )),
         }
     }
@@ -90,11 +91,11 @@ impl ResumeDifferences {
             && !begun.eq_ignore_ascii_case(now)
         {
             let (begun, now) = (sanitize_truncated(begun, 120), sanitize_truncated(now, 120));
-            self.add(format!("the run was begun by {begun}, and {now} signs in now"));
+            self.add(format!("{begun} started the run, but now {now} signs in"));
         }
     }
 
-    /// Who is not sent any more.
+    /// Adds the users that are skipped, because they are protected now.
     pub(super) fn add_newly_protected<'a>(
         &mut self,
         protected: impl ExactSizeIterator<Item = (&'a TargetNo, &'a String)>,
@@ -114,13 +115,14 @@ impl ResumeDifferences {
         let more =
             if more > 0 { format!(" and {} more", humanize::count(more as u64)) } else { String::new() };
         let users = humanize::users(users as u64);
-        self.add(format!("{users} protected by now, and not sent: {}{more}", named.join(", ")));
+        self.add(format!("{users} now protected, and skipped: {}{more}", named.join(", ")));
     }
 
-    /// Shows what differs and asks, unless `--yes` says that it is meant; gives it for the evidence.
+    /// Prints the differences and asks whether to continue, unless `yes` is set. Returns the differences with the
+    /// answer, for the evidence.
     ///
     /// # Errors
-    /// When the answer is no, or nobody can be asked.
+    /// When the answer is no, or the question can't be asked.
     pub(super) fn confirm(self, yes: bool) -> Result<Vec<String>, Error> {
         if self.0.is_empty() {
             return Ok(Vec::new());
@@ -131,14 +133,14 @@ impl ResumeDifferences {
         if yes {
             return Ok(self.with_consent("--yes"));
         }
-        if !question::is_possible() {
+        if !question::can_ask() {
             return Err(Error::Usage(format!(
-                "nothing was sent: something differs from what was approved when the run began ({}). If that is meant, \
-                 give --yes",
+                "nothing was revoked: something differs from what was approved when the run began ({}). To \
+                 confirm the differences, use --yes",
                 self.0.join("; ")
             )));
         }
-        match question::ask("Go on with the run all the same? [y/N] ", ExpectedAnswer::Yes) {
+        match question::ask("Continue the run anyway? [y/N] ", ExpectedAnswer::Yes) {
             Ok(TypedAnswer::Yes) => Ok(self.with_consent("answered yes")),
             Ok(TypedAnswer::No) => Err(Error::Declined),
             Err(_) => Err(Error::NoTerminal),
@@ -150,7 +152,7 @@ impl ResumeDifferences {
     }
 }
 
-/// Whether the same person signs in, or an app both times.
+/// Whether the same user signed in both times, or an app both times.
 pub(super) fn same_person(begun: Option<&str>, now: Option<&str>) -> bool {
     match (begun, now) {
         (Some(begun), Some(now)) => begun.eq_ignore_ascii_case(now),

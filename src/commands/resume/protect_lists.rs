@@ -1,4 +1,5 @@
-//! The protect lists, read again: those of the run, of its profile and of the flags. Who is on them by now is not sent.
+//! Reads the protect lists again: those of the run, of its profile and of the flags. Users that are on them now are
+//! skipped.
 
 use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
@@ -8,35 +9,35 @@ use crate::console;
 use crate::directory::Directory;
 use crate::error::Error;
 use crate::event::{TargetNo, TenantIndex};
-use crate::journal::{ProtectEntry, RunFolder, RunRecord, sha256_of_plain_file};
-use crate::plan::{Draft, InputRows, ListEntry, PROTECTED, PlanOptions, PlanReader, PlanTenants};
-use crate::profile::{ConfigFile, ConfigLocation, NONE};
-use crate::settings::profiled::ChosenProfile;
+use crate::journal::{ProtectEntry, RunFolder, RunRecord, sha256_of_regular_file};
+use crate::plan::{Draft, InputRows, ListEntry, PROTECT_LIST, PlanOptions, PlanReader, PlanTenants};
+use crate::profile::{ConfigFile, ConfigLocation, NO_PROFILE};
+use crate::settings::chosen_profile::ChosenProfile;
 use crate::text::sanitize::sanitize_truncated;
 
-/// Whom to protect from now on.
+/// The protect lists that hold from now on.
 pub(super) struct CurrentLists {
     options: PlanOptions,
-    /// What became of the run's own lists, in sentences without their full stop.
+    /// The changes of the run's own lists, as sentences without a full stop.
     pub(super) differences: Vec<String>,
-    /// Whether ids are compared as they are written, as the run had it.
-    pub(super) skips_lookup: bool,
+    /// Whether IDs are compared as written, without a lookup (the run's `--no-lookup`).
+    pub(super) no_lookup: bool,
 }
 
-/// Who may not be sent, whatever the plan says.
+/// The users that may not be revoked, although the plan has them.
 #[derive(Default)]
-pub(super) struct ListVerdict {
-    /// By their place in the sending order, and why.
+pub(super) struct ProtectListCheck {
+    /// The targets' numbers, each with the reason.
     pub(super) protected: BTreeMap<TargetNo, String>,
-    /// The tenants in which users can't be compared with the lists.
-    pub(super) closed_tenants: BTreeMap<TenantIndex, String>,
+    /// The tenants in which users can't be compared with the lists, each with the reason.
+    pub(super) blocked_tenants: BTreeMap<TenantIndex, String>,
 }
 
 impl CurrentLists {
     /// Finds the lists. `flags` are those of this command line, `profile` those of its profile and of the run's.
     ///
     /// # Errors
-    /// When a list of the run is gone or can't be read in full, and none that is given now takes its place.
+    /// When a list of the run is missing or can't be read in full, and no list of `flags` or `profile` replaces it.
     pub(super) fn find(
         record: &RunRecord,
         flags: &[String],
@@ -51,29 +52,29 @@ impl CurrentLists {
             let listed = ListEntry::parse(&entry.entry, eligible);
             if let Some(path) = entry.file(eligible) {
                 let shown = sanitize_truncated(&path.display().to_string(), 200);
-                match sha256_of_plain_file(&path) {
+                match sha256_of_regular_file(&path) {
                     Ok(sha256) if Some(&sha256) == entry.sha256.as_ref() => {}
                     Ok(_) => {
-                        changed.push(format!("the protect list {shown} was changed since the run began"))
+                        changed.push(format!("the protect list {shown} was changed after the run began"))
                     }
                     Err(error) => match given.iter().find(|one| replaces_list(one, entry, eligible)) {
                         Some(one) if one.sha256 == entry.sha256 => continue,
                         Some(one) => {
                             let now = sanitize_truncated(&one.entry, 200);
-                            changed.push(format!("the protect list {now} takes the place of {shown}"));
+                            changed.push(format!("the protect list {now} replaces {shown}"));
                             continue;
                         }
                         None => return Err(missing_list_error(&path, &error.to_string())),
                     },
                 }
-                // What stands in a file that a folder names is not shown: the folder may come from another person.
-                listed.check_readable(PROTECTED).map_err(|_| unreadable_list_error(&shown))?;
+                // The file's content is not shown, because the folder that names it may come from another person.
+                listed.check_readable(PROTECT_LIST).map_err(|_| unreadable_list_error(&shown))?;
             }
             protect.push(listed);
         }
         protect.extend(given.iter().map(|one| ListEntry::parse(&one.entry, eligible)));
         let unprotect = had.unprotect.iter().map(|id| {
-            id.parse().map_err(|why| Error::Usage(format!("run.json: --unprotect: not a user id: {why}")))
+            id.parse().map_err(|why| Error::Usage(format!("run.json: --unprotect: not a user ID: {why}")))
         });
         let options = PlanOptions {
             protect,
@@ -83,11 +84,11 @@ impl CurrentLists {
             allow_empty: had.allow_empty,
             ..PlanOptions::default()
         };
-        Ok(CurrentLists { options, differences: changed, skips_lookup: had.no_lookup })
+        Ok(CurrentLists { options, differences: changed, no_lookup: had.no_lookup })
     }
 
-    /// Compares who is left with the lists, as a plan of today would. Whoever began the run keeps what was agreed on for
-    /// themselves (`same_person`).
+    /// Compares the users that are left with the lists, as a new plan would. The person who started the run may revoke
+    /// themselves, as the plan says (`same_person`).
     ///
     /// # Errors
     /// When a list can't be resolved in full.
@@ -98,9 +99,9 @@ impl CurrentLists {
         left: &HashSet<TargetNo>,
         tenants: &PlanTenants<'_, Directory>,
         same_person: bool,
-    ) -> Result<ListVerdict, Error> {
+    ) -> Result<ProtectListCheck, Error> {
         if self.options.protect.is_empty() || left.is_empty() {
-            return Ok(ListVerdict::default());
+            return Ok(ProtectListCheck::default());
         }
         self.options.include_self = same_person;
         let rows = PlanReader::open(folder.dir(), &record.plan.sha256)?;
@@ -112,14 +113,14 @@ impl CurrentLists {
             Draft::build_with_progress(InputRows::from_plan_targets(rows)?, &self.options, tenants, &|_| {})
                 .await?;
         let closed = draft.closed_tenants().clone();
-        Ok(ListVerdict {
+        Ok(ProtectListCheck {
             protected: draft.currently_protected()?.into_iter().collect(),
-            closed_tenants: closed,
+            blocked_tenants: closed,
         })
     }
 }
 
-/// Whether a list that is given now is the run's at another place, or its successor there.
+/// Whether a list that is given now replaces a list of the run: it has the same content or the same file name.
 fn replaces_list(given: &ProtectEntry, had: &ProtectEntry, eligible: bool) -> bool {
     let name =
         |entry: &ProtectEntry| entry.file(eligible).and_then(|path| Some(path.file_name()?.to_owned()));
@@ -132,26 +133,27 @@ fn missing_list_error(path: &Path, why: &str) -> Error {
     let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
     let name = sanitize_truncated(&name, 80);
     Error::Usage(format!(
-        "the protect list {shown}, with which the run was begun, can't be read: {why}. Nothing was sent. Put it back, or \
-         name its successor (--protect FILE): a file called {name}, or one with the same text, takes its place"
+        "the protect list {shown}, which the run was started with, can't be read: {why}. Nothing was revoked. \
+         Put it back, or give its new location (--protect FILE): a file named {name}, or one with the same \
+         content, replaces it"
     ))
 }
 
 fn unreadable_list_error(shown: &str) -> Error {
     Error::Usage(format!(
-        "the protect list {shown}, with which the run was begun, can't be read in full by now. Nothing was sent. \
-         entra-revoke doctor --protect FILE says what is wrong with it"
+        "the protect list {shown}, which the run was started with, can no longer be read in full. Nothing was \
+         revoked. `entra-revoke doctor --protect FILE` shows what is wrong with it"
     ))
 }
 
-/// The protect lists of the profile that is named now, and of the profile that the run was begun with, as this account's
-/// config file has it. `--profile none` takes none.
+/// The protect lists of the profile that is named now, and of the profile that the run was started with, as they are in
+/// the config file of this account. With `--profile none` there are none.
 pub(super) fn lists_from_profiles(
     record: &RunRecord,
     args: &ProfileArgs,
     chosen: Option<&ChosenProfile>,
 ) -> Vec<String> {
-    if args.profile.as_deref() == Some(NONE) {
+    if args.profile.as_deref() == Some(NO_PROFILE) {
         return Vec::new();
     }
     let mut lists = chosen.map(|chosen| chosen.profile().protect.clone()).unwrap_or_default();
@@ -174,7 +176,7 @@ pub(super) fn lists_from_profiles(
 fn warn_missing_profile(name: &str) {
     let name = sanitize_truncated(name, 60);
     console::print_status(&format!(
-        "note: the profile {name}, with which the run was begun, is not in a config file here: its protect lists hold as they \
-         were named then"
+        "note: the profile {name}, which the run was started with, is not in a config file here: its protect \
+         lists apply as they were then"
     ));
 }

@@ -1,11 +1,12 @@
-//! The tenants of a run: which the rows name, who signs in to each, and what became of that.
+//! The tenants of a run: which ones the rows name, and the sign-in to each.
 //!
 //! ```text
-//!  rows' cells ──▶ Wanted ──▶ sign-ins, side by side ──▶ joined by the tokens' tenant ──▶ Crew ──▶ plan, posts, record
-//!                                                                       run.json ──▶ again ──▶ posts
+//!  rows' cells ──▶ RequestedTenants ──▶ sign-ins in parallel ──▶ merged by the tokens' tenant ──▶ TenantSessions
+//!  run.json ─────▶ sign-ins in parallel ──▶ ResumedTenants
 //! ```
 //!
-//! A tenant whose sign-in fails or hangs keeps no other from being sent: it is said, and its users stay not attempted.
+//! A tenant whose sign-in fails or hangs does not hold up the others: a warning is printed, and its users are
+//! `not_attempted`.
 
 mod requested;
 mod resumed;
@@ -20,12 +21,12 @@ use std::collections::{BTreeMap, HashMap};
 use super::connect::{MessageLog, SignedInApp, http_clients};
 use super::tenant_clients::TenantClients;
 use super::{run, secret_files, sign_in_apps};
-use crate::cli::WorkArgs;
+use crate::cli::CommonRunArgs;
 use crate::console::OutputFormat;
 use crate::directory::Directory;
 use crate::error::Error;
 use crate::event::{StopReason, TenantIndex};
-use crate::identity::{EnvVariables, SignInError, additional_app_variables, process_variables};
+use crate::identity::{EnvLookup, SignInError, additional_app_variables, process_variable};
 use crate::journal::TenantRecord;
 use crate::plan::{Draft, PlanTenant, PlanTenants};
 use crate::settings::{AppSettings, CredentialSettings, NetworkSettings, SignInSettings};
@@ -34,22 +35,22 @@ use futures_util::stream::{self, StreamExt};
 use sign_in::{check_tenant_known, print_failed_sign_ins, print_messages_once, sign_in_to};
 use sign_in_progress::SignInProgress;
 
-/// Sign-ins that go on at once.
+/// Maximum number of parallel sign-ins.
 const MAX_CONCURRENT_SIGN_INS: usize = 32;
 
-/// A tenant of a run, and who signed in there.
+/// A tenant of a run, and the sign-in to it.
 pub(super) struct TenantSession {
-    /// All names that rows gave it.
+    /// All names that rows have for the tenant.
     names: Vec<TenantName>,
-    /// Rows that name it.
+    /// Number of rows that name the tenant.
     rows: u64,
-    /// How it was signed in to.
+    /// The settings of the sign-in.
     sign_in: SignInSettings,
     signed_in_app: Result<SignedInApp, SignInError>,
 }
 
 impl TenantSession {
-    /// What the plan calls it.
+    /// The tenant's name in the plan: its ID, if known.
     fn key(&self) -> String {
         let id = self.signed_in_app.as_ref().ok().and_then(|signed_in_app| signed_in_app.tenant_id());
         let id = id.map(str::to_lowercase);
@@ -57,30 +58,30 @@ impl TenantSession {
     }
 }
 
-/// Who works in the run's tenants.
+/// The sign-ins to all tenants of a run.
 pub(super) struct TenantSessions {
     sessions: Vec<TenantSession>,
     resolver: TenantResolver,
 }
 
 impl TenantSessions {
-    /// One tenant that is signed in to, whatever rows say.
+    /// A single tenant that is signed in to, independent of the rows.
     pub(super) fn single(signed_in_app: SignedInApp, sign_in: &SignInSettings) -> TenantSessions {
         let known = [signed_in_app.tenant.domain.as_deref(), signed_in_app.tenant_id()];
-        let places = TenantResolver::one(known.into_iter().flatten());
+        let resolver = TenantResolver::single(known.into_iter().flatten());
         let session = TenantSession {
             names: Vec::new(),
             rows: 0,
             sign_in: sign_in.clone(),
             signed_in_app: Ok(signed_in_app),
         };
-        TenantSessions { sessions: vec![session], resolver: places }
+        TenantSessions { sessions: vec![session], resolver }
     }
 
-    /// Signs in to all tenants that are wanted, side by side.
+    /// Signs in to all requested tenants in parallel.
     ///
     /// # Errors
-    /// When none can be signed in to.
+    /// When all sign-ins fail.
     pub(super) async fn sign_in(
         requested: RequestedTenants,
         credentials: &CredentialSettings,
@@ -89,23 +90,24 @@ impl TenantSessions {
         output: OutputFormat,
     ) -> Result<TenantSessions, Error> {
         if !requested.is_multi_tenant() {
-            return sign_in_one(requested, credentials, apps, network).await;
+            return sign_in_single(requested, credentials, apps, network).await;
         }
         if !apps.further.is_empty() {
             return Err(Error::Usage(format!(
-                "the input names {}, and further apps (--app, [[profile.NAME.app]]) send in one tenant: --app none sends \
-                 with one app in each",
+                "the input names {}, but further apps (--app, [[profile.NAME.app]]) work in one tenant only: \
+                 --app none uses one app in each tenant",
                 requested.describe()
             )));
         }
         if credentials.own.sources.reads_stdin() {
             return Err(Error::Usage(format!(
-                "the input names {}, and standard input can be read once: give the secret in a file or in the environment",
+                "the input names {}, but standard input can be read only once: put the secret into a file or \
+                 the environment",
                 requested.describe()
             )));
         }
-        secret_files::warn_readable_files(&credentials.own.sources, &process_variables);
-        for (_, sign_in) in &credentials.special {
+        secret_files::warn_readable_files(&credentials.own.sources, &process_variable);
+        for (_, sign_in) in &credentials.by_tenant {
             secret_files::warn_readable_files(&sign_in.sources, &additional_app_variables);
         }
         let clients = http_clients(network)?;
@@ -148,7 +150,7 @@ impl TenantSessions {
         }
     }
 
-    /// Tenants that the tokens say to be one are one, whatever names they were signed in to by.
+    /// Merges tenants that have the same ID in their tokens, even if rows have different names for them.
     fn merge_same_tenants(
         requested: &RequestedTenants,
         tried: Vec<(SignInSettings, Result<SignedInApp, SignInError>)>,
@@ -186,11 +188,11 @@ impl TenantSessions {
         let ids_known = sessions
             .iter()
             .all(|session| session.key().parse().is_ok_and(|key| matches!(key, TenantName::Id(_))));
-        let places = TenantResolver::new(ids.chain(names).collect::<Vec<_>>(), own, ids_known);
-        TenantSessions { sessions, resolver: places }
+        let resolver = TenantResolver::new(ids.chain(names).collect::<Vec<_>>(), own, ids_known);
+        TenantSessions { sessions, resolver }
     }
 
-    /// Says which tenants can't be sent in, and why.
+    /// Warns about tenants in which nothing can be revoked, with the reason.
     fn warn_failed(&self) {
         let failed = self.sessions.iter().filter_map(|session| {
             let why = session.signed_in_app.as_ref().err()?;
@@ -199,7 +201,7 @@ impl TenantSessions {
         print_failed_sign_ins(failed.collect());
     }
 
-    /// Whether there are several tenants.
+    /// Whether there is more than one tenant.
     pub(super) fn is_multi_tenant(&self) -> bool {
         self.sessions.len() > 1
     }
@@ -209,18 +211,18 @@ impl TenantSessions {
         self.signed_in_apps().next()
     }
 
-    /// All that were signed in to.
+    /// All tenants that were signed in to.
     pub(super) fn signed_in_apps(&self) -> impl Iterator<Item = &SignedInApp> {
         self.sessions.iter().filter_map(|session| session.signed_in_app.as_ref().ok())
     }
 
-    /// How the one tenant was signed in to, or the first.
+    /// The settings of the sign-in to the only tenant, or to the first.
     pub(super) fn sign_in_settings(&self) -> &SignInSettings {
         &self.sessions[0].sign_in
     }
 
-    /// For the plan.
-    pub(super) fn plan_tenants(&self, work: &WorkArgs) -> PlanTenants<'_, Directory> {
+    /// The tenants for the plan.
+    pub(super) fn plan_tenants(&self, work: &CommonRunArgs) -> PlanTenants<'_, Directory> {
         let several = self.is_multi_tenant();
         let all = self.sessions.iter().map(|session| {
             let signed_in_app = session.signed_in_app.as_ref().ok();
@@ -228,14 +230,14 @@ impl TenantSessions {
             PlanTenant {
                 key: if several { session.key() } else { String::new() },
                 operator: signed_in_app.map(run::plan_operator).unwrap_or_default(),
-                directory: directory.filter(|_| !work.choosing.no_lookup),
+                directory: directory.filter(|_| !work.selection.no_lookup),
                 closed: signed_in_app.is_none(),
             }
         });
         PlanTenants { resolver: self.resolver.clone(), tenants: all.collect() }
     }
 
-    /// For `run.json`: nothing where there is one tenant.
+    /// The records for `run.json`; empty if there is only one tenant.
     pub(super) fn tenant_records(
         &self,
         draft: &Draft,
@@ -249,7 +251,7 @@ impl TenantSessions {
             let operator = session.signed_in_app.as_ref().ok().map(|signed_in_app| &signed_in_app.operator);
             let id =
                 session.signed_in_app.as_ref().ok().and_then(|signed_in_app| signed_in_app.tenant.id.clone());
-            // Who could not be compared with the lists is not sent later, either.
+            // Users that could not be compared with the lists are not revoked later either.
             let unseen = session.signed_in_app.as_ref().err().filter(|_| !unlisted).map(ToString::to_string);
             let own = credentials.is_own(&session.sign_in);
             TenantRecord {
@@ -267,12 +269,13 @@ impl TenantSessions {
         self.sessions.iter().enumerate().map(record).collect()
     }
 
-    /// Who sends where; nothing is sent where nobody could sign in, or nobody could be looked up.
+    /// The apps that send in each tenant. A tenant is refused if the sign-in failed, or if its users could not be
+    /// looked up.
     pub(super) fn into_tenant_clients(
         self,
         closed_tenants: &BTreeMap<TenantIndex, String>,
     ) -> Vec<TenantClients> {
-        let post = |(at, session): (usize, TenantSession)| match session.signed_in_app {
+        let to_clients = |(at, session): (usize, TenantSession)| match session.signed_in_app {
             Err(why) => TenantClients {
                 apps: Vec::new(),
                 refused: Some(StopReason::SignIn { detail: why.to_string() }),
@@ -282,22 +285,23 @@ impl TenantSessions {
                 TenantClients { refused: closed, ..signed_in_app.into_tenant_clients() }
             }
         };
-        self.sessions.into_iter().enumerate().map(post).collect()
+        self.sessions.into_iter().enumerate().map(to_clients).collect()
     }
 }
 
-/// Why nothing is sent in a tenant whose users could not be compared with the lists.
+/// Why nothing is revoked in a tenant whose users could not be compared with the lists.
 pub(super) fn closed_reason(why: &str) -> StopReason {
     let why = why.trim_end_matches('.');
     StopReason::Runtime {
         detail: format!(
-            "nobody could be looked up when the plan was made, so nothing is sent: {why}. `remaining.csv` begins anew"
+            "this tenant is skipped, because its users could not be looked up when the plan was made ({why}). \
+             Run `remaining.csv` to retry"
         ),
     }
 }
 
-/// The one tenant that is wanted.
-async fn sign_in_one(
+/// Signs in to the only requested tenant.
+async fn sign_in_single(
     requested: RequestedTenants,
     credentials: &CredentialSettings,
     apps: &AppSettings,
@@ -317,13 +321,13 @@ async fn sign_in_one(
     let ids_known = tid.is_some();
     let named: Vec<TenantName> = requested.tenant_names(0).cloned().collect();
     let names = named.iter().cloned().chain(tid).map(|name| (name, 0));
-    let places = TenantResolver::new(names.collect::<Vec<_>>(), requested.default_tenant, ids_known);
+    let resolver = TenantResolver::new(names.collect::<Vec<_>>(), requested.default_tenant, ids_known);
     let rows = requested.rows.first().copied().unwrap_or_default();
     let session = TenantSession { names: named, rows, sign_in, signed_in_app: Ok(signed_in_app) };
-    Ok(TenantSessions { sessions: vec![session], resolver: places })
+    Ok(TenantSessions { sessions: vec![session], resolver })
 }
 
-/// The error of a sign-in, with the column of the input that named the tenant: no flag did.
+/// Adds the input's column to the error of a sign-in, if the column and no flag named the tenant.
 fn add_tenant_column(error: Error, requested: &RequestedTenants) -> Error {
     match (error, &requested.column, requested.names.first()) {
         (Error::SignIn(why), Some(column), Some(tenant)) => {
@@ -336,7 +340,7 @@ fn add_tenant_column(error: Error, requested: &RequestedTenants) -> Error {
     }
 }
 
-/// The environment's secrets are those of the run's own app.
-fn env_variables(own: bool) -> EnvVariables<'static> {
-    if own { &process_variables } else { &additional_app_variables }
+/// The environment for a sign-in: only the run's own app may use secrets from variables.
+fn env_variables(own: bool) -> EnvLookup<'static> {
+    if own { &process_variable } else { &additional_app_variables }
 }

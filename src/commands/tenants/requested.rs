@@ -1,4 +1,4 @@
-//! Which tenants a run is for, as far as its rows and flags say, before anybody signs in.
+//! The tenants of a run, as far as its rows and flags name them, before the sign-in.
 
 use std::cell::Cell;
 use std::collections::HashMap;
@@ -16,24 +16,24 @@ use crate::tenant::{TenantName, TenantResolver};
 use crate::text::humanize;
 use futures_util::stream::{self, StreamExt};
 
-/// The tenants that the rows ask for, before anybody signed in.
+/// The tenants that the rows and flags name, before the sign-in.
 pub(in crate::commands) struct RequestedTenants {
-    /// Their names, each once; none where nobody named any.
+    /// The tenants' names, each once; empty if none is named.
     pub(super) names: Vec<TenantName>,
-    /// Their other names, each with the place of its tenant among `names`.
+    /// Other names of the same tenants, each with the index of its tenant in `names`.
     pub(super) aliases: Vec<(TenantName, usize)>,
-    /// Rows that name each.
+    /// Number of rows of each tenant.
     pub(super) rows: Vec<u64>,
     /// Whether rows say which tenant they belong to.
     pub(super) by_row: bool,
-    /// That of rows which name none.
+    /// The tenant of rows that do not name one.
     pub(super) default_tenant: Option<TenantIndex>,
-    /// The column that names them, where the rows do and nothing else.
+    /// The column that names the tenants, if no flag does.
     pub(super) column: Option<String>,
 }
 
 impl RequestedTenants {
-    /// Finds out which tenants a run is for, by the names that are given.
+    /// Collects the names of tenants in the rows and flags.
     pub(in crate::commands) fn new(
         input: &InputRows,
         sign_in: &SignInSettings,
@@ -54,7 +54,7 @@ impl RequestedTenants {
         };
         let mut names: Vec<TenantName> = named.all().iter().map(|named| named.name.clone()).collect();
         let mut rows: Vec<u64> = named.all().iter().map(|named| named.rows).collect();
-        let needs_default_tenant = named.without > 0 || !options.selectors.is_empty();
+        let needs_default_tenant = named.rows_without_tenant > 0 || !options.selectors.is_empty();
         let column = input.tenant_column.clone().filter(|_| given.is_none());
         let mut own = given.as_ref().and_then(|given| names.iter().position(|name| name == given));
         if let (None, Some(given), true) = (own, given, needs_default_tenant) {
@@ -63,28 +63,28 @@ impl RequestedTenants {
             own = Some(names.len() - 1);
         }
         if let Some(own) = own {
-            rows[own] += named.without;
+            rows[own] += named.rows_without_tenant;
         }
-        // Where nobody names any, whoever signs in says which it is.
+        // If no tenant is named, the sign-in decides.
         let own = if names.is_empty() { Some(0) } else { own };
         let own = own.map(|own| own as TenantIndex);
         RequestedTenants { names, aliases: Vec::new(), rows, by_row: true, default_tenant: own, column }
     }
 
-    /// Joins names that the authority gives one id: two domains may be one tenant. A domain of which it does not tell stays
-    /// by itself; signing in says why. The tenants of `credentials` are matched like that, too: a profile may name by its
-    /// domain what the rows name by id.
+    /// Merges names for which the authority has the same ID, because two domains may belong to one tenant. A domain
+    /// without an ID stays separate, and its sign-in reports the reason. The tenants of `credentials` are matched in
+    /// the same way, because a profile may name the domain of a tenant that the rows name by ID.
     ///
     /// # Errors
-    /// When there can be no HTTPS.
+    /// When the HTTP clients can't be set up.
     pub(in crate::commands) async fn merge_aliases(
         self,
         credentials: &CredentialSettings,
         network: &NetworkSettings,
     ) -> Result<RequestedTenants, Error> {
         let is_domain = |name: &TenantName| matches!(name, TenantName::Domain(_));
-        let has_own = |name: &TenantName| credentials.special.iter().any(|(special, _)| special == name);
-        let special = credentials.special.iter().map(|(name, _)| name.clone());
+        let has_own = |name: &TenantName| credentials.by_tenant.iter().any(|(special, _)| special == name);
+        let special = credentials.by_tenant.iter().map(|(name, _)| name.clone());
         let special: Vec<TenantName> = match self.names.iter().all(has_own) {
             true => Vec::new(),
             false => special.filter(|name| !self.names.contains(name)).collect(),
@@ -94,7 +94,7 @@ impl RequestedTenants {
             return Ok(self);
         }
         let (clients, root) = (network.clients()?, network.authority());
-        // Whoever can't be reached for one is not asked for all of a thousand.
+        // If the authority can't be reached once, it is not asked about the remaining domains.
         let silent = Cell::new(false);
         let ids = stream::iter(self.names.iter().chain(&special).map(|name| async {
             let domain = match name {
@@ -113,8 +113,8 @@ impl RequestedTenants {
         Ok(self.merge_by_id(&ids, special))
     }
 
-    /// The same with names of one id as one tenant. `ids` are those of its names, and then of the `special` names, which
-    /// add no tenant.
+    /// Merges names with the same ID into one tenant. `ids` has the IDs of `names`, followed by those of the `special`
+    /// names, which do not add tenants.
     fn merge_by_id(self, ids: &[Option<Uuid>], special: Vec<TenantName>) -> RequestedTenants {
         let ids_of_special = &ids[self.names.len()..];
         let mut merged =
@@ -145,10 +145,10 @@ impl RequestedTenants {
         merged
     }
 
-    /// Refuses what can't mean anything in several tenants.
+    /// Refuses options that are not valid with several tenants.
     ///
     /// # Errors
-    /// When there are several, and something was asked for that only one can mean.
+    /// When there are several tenants, and an option needs a single one.
     pub(in crate::commands) fn check_multi_tenant(
         self,
         input: &InputRows,
@@ -160,7 +160,7 @@ impl RequestedTenants {
         Ok(self)
     }
 
-    /// All names of the tenant at a place.
+    /// All names of the tenant with this index.
     pub(super) fn tenant_names(&self, place: usize) -> impl Iterator<Item = &TenantName> {
         let others = self.aliases.iter().filter(move |(_, at)| *at == place).map(|(name, _)| name);
         self.names.get(place).into_iter().chain(others)
@@ -172,11 +172,11 @@ impl RequestedTenants {
 
     fn refuse_single_tenant_options(&self, input: &InputRows, options: &PlanOptions) -> Result<(), Error> {
         let what = if !options.selectors.is_empty() {
-            "a selection from the directory (--group, --role, …) finds users of one tenant"
-        } else if input.names_me {
-            "`me` is whoever signed in, and that is another in each of them"
+            "a selection from the directory (--group, --role, …) finds users of one tenant only"
+        } else if input.has_me {
+            "`me` is the signed-in user, who is a different one in each tenant"
         } else if options.include_self {
-            "--include-self is about whoever signed in, and that is another in each of them"
+            "--include-self is about the signed-in user, who is a different one in each tenant"
         } else {
             return Ok(());
         };
@@ -187,13 +187,13 @@ impl RequestedTenants {
         )))
     }
 
-    /// Refuses several tenants where a verb knows one only.
+    /// Refuses several tenants for a subcommand that works with only one.
     pub(in crate::commands) fn refuse_several(&self, verb: &str) -> Result<(), Error> {
         match self.is_multi_tenant() {
             false => Ok(()),
             true => Err(Error::Usage(format!(
-                "the input names {}, and `{verb}` is for one: split the file by tenant, or look at the whole with `run \
-                 --dry-run`. {}",
+                "the input names {}, but `{verb}` works with one: split the file by tenant, or use `run \
+                 --dry-run` to see all of it. {}",
                 self.describe(),
                 multi_tenant_hint(&self.names)
             ))),
@@ -206,11 +206,11 @@ impl RequestedTenants {
         format!("{} tenants ({}{more})", humanize::count(self.names.len() as u64), first.join(", "))
     }
 
-    /// The tenants as they are named, where nobody signs in.
+    /// The tenants as they are named, for a plan without a sign-in.
     pub(in crate::commands) fn without_sign_in(&self) -> PlanTenants<'static, Directory> {
         if !self.is_multi_tenant() {
-            let places = if self.by_row { self.resolver(|at| at) } else { TenantResolver::one([]) };
-            return PlanTenants { resolver: places, ..PlanTenants::single(Operator::default(), None, []) };
+            let resolver = if self.by_row { self.resolver(|at| at) } else { TenantResolver::single([]) };
+            return PlanTenants { resolver, ..PlanTenants::single(Operator::default(), None, []) };
         }
         let tenant = |name: &TenantName| PlanTenant {
             key: name.to_string(),
@@ -228,11 +228,11 @@ impl RequestedTenants {
     }
 }
 
-/// What may help where one tenant has two names.
+/// Advice if the rows do not really have several tenants.
 fn multi_tenant_hint(names: &[TenantName]) -> String {
     let domain = |name: &TenantName| matches!(name, TenantName::Domain(_));
     match names.iter().any(domain) && !names.iter().all(domain) {
-        true => "If these are one tenant, name it by its id everywhere, --tenant included".to_owned(),
-        false => "If that column does not name tenants: --tenant-column none".to_owned(),
+        true => "If these are the same tenant, use its ID everywhere, including --tenant".to_owned(),
+        false => "If that column does not have tenants, use --tenant-column none".to_owned(),
     }
 }

@@ -1,4 +1,4 @@
-//! Signing in again to the tenants of a run that have users left.
+//! Signs in again to the tenants of a run that have users left.
 
 use std::collections::BTreeMap;
 
@@ -12,36 +12,36 @@ use crate::console::OutputFormat;
 use crate::directory::Directory;
 use crate::error::Error;
 use crate::event::{StopReason, TenantIndex};
-use crate::identity::{SignInError, additional_app_variables, process_variables};
+use crate::identity::{SignInError, additional_app_variables, process_variable};
 use crate::journal::{OperatorRecord, RunRecord, TenantRecord};
 use crate::plan::{PlanTenant, PlanTenants};
-use crate::settings::profiled::ChosenProfile;
+use crate::settings::chosen_profile::ChosenProfile;
 use crate::settings::{CredentialSettings, NetworkSettings, SignInSettings};
 use crate::tenant::{TenantName, TenantResolver};
 use futures_util::stream::{self, StreamExt};
 
-/// Who goes on with a run of several tenants, in the order of these.
+/// The sign-ins to the tenants of a resumed run, in the order of the run's tenants.
 pub(in crate::commands) struct ResumedTenants {
     sessions: Vec<ResumedSession>,
-    /// The first who signed in.
+    /// The identity of the first sign-in.
     pub(in crate::commands) operator: OperatorRecord,
 }
 
-/// One of them.
+/// The sign-in to one tenant.
 struct ResumedSession {
-    /// None where nothing is left, or nothing can be sent.
+    /// `None` if no users are left, or if nothing can be revoked.
     signed_in_app: Option<SignedInApp>,
-    /// Why nothing can be sent, where something is left.
+    /// Why nothing can be revoked, if users are left.
     refused: Option<StopReason>,
 }
 
 impl ResumedTenants {
-    /// Who signed in, in each tenant.
+    /// The sign-in to each tenant.
     pub(in crate::commands) fn signed_in_apps(&self) -> impl Iterator<Item = Option<&SignedInApp>> {
         self.sessions.iter().map(|session| session.signed_in_app.as_ref())
     }
 
-    /// For the lists: the tenants by all names that the run knows of them.
+    /// The tenants for the protect lists, with all their names in the run.
     pub(in crate::commands) fn plan_tenants(
         &self,
         record: &RunRecord,
@@ -65,23 +65,23 @@ impl ResumedTenants {
         }
     }
 
-    /// Who sends where; nothing is sent where users could not be compared with the lists.
+    /// The apps that send in each tenant. A tenant is refused if its users could not be compared with the lists.
     pub(in crate::commands) fn into_tenant_clients(
         self,
         closed_tenants: &BTreeMap<TenantIndex, String>,
     ) -> Vec<TenantClients> {
-        let post = |(index, session): (TenantIndex, ResumedSession)| match session.signed_in_app {
+        let to_clients = |(index, session): (TenantIndex, ResumedSession)| match session.signed_in_app {
             Some(signed_in_app) => TenantClients {
                 refused: closed_tenants.get(&index).map(|why| closed_reason(why)),
                 ..signed_in_app.into_tenant_clients()
             },
             None => TenantClients { apps: Vec::new(), refused: session.refused },
         };
-        (0..).zip(self.sessions).map(post).collect()
+        (0..).zip(self.sessions).map(to_clients).collect()
     }
 }
 
-/// All names that a run knows of a tenant.
+/// All names of a tenant in the run.
 fn tenant_names(tenant: &TenantRecord) -> impl Iterator<Item = &String> {
     std::iter::once(&tenant.tenant).chain(&tenant.tenant_id).chain(&tenant.named)
 }
@@ -89,7 +89,7 @@ fn tenant_names(tenant: &TenantRecord) -> impl Iterator<Item = &String> {
 /// Signs in to each tenant that has users left (`left`, in the order of the run's tenants).
 ///
 /// # Errors
-/// When none of them can be signed in to.
+/// When all sign-ins fail.
 pub(in crate::commands) async fn sign_in_resumed(
     args: &SignInArgs,
     profile: Option<&ChosenProfile>,
@@ -101,20 +101,20 @@ pub(in crate::commands) async fn sign_in_resumed(
     let credentials = CredentialSettings::new(SignInSettings::resumed(args, None, &record.settings), profile);
     if let Some(lost) = missing_special_sign_in(record, left, &credentials).filter(|_| profile.is_none()) {
         return Err(Error::Usage(format!(
-            "tenant {} has its own way to sign in, and a run's folder is not asked for that: name the profile that has it \
+            "tenant {} has its own sign-in, which a run folder does not store: name the profile that has it \
              (--profile)",
             crate::text::sanitize::sanitize_truncated(&lost.tenant, 80)
         )));
     }
     if credentials.own.sources.reads_stdin() {
         return Err(Error::Usage(
-            "the run has several tenants, and standard input can be read once: give the secret in a file or in the \
-             environment"
+            "the run has several tenants, but standard input can be read only once: put the secret into a file \
+             or the environment"
                 .to_owned(),
         ));
     }
-    secret_files::warn_readable_files(&credentials.own.sources, &process_variables);
-    for (_, sign_in) in &credentials.special {
+    secret_files::warn_readable_files(&credentials.own.sources, &process_variable);
+    for (_, sign_in) in &credentials.by_tenant {
         secret_files::warn_readable_files(&sign_in.sources, &additional_app_variables);
     }
     let clients = http_clients(network)?;
@@ -125,7 +125,7 @@ pub(in crate::commands) async fn sign_in_resumed(
         async move {
             match (*left, &tenant.closed) {
                 (0, _) | (_, Some(_)) => None,
-                _ => Some(sign_in_one(tenant, credentials, network, clients, log).await),
+                _ => Some(sign_in_again(tenant, credentials, network, clients, log).await),
             }
         }
     }))
@@ -158,12 +158,12 @@ pub(in crate::commands) async fn sign_in_resumed(
     match (operator, first_error) {
         (Some(operator), _) => Ok(ResumedTenants { sessions, operator }),
         (None, Some(why)) => Err(why.into()),
-        // Whoever is left stands in tenants that this run never sends in: it only says so once more.
+        // All remaining users are in tenants that are closed for this run, so it only reports that again.
         (None, None) => Ok(ResumedTenants { sessions, operator: record.operator.clone() }),
     }
 }
 
-/// A tenant with users left that had its own way to sign in, and has none now.
+/// A tenant with users left that had its own sign-in, but does not have one now.
 fn missing_special_sign_in<'a>(
     record: &'a RunRecord,
     left: &[u64],
@@ -173,17 +173,17 @@ fn missing_special_sign_in<'a>(
     all.find(|tenant| tenant.sources.is_some() && special_sign_in(tenant, credentials).is_none())
 }
 
-/// The way to sign in that the profile has for a tenant alone.
+/// The profile's own sign-in for a tenant.
 fn special_sign_in<'a>(
     tenant: &TenantRecord,
     credentials: &'a CredentialSettings,
 ) -> Option<&'a SignInSettings> {
     let names: Vec<TenantName> = tenant_names(tenant).filter_map(|name| name.parse().ok()).collect();
-    credentials.special.iter().find(|(name, _)| names.contains(name)).map(|(_, sign_in)| sign_in)
+    credentials.by_tenant.iter().find(|(name, _)| names.contains(name)).map(|(_, sign_in)| sign_in)
 }
 
 /// Signs in to the same tenant as before, and no other.
-async fn sign_in_one(
+async fn sign_in_again(
     tenant: &TenantRecord,
     credentials: &CredentialSettings,
     network: &NetworkSettings,
@@ -196,8 +196,12 @@ async fn sign_in_one(
         &SignInSettings { tenant: Some(name.clone()), ..special.unwrap_or(&credentials.own).clone() };
     let unknown =
         |found: &str| SignInError::UnknownTenant { tenant: tenant.tenant.clone(), found: found.to_owned() };
-    let name =
-        sign_in.tenant.as_deref().unwrap_or_default().parse().map_err(|_| unknown("can't be asked for"))?;
+    let name = sign_in
+        .tenant
+        .as_deref()
+        .unwrap_or_default()
+        .parse()
+        .map_err(|_| unknown("can't be requested, because that is neither a tenant ID nor a domain"))?;
     let signed_in_app =
         sign_in_to(&name, sign_in, env_variables(special.is_none()), network, clients, log).await?;
     match (&tenant.tenant_id, &signed_in_app.tenant.id) {

@@ -1,26 +1,26 @@
-//! Signing in to one of several tenants.
+//! Signs in to one of several tenants.
 
 use std::time::Duration;
 
 use crate::commands::connect::{MessageLog, SignInReporter, SignedInApp, sign_in_with_clients};
 use crate::console;
 use crate::http::HttpClients;
-use crate::identity::{Auth, EnvVariables, SignInError};
+use crate::identity::{Auth, EnvLookup, SignInError};
 use crate::settings::{NetworkSettings, SignInSettings};
 use crate::tenant::TenantName;
 use crate::text::humanize;
 
-/// Signs in to one of several tenants, within a time: one that hangs must not keep the others waiting.
+/// Signs in to one of several tenants, with a time limit, so that a sign-in that hangs does not hold up the others.
 pub(super) async fn sign_in_to(
     name: &TenantName,
     sign_in: &SignInSettings,
-    env_variables: EnvVariables<'_>,
+    env_variables: EnvLookup<'_>,
     network: &NetworkSettings,
     clients: HttpClients,
     log: &MessageLog,
 ) -> Result<SignedInApp, SignInError> {
-    let candidates = sign_in.offer(network).build_chain(env_variables)?;
-    // A person takes the time that they take.
+    let candidates = sign_in.credential_config(network).build_chain(env_variables)?;
+    // A person who signs in with a device code may take longer.
     let is_interactive = candidates.first_method() == Some(Auth::DeviceCode);
     let reporter = SignInReporter::Tenant(log);
     let signing = sign_in_with_clients(&reporter, candidates, sign_in, network, clients);
@@ -28,34 +28,36 @@ pub(super) async fn sign_in_to(
         true => signing.await?,
         false => {
             let within = sign_in_timeout(network.timeout);
-            tokio::time::timeout(within, signing).await.map_err(|_| SignInError::TimedOut { within })??
+            tokio::time::timeout(within, signing)
+                .await
+                .map_err(|_| SignInError::TimedOut { limit: within })??
         }
     };
     check_tenant_known(name, &signed_in_app)?;
     Ok(signed_in_app)
 }
 
-/// Longest time that a sign-in to one of several tenants may take: the others wait for it with their first user.
+/// Maximum time of a sign-in to one of several tenants, because the others wait for it before their first request.
 const MAX_SIGN_IN_TIME: Duration = Duration::from_secs(15);
 
-/// How long a sign-in to one of several tenants may take: two answers and a breath between them.
+/// The time limit of a sign-in to one of several tenants: enough for two answers and a short pause.
 fn sign_in_timeout(timeout: Duration) -> Duration {
     timeout.saturating_mul(2).saturating_add(Duration::from_secs(2)).min(MAX_SIGN_IN_TIME)
 }
 
-/// Rows that name a tenant are sent only where it is known to be the token's: users of another must not be looked for
-/// there. That a domain and an id are one was found out when it was signed in to.
+/// Refuses a token whose tenant is not known, for rows that name a tenant, because users of one tenant must not be
+/// looked up in another. The sign-in has already compared a known tenant with the name.
 pub(super) fn check_tenant_known(name: &TenantName, signed_in_app: &SignedInApp) -> Result<(), SignInError> {
     match signed_in_app.tenant_id() {
         Some(_) => Ok(()),
         None => Err(SignInError::UnknownTenant {
             tenant: name.to_string(),
-            found: "does not say its tenant".to_owned(),
+            found: "does not name its tenant".to_owned(),
         }),
     }
 }
 
-/// What several sign-ins said, each sentence once.
+/// Prints the messages of several sign-ins, each sentence once.
 pub(super) fn print_messages_once(log: MessageLog) {
     let mut counts: Vec<(String, u64)> = Vec::new();
     for sentence in log.into_inner() {
@@ -70,22 +72,22 @@ pub(super) fn print_messages_once(log: MessageLog) {
     }
 }
 
-/// So many sign-ins that failed are told one by one; the report has them all.
+/// Maximum number of failed sign-ins that are listed one by one; the report has all of them.
 const MAX_FAILED_SHOWN: usize = 5;
 
-/// Says which tenants can't be sent in: their names, how many rows wait there, and why.
+/// Warns about tenants in which nothing can be revoked: their names, the number of their rows, and the reason.
 pub(super) fn print_failed_sign_ins(failed: Vec<(String, u64, String)>) {
     for (tenant, rows, why) in failed.iter().take(MAX_FAILED_SHOWN) {
         let rows = match rows {
             1 => "1 row is".to_owned(),
             rows => format!("{} rows are", humanize::count(*rows)),
         };
-        console::print_status(&format!("warning: no sign-in to tenant {tenant}, its {rows} not sent: {why}"));
+        console::print_status(&format!("warning: can't sign in to tenant {tenant}, {rows} skipped: {why}"));
     }
     if failed.len() > MAX_FAILED_SHOWN {
         let more = humanize::count((failed.len() - MAX_FAILED_SHOWN) as u64);
         console::print_status(&format!(
-            "warning: no sign-in to {more} more tenants: summary.json names them"
+            "warning: can't sign in to {more} more tenants, which summary.json lists"
         ));
     }
 }

@@ -1,4 +1,4 @@
-//! What is said while tenants are signed in to, where that takes long: how many are done, and whom it waits for.
+//! Progress of sign-ins to many tenants, if they take long: how many are done, and which ones are not.
 
 use std::cell::{Cell, RefCell};
 use std::future::Future;
@@ -8,13 +8,13 @@ use crate::console::{self, OutputFormat};
 use crate::tenant::TenantName;
 use crate::text::humanize;
 
-/// Nothing is said of sign-ins that take no longer, nor sooner again.
+/// Time before the first message, and between messages.
 const INTERVAL: Duration = Duration::from_secs(5);
 
-/// So many tenants are named.
+/// Maximum number of tenants that are named.
 const MAX_NAMED: usize = 3;
 
-/// Sign-ins that go on side by side.
+/// The progress of parallel sign-ins.
 pub(super) struct SignInProgress {
     total: usize,
     finished: Cell<usize>,
@@ -23,7 +23,7 @@ pub(super) struct SignInProgress {
 }
 
 impl SignInProgress {
-    /// So many are to come; nothing is said where no output is wanted.
+    /// The progress of `all` sign-ins, before the first. With `-o none`, nothing is printed.
     pub(super) fn new(all: usize, output: OutputFormat) -> SignInProgress {
         SignInProgress {
             total: all,
@@ -42,7 +42,7 @@ impl SignInProgress {
         self.pending.borrow_mut().retain(|begun| *begun != name.to_string());
     }
 
-    /// Waits for all of them, and says so.
+    /// Waits for the future, and prints the progress.
     pub(super) async fn report_while<T>(&self, signing: impl Future<Output = T>) -> T {
         let mut signing = std::pin::pin!(signing);
         loop {
@@ -62,7 +62,7 @@ impl SignInProgress {
             more => format!(" and {} more", humanize::count(more as u64)),
         };
         let names = begun.iter().take(MAX_NAMED).map(String::as_str).collect::<Vec<_>>().join(", ");
-        format!("signing in: {ended} of {all} tenants so far; waiting for {names}{more}")
+        format!("signing in: {ended} of {all} tenants done; waiting for {names}{more}")
     }
 }
 
@@ -78,12 +78,12 @@ mod tests {
         waiting.finish(&names[0]);
         assert_eq!(
             waiting.status_text(),
-            "signing in: 1 of 1,200 tenants so far; waiting for t1.example, t2.example, t3.example and 2 more"
+            "signing in: 1 of 1,200 tenants done; waiting for t1.example, t2.example, t3.example and 2 more"
         );
         names[2..5].iter().for_each(|name| waiting.finish(name));
         assert_eq!(
             waiting.status_text(),
-            "signing in: 4 of 1,200 tenants so far; waiting for t1.example, t5.example"
+            "signing in: 4 of 1,200 tenants done; waiting for t1.example, t5.example"
         );
     }
 

@@ -1,5 +1,5 @@
-//! What a plan comes to, in aligned lines that are read in five seconds: where, as whom, who, how long. What is zero is
-//! not shown.
+//! The summary of a plan that is shown before the question: aligned lines that can be read in five seconds. They say
+//! where the run goes, which account signs in, which users it has, and how long it takes. Zero counts are not shown.
 
 use std::fmt::Write as _;
 
@@ -10,48 +10,48 @@ use crate::text::humanize;
 use crate::text::sanitize;
 use crate::text::wrap;
 
-/// How wide the names of lines are.
+/// Width of the labels, in columns.
 const LABEL_WIDTH: usize = 11;
 
-/// How many names of people, and of roles, are told.
+/// Maximum number of names of people, and of roles, in a line.
 const MAX_SHOWN: usize = 3;
 
-/// Longer values are cut, in characters.
+/// Maximum length of a value, in characters; longer ones are cut.
 const MAX_VALUE_CHARS: usize = 300;
 
-/// A plan, where it goes, and what is known of it.
+/// A plan, its destination, and what is known about it.
 #[derive(Clone, Copy, Debug)]
 pub struct ConfirmationSummary<'a> {
-    /// The cloud, by its name.
+    /// The name of the cloud.
     pub cloud: &'a str,
-    /// The tenant, by name and id.
+    /// The tenant's name and ID.
     pub tenant: &'a str,
-    /// Who the program is in that tenant: an app or an operator.
+    /// The account that signs in to the tenant: an app or a person.
     pub identity: Option<&'a str>,
-    /// How many users' sessions will be revoked.
+    /// Number of users to revoke.
     pub users: u64,
-    /// Rows that are left out, by word.
+    /// Number of rows that are left out, by outcome.
     pub left_out: &'a [(Outcome, u64)],
-    /// Users known to have their home in another tenant, by their names alone.
+    /// Number of users whose user principal name says that their home is another tenant.
     pub external: u64,
-    /// What is known of the plan as a whole.
+    /// What is known about the plan as a whole.
     pub plan: &'a PlanSummary,
-    /// How long it will take, as far as that is known: see [`crate::dispatch::RatePolicy::estimate_time`].
+    /// How long the run will take, as far as it is known: see [`crate::dispatch::RatePolicy::estimate_time`].
     pub time_left: TimeLeft,
 }
 
 /// The lines, each with its line break.
 pub fn summary_lines(summary: &ConfirmationSummary<'_>, columns: Option<usize>) -> String {
-    let mut page = QuestionPage { text: String::new(), columns };
+    let mut page = SummaryText { text: String::new(), columns };
     page.line("cloud", summary.cloud);
     page.line("tenant", summary.tenant);
-    page.list("signs in", summary.identity.into_iter().map(str::to_owned));
-    page.line("chosen", &summary.plan.selection.join("; "));
+    page.list("sign-in", summary.identity.into_iter().map(str::to_owned));
+    page.line("selected", &summary.plan.selection.join("; "));
     page.line("users", &humanize::count(summary.users));
     add_user_lines(&mut page, summary);
     add_left_out_lines(&mut page, summary);
-    page.list("first", summary.plan.first.iter().map(|name| sanitize::name(name)));
-    page.list("last", summary.plan.last.iter().map(|name| sanitize::name(name)));
+    page.list("first", summary.plan.first.iter().map(|name| sanitize::sanitize_name(name)));
+    page.list("last", summary.plan.last.iter().map(|name| sanitize::sanitize_name(name)));
     page.line("not checked", &summary.plan.all_unchecked().join("; "));
     if let Some(span) = summary.time_left.span() {
         page.line("time", &format!("about {}", humanize::span(span)));
@@ -59,22 +59,23 @@ pub fn summary_lines(summary: &ConfirmationSummary<'_>, columns: Option<usize>) 
     page.text
 }
 
-/// Who is among the users.
-fn add_user_lines(page: &mut QuestionPage, summary: &ConfirmationSummary<'_>) {
+/// Adds the lines about groups of users, such as administrators and guests.
+fn add_user_lines(page: &mut SummaryText, summary: &ConfirmationSummary<'_>) {
     let facts = summary.plan;
     page.line("admins", &admins_text(facts));
     let guests = facts.guests.max(summary.external);
-    page.count("guests", guests, ": no effect, their home tenant holds their sessions");
+    page.count("guests", guests, ": no effect, because their home tenant holds their sessions");
     page.count("disabled", facts.disabled, " already");
     page.count("synced", facts.synced, " from on-premises");
-    page.count("not found", facts.missing, " in the directory");
+    page.count("unknown", facts.missing, " not in the directory");
     page.count("deleted", facts.deleted, "");
     for list in &facts.lists {
-        page.line(&list.list, &humanize::list(list, true));
+        page.line(&list.list, &humanize::protect_list(list, true));
     }
     if !facts.unprotected.is_empty() {
-        let each = facts.unprotected.iter().map(|(name, why)| format!("{} ({why})", sanitize::name(name)));
-        let text = format!("sent although protected: {}", each.collect::<Vec<_>>().join(", "));
+        let each =
+            facts.unprotected.iter().map(|(name, why)| format!("{} ({why})", sanitize::sanitize_name(name)));
+        let text = format!("revoked although protected: {}", each.collect::<Vec<_>>().join(", "));
         page.line_in_red("UNPROTECTED", &text);
     }
 }
@@ -84,12 +85,12 @@ fn admins_text(facts: &PlanSummary) -> String {
         return String::new();
     }
     let mut roles: Vec<(&String, &u64)> = facts.admins.iter().flatten().collect();
-    // Global Administrators first: nobody else can take as much with them.
+    // Global Administrators first, because revoking them has the largest effect.
     roles.sort_by_key(|(name, count)| (!name.starts_with("Global Admin"), std::cmp::Reverse(**count)));
     let mut words: Vec<String> = roles
         .iter()
         .take(MAX_SHOWN)
-        .map(|(name, count)| format!("{} {}", humanize::count(**count), sanitize::name(name)))
+        .map(|(name, count)| format!("{} {}", humanize::count(**count), sanitize::sanitize_name(name)))
         .collect();
     if roles.len() > MAX_SHOWN {
         let others = roles.len() - MAX_SHOWN;
@@ -99,15 +100,19 @@ fn admins_text(facts: &PlanSummary) -> String {
     if words.is_empty() { total } else { format!("{total}: {}", words.join(", ")) }
 }
 
-fn add_left_out_lines(page: &mut QuestionPage, summary: &ConfirmationSummary<'_>) {
-    let of = |wanted: Outcome| {
-        summary.left_out.iter().find(|(outcome, _)| *outcome == wanted).map_or(0, |(_, n)| *n)
-    };
+fn add_left_out_lines(page: &mut SummaryText, summary: &ConfirmationSummary<'_>) {
+    let of =
+        |outcome: Outcome| summary.left_out.iter().find(|(word, _)| *word == outcome).map_or(0, |(_, n)| *n);
     let protected = of(Outcome::Protected);
     if protected > 0 {
         let shown = MAX_SHOWN.min(usize::try_from(protected).unwrap_or(MAX_SHOWN));
-        let mut names: Vec<String> =
-            summary.plan.protected.iter().take(shown).map(|(name, _)| sanitize::name(name)).collect();
+        let mut names: Vec<String> = summary
+            .plan
+            .protected
+            .iter()
+            .take(shown)
+            .map(|(name, _)| sanitize::sanitize_name(name))
+            .collect();
         let more = protected.saturating_sub(names.len() as u64);
         if more > 0 && !names.is_empty() {
             names.push(format!("{} more", humanize::count(more)));
@@ -128,13 +133,13 @@ fn add_left_out_lines(page: &mut QuestionPage, summary: &ConfirmationSummary<'_>
     }
 }
 
-struct QuestionPage {
+struct SummaryText {
     text: String,
     columns: Option<usize>,
 }
 
-impl QuestionPage {
-    /// A line, unless it would be empty.
+impl SummaryText {
+    /// Adds a line, unless its value is empty.
     fn line(&mut self, name: &str, value: &str) {
         if !value.is_empty() {
             // Writing to a string never fails.
@@ -152,7 +157,7 @@ impl QuestionPage {
         }
     }
 
-    /// A line that nobody should pass over.
+    /// Adds a line in red, which must not be overlooked.
     fn line_in_red(&mut self, name: &str, value: &str) {
         let style = if use_color() {
             ::console::Style::new().red().bold().force_styling(true)
@@ -178,13 +183,13 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::plan::ListResolution;
+    use crate::plan::LookupStatus;
 
     fn facts() -> PlanSummary {
         let people = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
         PlanSummary {
             selection: people(&["group Finance (0785ef7c)", "users.csv"]),
-            resolution: ListResolution::Full,
+            resolution: LookupStatus::Full,
             guests: 12,
             synced: 1_000,
             admins: Some(
@@ -221,13 +226,14 @@ mod tests {
         let facts = facts();
         let expected = "  cloud        global
   tenant       contoso\\u{1b}[2J.com
-  chosen       group Finance (0785ef7c); users.csv
+  selected     group Finance (0785ef7c); users.csv
   users        1,234
   admins       6: 1 Global Administrator, 4 Helpdesk Administrator, 2 A, 1 other
                role
-  guests       12: no effect, their home tenant holds their sessions
+  guests       12: no effect, because their home tenant holds their sessions
   synced       1,000 from on-premises
-  UNPROTECTED  sent although protected: boss@contoso.com (on the protect list)
+  UNPROTECTED  revoked although protected: boss@contoso.com (on the protect
+               list)
   protected    5 left out: Ann, Bob, Cy, 2 more
   left out     4 (duplicate 4)
   first        a\\u{1b}[2J, b, c
@@ -247,18 +253,19 @@ mod tests {
             &ConfirmationSummary { left_out: &[], time_left: TimeLeft::Unknown, ..summary(&nothing) },
             None,
         );
-        assert!(
-            text.contains(
-                "not checked  who of them exists, or is a guest; who of them is an administrator\n"
-            )
-        );
-        for absent in ["left out", "time", "guests", "protected", "first", "chosen"] {
-            assert!(!text.contains(absent), "{absent} in {text}");
+        assert!(text.contains(
+            "not checked  which users exist, and which are guests; which users are administrators\n"
+        ));
+        for absent in ["left out", "time", "guests", "protected", "first", "selected"] {
+            assert!(!text.contains(&format!("\n  {absent}  ")), "{absent} in {text}");
         }
-        let why = ListResolution::Impossible("needs User.Read.All".to_owned());
+        let why = LookupStatus::Impossible("needs User.Read.All".to_owned());
         let facts =
-            PlanSummary { resolution: why, unchecked: vec!["who holds roles (no)".to_owned()], ..nothing };
+            PlanSummary { resolution: why, unchecked: vec!["holders of roles (no)".to_owned()], ..nothing };
         let text = summary_lines(&summary(&facts), None);
-        assert!(text.contains("or is a guest (needs User.Read.All); who holds roles (no)\n"), "{text}");
+        assert!(
+            text.contains("and which are guests (needs User.Read.All); holders of roles (no)\n"),
+            "{text}"
+        );
     }
 }

@@ -1,13 +1,13 @@
-//! What the person at the terminal has to type.
+//! The answers that the question expects.
 
 use std::fmt;
 
-/// What somebody at the terminal said.
+/// The answer that was typed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TypedAnswer {
-    /// What was wanted.
+    /// The expected answer.
     Yes,
-    /// Anything else, also nothing at all.
+    /// Anything else, including an empty line.
     No,
 }
 
@@ -16,19 +16,19 @@ pub enum TypedAnswer {
 pub enum ExpectedAnswer {
     /// `y` or `yes`.
     Yes,
-    /// This number: it can't be typed without having been read.
+    /// This number, which can't be typed without having been read.
     Number(u64),
-    /// How many of how many: `3 of 4`.
+    /// Two numbers: `3 of 4`.
     Fraction(u64, u64),
 }
 
 impl ExpectedAnswer {
-    /// Judges the typed line.
+    /// Compares a typed line with the expected answer.
     pub(super) fn check(self, line: &str) -> TypedAnswer {
         let line = line.trim().to_ascii_lowercase();
         let matches = match self {
             ExpectedAnswer::Yes => matches!(line.as_str(), "y" | "yes"),
-            // As it is shown above the question, with its thousands apart, or plain.
+            // With thousands separators, as it is shown above the question, or without.
             ExpectedAnswer::Number(number) => {
                 line == number.to_string() || line == crate::text::humanize::count(number)
             }

@@ -1,4 +1,4 @@
-//! The question before a real run.
+//! The confirmation prompt before a real run.
 
 mod confirmation_summary;
 mod expected_answer;
@@ -13,17 +13,18 @@ use std::time::{Duration, Instant};
 use super::suspend_progress;
 use crate::text::humanize;
 
-/// No answer is longer than this, in bytes.
+/// Maximum length of an answer, in bytes.
 const MAX_LINE: u64 = 4096;
 
-/// Nobody can be asked.
+/// The question can't be asked, because there is no terminal.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, thiserror::Error)]
-#[error("there is no terminal to ask on; give --yes to go ahead without a question")]
+#[error("can't ask for confirmation, because there is no terminal; to continue without asking, use --yes")]
 pub struct NoTerminal;
 
-/// Shows the text on standard error and reads one line from the person at the terminal: from standard input where that
-/// is a terminal, or else (it may be the list of users) from the terminal itself. It blocks; ask before signals are
-/// taken over, so that Ctrl-C still ends it. What was typed before the question appeared does not answer it.
+/// Shows the text on standard error and reads one line from the terminal: from standard input if that is a terminal,
+/// otherwise (standard input may be the list of users) from the terminal device. It blocks. Call it before signal
+/// handlers are installed, so that Ctrl-C still ends the program. Text that was typed before the question appeared is
+/// discarded.
 pub fn ask(prompt: &str, expected: ExpectedAnswer) -> Result<TypedAnswer, NoTerminal> {
     if !io::stderr().is_terminal() {
         return Err(NoTerminal);
@@ -38,12 +39,12 @@ pub fn ask(prompt: &str, expected: ExpectedAnswer) -> Result<TypedAnswer, NoTerm
     Ok(read_answer(prompt, expected, MIN_ANSWER_DELAY, &mut BufReader::new(input), &mut output))
 }
 
-/// Whether there is somebody to ask: standard error is a terminal, and so is standard input or what is behind it.
-pub fn is_possible() -> bool {
+/// Whether a question can be asked: standard error is a terminal, and an answer can be read from one.
+pub fn can_ask() -> bool {
     io::stderr().is_terminal() && (io::stdin().is_terminal() || open_terminal().is_some())
 }
 
-/// How wide the terminal is that the question is shown on, in columns; none where that is not known.
+/// The width of standard error's terminal, in columns; `None` if it is not known.
 pub fn stderr_columns() -> Option<usize> {
     ::console::Term::stderr().size_checked().map(|(_, columns)| usize::from(columns))
 }
@@ -53,21 +54,21 @@ fn open_terminal() -> Option<File> {
     OpenOptions::new().read(true).open(name).ok().filter(File::is_terminal)
 }
 
-/// Drops what the terminal holds that nobody has read yet.
+/// Discards typed text that was not read yet.
 #[cfg(unix)]
 fn discard_typeahead(terminal: &impl std::os::fd::AsFd) {
-    // Where it can't, the terminal is gone, and reading the answer will tell.
+    // If this fails, the terminal is gone, and reading the answer fails as well.
     let _ = rustix::termios::tcflush(terminal, rustix::termios::QueueSelector::IFlush);
 }
 
-/// The console has no call for that which is safe: [`converse`] passes over an answer that comes too soon to be one.
+/// Does nothing: there is no safe call for this. [`read_answer`] ignores an answer that comes too early instead.
 #[cfg(not(unix))]
 fn discard_typeahead<T>(_: &T) {}
 
-/// An answer that comes sooner was typed before the question could be read.
+/// The shortest time in which a person can answer. An earlier answer was typed before the question appeared.
 const MIN_ANSWER_DELAY: Duration = Duration::from_millis(if cfg!(unix) { 0 } else { 100 });
 
-/// One question, one line of answer. What can't be read is a no, and what comes before `soonest` is no answer.
+/// Writes the question and reads one line. An unreadable answer counts as no, and lines before `min_delay` are ignored.
 fn read_answer(
     prompt: &str,
     expected: ExpectedAnswer,
@@ -89,7 +90,7 @@ fn read_answer(
         }
     };
     if read.is_err() || !line.ends_with(b"\n") {
-        // Nobody pressed Enter: the terminal still stands behind the question.
+        // Enter was not pressed, so the cursor is still on the line of the question.
         let _ = output.write_all(b"\n");
     }
     match (read, str::from_utf8(&line)) {
@@ -98,7 +99,7 @@ fn read_answer(
     }
 }
 
-/// The whole question: aligned lines that say what will happen where, and the sentence that asks. Ready for [`ask`].
+/// The whole question for [`ask`]: aligned lines that say what will happen and where, and the sentence that asks.
 pub fn confirmation_prompt(
     summary: &ConfirmationSummary<'_>,
     expected: ExpectedAnswer,
@@ -114,9 +115,9 @@ pub fn confirmation_prompt(
     format!("{}\n{asks}", summary_lines(summary, columns))
 }
 
-/// A question about one thing that wants a number of its own: why, in one sentence, and what to type.
+/// A further question about one risk of the plan: the risk in one sentence, and what to type.
 pub fn extra_confirmation_prompt(sentence: &str, expected: ExpectedAnswer, columns: Option<usize>) -> String {
-    let text = format!("Careful: {sentence}. Type {expected} to go on:");
+    let text = format!("Careful: {sentence}. Type {expected} to continue:");
     format!("\n{} ", crate::text::wrap::hanging_indent(&text, 0, columns))
 }
 
@@ -184,6 +185,6 @@ mod tests {
             ExpectedAnswer::Number(5000),
             Some(50),
         );
-        assert_eq!(text, "\nCareful: every user of the tenant is chosen. Type\n5000 to go on: ");
+        assert_eq!(text, "\nCareful: every user of the tenant is chosen. Type\n5000 to continue: ");
     }
 }

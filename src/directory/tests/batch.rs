@@ -9,7 +9,7 @@ fn users(count: usize) -> Vec<ReadRequest> {
 }
 
 /// The parts of a batch: id and address.
-fn parts(seen: &Seen) -> Vec<(String, String)> {
+fn parts(seen: &ReceivedRequest) -> Vec<(String, String)> {
     let body: Value = serde_json::from_str(&seen.body).unwrap();
     let text = |part: &Value, field: &str| part[field].as_str().unwrap().to_owned();
     body["requests"].as_array().unwrap().iter().map(|part| (text(part, "id"), text(part, "url"))).collect()
@@ -23,7 +23,7 @@ fn outer(responses: Vec<Value>) -> String {
     graph("200 OK", &json!({"responses": responses}))
 }
 
-/// How often each address was asked for.
+/// How often each address was requested.
 fn times(log: &RequestLog) -> BTreeMap<String, usize> {
     let mut times = BTreeMap::new();
     for (_, url) in log.lock().unwrap().iter().flat_map(parts) {
@@ -90,7 +90,7 @@ async fn missing_part_fails_only_itself() {
     .await;
     let answers = directory.reader.batch(users(3)).await.unwrap();
     assert!(answers[0].is_ok() && answers[2].is_ok());
-    assert!(matches!(&answers[1], Err(ReadError::Unavailable(why)) if why.contains("without an answer")));
+    assert!(matches!(&answers[1], Err(ReadError::Unavailable(why)) if why.contains("has no answer")));
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! The room against a server of a few lines, for what the simulator does not show: lies, loops, and what stands between.
+//! Tests against a server of a few lines, for what the simulator does not do: lies, loops and intermediaries.
 
 #[path = "../../../tests/it/support/plain_server.rs"]
 #[allow(dead_code, reason = "the tests of behaviour use the rest")]
@@ -18,22 +18,22 @@ use super::reader::{GraphReader, ReadRequest};
 use super::{Directory, Permission, UserReadScope};
 use crate::http::{HttpClients, HttpOptions};
 use crate::identity::{Cloud, CredentialConfig, CredentialSources, Endpoint, Tokens};
-use plain_server::{Seen, serve_seen};
+use plain_server::{ReceivedRequest, serve_requests};
 
 /// An obvious fake.
 const TOKEN: &str = "fake-token-CANARY-9f2c";
 
-type RequestLog = Arc<Mutex<Vec<Seen>>>;
+type RequestLog = Arc<Mutex<Vec<ReceivedRequest>>>;
 
-/// A directory whose server answers so; what it was asked, too.
+/// A directory whose server answers like this, and the log of its requests.
 async fn directory(
-    answer: impl Fn(usize, &Seen) -> String + Send + Sync + 'static,
+    answer: impl Fn(usize, &ReceivedRequest) -> String + Send + Sync + 'static,
 ) -> (Directory, RequestLog) {
-    let (root, log) = serve_seen(answer);
+    let (root, log) = serve_requests(answer);
     (Directory { reader: reader(&root).await, users: UserReadScope::Full }, log)
 }
 
-/// A reader that hardly waits on its own account.
+/// A reader with short backoffs.
 async fn reader(root: &str) -> GraphReader {
     let options = HttpOptions {
         timeout: Duration::from_secs(5),
@@ -64,12 +64,12 @@ fn read(url: &str) -> ReadRequest {
     }
 }
 
-/// An answer with Graph's mark.
+/// An answer with Graph's header.
 fn graph(status: &str, body: &Value) -> String {
     answer(&format!("{status}\r\nrequest-id: 0785ef7c-1c1b-4ff4-9ab1-1a2b3c4d5e6f"), &body.to_string())
 }
 
-/// An answer of whoever.
+/// An answer without it.
 fn answer(head: &str, body: &str) -> String {
     format!("HTTP/1.1 {head}\r\ncontent-length: {}\r\n\r\n{body}", body.len())
 }
@@ -78,8 +78,8 @@ fn error(code: &str, message: &str) -> Value {
     json!({"error": {"code": code, "message": message}})
 }
 
-/// What was asked for, in order: the targets of the request lines.
+/// The targets of the request lines, in order.
 fn targets(log: &RequestLog) -> Vec<String> {
-    let target = |seen: &Seen| seen.line.split(' ').nth(1).unwrap().to_owned();
+    let target = |seen: &ReceivedRequest| seen.line.split(' ').nth(1).unwrap().to_owned();
     log.lock().unwrap().iter().map(target).collect()
 }

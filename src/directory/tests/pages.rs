@@ -7,7 +7,7 @@ fn page(items: &[u32], next: Value) -> String {
     graph("200 OK", &json!({"@odata.context": "x", "value": items, "@odata.nextLink": next}))
 }
 
-fn link(seen: &Seen, rest: &str) -> Value {
+fn link(seen: &ReceivedRequest, rest: &str) -> Value {
     format!("http://{}/v1.0/{rest}", seen.header("host")).into()
 }
 
@@ -37,7 +37,7 @@ async fn links_are_followed_verbatim_with_the_same_headers_past_empty_pages() {
 
 #[tokio::test]
 async fn token_is_never_sent_to_another_host() {
-    let (elsewhere, stolen) = serve_seen(|_, _| page(&[9], Value::Null));
+    let (elsewhere, stolen) = serve_requests(|_, _| page(&[9], Value::Null));
     let far = elsewhere.clone();
     let port = elsewhere.rsplit(':').next().unwrap().to_owned();
     for next in [
@@ -71,12 +71,12 @@ async fn token_is_never_sent_to_another_host() {
 
 #[tokio::test]
 async fn pages_in_a_circle_and_pages_without_a_list_are_not_believed() {
-    let circle = |number: usize, seen: &Seen| {
+    let circle = |number: usize, seen: &ReceivedRequest| {
         page(&[1], link(seen, ["groups/1/members?a", "groups/1/members?b"][number % 2]))
     };
     let (around, log) = directory(circle).await;
     let failed = all(&around).await.unwrap_err();
-    assert!(failed.to_string().contains("circle"), "{failed}");
+    assert!(failed.to_string().contains("its pages repeat"), "{failed}");
     assert_eq!(log.lock().unwrap().len(), 3);
     for body in [json!({"@odata.context": "x"}), json!({"@odata.context": "x", "value": {}})] {
         let (directory, _) = directory(move |_, _| graph("200 OK", &body)).await;

@@ -11,8 +11,10 @@ fn ids(names: &[&str]) -> Vec<UserId> {
     names.iter().map(|name| name.parse().unwrap()).collect()
 }
 
-/// A server that takes no batches, so that each question is seen by itself.
-async fn singly(answer: impl Fn(&str) -> String + Send + Sync + 'static) -> (Directory, RequestLog) {
+/// A server that does not support batches, so that each request is seen separately.
+async fn directory_without_batches(
+    answer: impl Fn(&str) -> String + Send + Sync + 'static,
+) -> (Directory, RequestLog) {
     directory(move |_, seen| {
         let target = seen.line.split(' ').nth(1).unwrap();
         let target = percent_encoding::percent_decode_str(target).decode_utf8().unwrap().into_owned();
@@ -37,7 +39,7 @@ async fn a_filter_that_finds_too_little_or_fails_makes_nobody_missing() {
         graph("400 Bad", &error("Request_UnsupportedQuery", "")),
         graph("200 OK", &json!({"@odata.context": "x", "value": [user(ANN, "bob@contoso.com")]})),
     ] {
-        let (directory, _) = singly(move |target| match target {
+        let (directory, _) = directory_without_batches(move |target| match target {
             _ if target.contains("$filter") => filtered.clone(),
             _ if target.contains("ann@") => graph("200 OK", &user(ANN, "Ann@contoso.com")),
             _ if target.contains("users/") => graph("200 OK", &user(BOB, "bob@contoso.com")),
@@ -56,7 +58,7 @@ async fn a_filter_that_finds_too_little_or_fails_makes_nobody_missing() {
 
 #[tokio::test]
 async fn duplicate_ids_are_resolved_once() {
-    let (directory, log) = singly(|_| missing()).await;
+    let (directory, log) = directory_without_batches(|_| missing()).await;
     let id = ANN.to_string();
     let found = directory.resolve(&ids(&[&id, "ann@contoso.com", &id, "Ann@Contoso.com"])).await.unwrap();
     assert_eq!(found, vec![ResolvedId::Missing; 4]);
@@ -68,7 +70,8 @@ async fn duplicate_ids_are_resolved_once() {
 #[tokio::test]
 async fn answer_about_another_user_is_an_error() {
     for name in [BOB.to_string(), "bob@contoso.com".to_owned()] {
-        let (directory, _) = singly(|_| graph("200 OK", &user(ANN, "ann@contoso.com"))).await;
+        let (directory, _) =
+            directory_without_batches(|_| graph("200 OK", &user(ANN, "ann@contoso.com"))).await;
         let failed = directory.resolve(&ids(&[&name])).await.unwrap_err();
         assert!(matches!(failed, DirectoryError::Untrusted { .. }), "{failed}");
         assert!(failed.to_string().contains(&name), "{failed}");
@@ -77,7 +80,7 @@ async fn answer_about_another_user_is_an_error() {
 
 #[tokio::test]
 async fn the_deleted_are_told_from_the_missing() {
-    let (directory, _) = singly(move |target| match target {
+    let (directory, _) = directory_without_batches(move |target| match target {
         _ if target.ends_with(&format!("deletedItems/{ANN}")) => {
             graph("200 OK", &json!({"@odata.type": "#microsoft.graph.user", "id": ANN}))
         }
@@ -93,7 +96,8 @@ async fn the_deleted_are_told_from_the_missing() {
 
 #[tokio::test]
 async fn without_the_permission_nobody_is_known() {
-    let (directory, _) = singly(|_| graph("403 No", &error("Authorization_RequestDenied", "no"))).await;
+    let (directory, _) =
+        directory_without_batches(|_| graph("403 No", &error("Authorization_RequestDenied", "no"))).await;
     for names in [&["ann@contoso.com"][..], &["ann@contoso.com", "bob@contoso.com"]] {
         let failed = directory.resolve(&ids(names)).await.unwrap_err();
         assert!(failed.is_forbidden() && failed.to_string().contains("User.Read.All"), "{failed}");
@@ -103,7 +107,7 @@ async fn without_the_permission_nobody_is_known() {
 
 #[tokio::test]
 async fn a_question_that_fails_leaves_no_name_half_resolved() {
-    let (directory, _) = singly(|target| match target {
+    let (directory, _) = directory_without_batches(|target| match target {
         _ if target.contains("$filter=mail") => graph(
             "200 OK",
             &json!({"@odata.context": "x", "value": [

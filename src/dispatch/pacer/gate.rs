@@ -1,28 +1,28 @@
-//! The gate that a 429 closes for everybody.
+//! The gate that a 429 closes for all requests.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// First wait where a 429 says nothing, or where its wait proved too short; doubled each time.
+/// The first wait if a 429 has no `Retry-After`, or if that was too short. Doubled each time.
 const FIRST_WAIT: Duration = Duration::from_millis(500);
 
-/// Up to here, and then by a share of the time that the gate has been closed: whoever counts in windows should be
-/// found open soon after it opened.
+/// The wait up to which it is doubled. After that, it is a share of the time for which the gate has been
+/// closed, so that a limiter that counts in windows is found open soon after it opens.
 const DOUBLED_UP_TO: Duration = Duration::from_secs(4);
 
-/// That share.
+/// This share.
 const SHARE: f64 = 0.25;
 
-/// Up to here; the longest documented window is twenty times as long.
-const LONGEST: Duration = Duration::from_secs(15);
+/// The maximum wait. The longest documented window is twenty times as long.
+const MAX_WAIT: Duration = Duration::from_secs(15);
 
-/// Closed for longer than any window, the gate waits longer still: whoever punishes those who come early must be
-/// outwaited some day.
-const NO_WINDOW: Duration = Duration::from_secs(330);
+/// If the gate has been closed for longer than any window, the maximum is higher, because some limiters
+/// punish early probes.
+const LONGER_THAN_ANY_WINDOW: Duration = Duration::from_secs(330);
 
-/// But not longer than this.
-const LONGEST_OF_ALL: Duration = Duration::from_secs(160);
+/// That higher maximum.
+const MAX_WAIT_AFTER_WINDOW: Duration = Duration::from_secs(160);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum GatePhase {
@@ -31,51 +31,58 @@ enum GatePhase {
     Probing { probe: u64 },
 }
 
-/// What a request meets at the gate.
+/// Whether the gate lets a request through.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum GateDecision {
     Open,
-    /// For one request, the probe.
-    ForOne,
-    /// Until then for nobody.
+    /// Open for one request, the probe.
+    OpenForProbe,
+    /// Closed until this instant.
     Closed(Instant),
-    /// Until the probe is answered.
+    /// Closed until the probe is answered.
     Probing,
 }
 
-/// What a 429 is to the gate.
+/// What a 429 means for the gate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ThrottleEvent {
-    /// The first of its episode.
+    /// The first 429 of an episode.
     First,
-    /// The probe's.
+    /// The 429 of the probe.
     ProbeRejected,
-    /// One more of an episode that is known.
+    /// Another 429 of a known episode.
     Duplicate,
 }
 
-/// The gate. `until` is an absolute instant that is only raised.
+/// The gate. `until` never moves to an earlier instant.
 ///
-/// It is a circuit breaker with the words of a gate: open lets requests through, closed holds them back. That is the reverse
-/// of the breaker pattern's own words.
+/// It is a circuit breaker with the words of a gate: `Open` lets requests through, `Closed` holds them back.
+/// The words of the circuit breaker pattern are the opposite.
 #[derive(Clone, Debug)]
 pub(super) struct Gate {
     state: GatePhase,
-    /// Requests that left in this episode or later tell of a new one when they are throttled.
+    /// The number of the episode. A 429 for a request that was sent in this episode starts the next.
     pub(super) episode: u64,
-    /// When the episode began.
+    /// When the episode started.
     pub(super) began: Instant,
-    /// Throttled probes in a row.
-    pub(super) strikes: u32,
-    /// What Graph says of the wait proved too short, or it says nothing.
-    pub(super) vague: bool,
-    /// Until when Graph itself asked to wait; the gate may stay closed longer.
+    /// The number of throttled probes in a row.
+    pub(super) throttled_probes: u32,
+    /// Whether Graph's `Retry-After` was missing or too short.
+    pub(super) retry_after_unreliable: bool,
+    /// The instant until which Graph asked to wait. The gate may stay closed longer.
     asked: Option<Instant>,
 }
 
 impl Gate {
     pub(super) fn new(now: Instant) -> Gate {
-        Gate { state: GatePhase::Open, episode: 0, began: now, strikes: 0, vague: false, asked: None }
+        Gate {
+            state: GatePhase::Open,
+            episode: 0,
+            began: now,
+            throttled_probes: 0,
+            retry_after_unreliable: false,
+            asked: None,
+        }
     }
 
     pub(super) fn way(&self, now: Instant) -> GateDecision {
@@ -83,12 +90,12 @@ impl Gate {
             GatePhase::Open => GateDecision::Open,
             GatePhase::Probing { .. } => GateDecision::Probing,
             GatePhase::Closed { until } if now < until => GateDecision::Closed(until),
-            GatePhase::Closed { .. } => GateDecision::ForOne,
+            GatePhase::Closed { .. } => GateDecision::OpenForProbe,
         }
     }
 
-    /// A request leaves; behind a closed gate it is the probe. Gives whether it is.
-    pub(super) fn depart(&mut self, id: u64) -> bool {
+    /// Notes that a request leaves. Returns whether it is the probe of a closed gate.
+    pub(super) fn on_sent(&mut self, id: u64) -> bool {
         let probes = matches!(self.state, GatePhase::Closed { .. });
         if probes {
             self.state = GatePhase::Probing { probe: id };
@@ -96,28 +103,28 @@ impl Gate {
         probes
     }
 
-    /// The request was answered by something other than a 429. Gives whether that opened the gate.
-    pub(super) fn passed(&mut self, id: u64) -> bool {
+    /// Notes an answer other than a 429. Returns whether it opened the gate.
+    pub(super) fn on_accepted(&mut self, id: u64) -> bool {
         let opens = self.state == GatePhase::Probing { probe: id };
         if opens {
             self.state = GatePhase::Open;
-            self.strikes = 0;
+            self.throttled_probes = 0;
         }
         opens
     }
 
-    /// Nothing is known of the request: if it was the probe, another one goes.
+    /// Notes that a request was lost. If it was the probe, another one is sent.
     pub(super) fn on_lost(&mut self, id: u64, now: Instant) {
         if self.state == (GatePhase::Probing { probe: id }) {
             self.state = GatePhase::Closed { until: now };
         }
     }
 
-    /// What a 429 to a request that left in `episode` says.
-    pub(super) fn hear(&mut self, id: u64, episode: u64, now: Instant) -> ThrottleEvent {
+    /// What a 429 for a request that left in `episode` means.
+    pub(super) fn on_throttled(&mut self, id: u64, episode: u64, now: Instant) -> ThrottleEvent {
         if self.state == (GatePhase::Probing { probe: id }) {
-            self.strikes += 1;
-            self.vague = true;
+            self.throttled_probes += 1;
+            self.retry_after_unreliable = true;
             return ThrottleEvent::ProbeRejected;
         }
         if episode < self.episode {
@@ -125,19 +132,20 @@ impl Gate {
         }
         self.episode += 1;
         self.began = now;
-        self.strikes = 0;
+        self.throttled_probes = 0;
         ThrottleEvent::First
     }
 
-    /// How long the gate would stay closed by its own judgement.
+    /// The wait that the gate chooses itself.
     pub(super) fn own_wait(&self, now: Instant) -> Duration {
         let closed = now.saturating_duration_since(self.began);
-        let most = if closed < NO_WINDOW { LONGEST } else { LONGEST_OF_ALL };
+        let most = if closed < LONGER_THAN_ANY_WINDOW { MAX_WAIT } else { MAX_WAIT_AFTER_WINDOW };
         let most = closed.mul_f64(SHARE).clamp(DOUBLED_UP_TO, most);
-        FIRST_WAIT.saturating_mul(1 << self.strikes.min(10)).min(most)
+        FIRST_WAIT.saturating_mul(1 << self.throttled_probes.min(10)).min(most)
     }
 
-    /// Closes the gate, or leaves it closed for longer; `asked` is what Graph asked for. Gives until when it is closed.
+    /// Closes the gate, or keeps it closed for longer. `asked` is until when Graph asked to wait. Returns
+    /// until when the gate is closed.
     pub(super) fn close(&mut self, until: Instant, asked: Option<Instant>) -> Instant {
         self.asked = self.asked.max(asked);
         let until = self.closed_until().map_or(until, |already| already.max(until));

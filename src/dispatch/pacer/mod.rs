@@ -1,56 +1,59 @@
-//! When the next request may leave: the pacer of one limit, which learns what it meets.
+//! The pacer of one limit: it decides when the next request may leave, and learns from the answers.
 //!
-//! Graph documents its quotas, but not how they are counted, and what stands behind them may grant less or more. So
-//! the pacer begins with what is documented, and from then on believes what it sees. Two parts decide:
+//! Graph documents its quotas, but not how they are counted, and the real limit may be lower or higher. So
+//! the pacer starts with what is documented, and then adjusts to what it observes. It has two parts:
 //!
-//! **The gate** (`gate.rs`) closes for everybody when a 429 comes, until an absolute instant that is only ever raised.
-//! At that instant one request goes, the probe; if it passes, the gate opens. An answer to anything that left earlier
-//! opens nothing.
+//! **The gate** (`gate.rs`) closes for all requests after a 429, until an absolute instant that is only ever
+//! raised. At that instant, one request leaves, the probe. If it passes, the gate opens. An answer to a
+//! request that left earlier does not open it.
 //!
 //! ```text
-//!            429                      its time is reached, one probe leaves
+//!            429                      the time has come, one probe leaves
 //!   Open ───────────▶ Closed(until) ─────────────────────────────────────▶ Probing
-//!    ▲                  ▲     │ another 429: until = max(until, its own)     │
+//!    ▲                  ▲     │ another 429: until = max(until, its wait)    │
 //!    │                  └─────┘                                              │
 //!    │                  ▲                                                    │
 //!    │                  └───────────── the probe is throttled, too ──────────┤
-//!    └─────────────────────────────── the probe went through ────────────────┘
+//!    └─────────────────────────────── the probe passed ──────────────────────┘
 //! ```
 //!
-//! **What was learned** (`learned.rs`) says how many may leave while the gate is open. It has three phases:
+//! **The estimator** (`learned.rs`) decides how many may leave while the gate is open. It has three phases:
 //!
 //! ```text
-//!            the first 429              the gate was closed for seconds, then opened
-//!   Unmet ────────────────▶ Refill ◀═══════════════════════════════════════════════▶ Window
-//!   the documented          an even pace:             bursts bring little,           a burst at each
-//!   quota, and beyond it    what passes between       or as much as an               opening, as large as
-//!   step by step            two empties is the rate   even pace would                the one before
+//!              the first 429              the gate was closed for seconds, then opened
+//!   Initial ────────────────▶ Refill ◀═══════════════════════════════════════════════▶ Window
+//!   the documented            an even rate:             bursts gain little,            a burst at each
+//!   quota, and above it       what passes between       or as much as an               opening, as large as
+//!   step by step              two empties is the rate   even rate would                the one before
 //! ```
 //!
-//! - *Unmet*: nothing is known. The documented quota leaves as fast as the wire allows; but whatever is in flight when
-//!   an unknown limit is met is throttled, so in a small run only few are (a `--rate` is not held to that).
-//!   Where the documented quota ends, four are in flight, and then more the more pass: a larger quota is found out.
-//! - *Refill* (`refill.rs`): tokens come evenly, as in a bucket. Two 429s are two instants at which the bucket was
-//!   empty; what passed between them is what it refilled, exactly. The pace stays a hair below that and is raised after
-//!   a calm that doubles each time nothing new was found. What was not used meanwhile is not lost: it lies in the
-//!   bucket, and the raise uses it up.
-//! - *Window* (`window.rs`, `opening.rs`): a gate that was closed for long may be the end of a window, fixed or sliding.
-//!   Then the next ones leave in a burst that grows, and the 429 that ends it tells the quota. From then on as many
-//!   leave at each opening, each no earlier in its window than in the one before (where a window slides, places come
-//!   back in the order in which they were taken), then one after another to learn when it opens again. Where nobody
-//!   says when, it is looked for around the time that the last window took.
+//! - *Initial*: nothing has been learned yet. The documented quota is sent as fast as the network allows.
+//!   When an unknown limit is reached, everything in flight is throttled, so in a small run only few are in
+//!   flight (this does not apply to `--rate`). At the end of the documented quota, four are in flight, and
+//!   then more with each one that passes, so that a larger quota is found.
+//! - *Refill* (`refill.rs`): the limiter refills evenly, like a token bucket. At each first 429, the bucket
+//!   was empty, so what passes between two of them is exactly what was refilled. The pacer stays slightly
+//!   below that rate. It raises the rate after a calm, which doubles each time that nothing new was found.
+//!   What was not used meanwhile is not lost: it accumulates in the bucket, and the higher rate uses it.
+//! - *Window* (`window.rs`, `opening.rs`): a gate that was closed for long may mean the end of a window,
+//!   fixed or sliding. Then the next requests leave in a burst that grows, and the 429 that ends it shows the
+//!   quota. From then on, this many leave at each opening, and none earlier in its window than in the
+//!   previous one, because in a sliding window slots become free in the order in which they were used. After
+//!   that, requests leave one by one, to learn when the window opens again. If Graph does not say when, the
+//!   pacer probes around the length of the last window.
 //!
-//! Why no limiter from a crate: governor's (GCRA) counts as it asks and can't be looked into. Here up to three pacers
-//! must agree before anything is counted (app in tenant, tenant, app over all tenants), tokens are set to what was
-//! learned, and the rate changes under way. A bucket (`bucket.rs`) is a few lines.
+//! Why not a limiter from a crate? The one in `governor` (GCRA) counts when it is asked, and its state can't
+//! be read. Here, up to three pacers must agree before anything is counted (app in tenant, tenant, app over
+//! all tenants), levels are set to what was learned, and the rate changes during the run. A token bucket
+//! (`bucket.rs`) is a few lines.
 //!
-//! How close this comes to the best there is, for which limiter: `docs/performance.md`, "Pacing".
+//! How close this comes to the optimum for each kind of limiter: `docs/performance.md`, "Pacing".
 
 mod bucket;
 mod gate;
-mod learned;
-mod opening;
+mod rate_estimator;
 mod refill;
+mod reopen_estimator;
 mod window;
 
 #[cfg(test)]
@@ -62,84 +65,88 @@ use tokio::time::Instant;
 
 use self::bucket::TokenBucket;
 use self::gate::{Gate, GateDecision, ThrottleEvent};
-use self::learned::RateEstimator;
+use self::rate_estimator::RateEstimator;
 use super::rate::{RateKind, RatePolicy};
-use crate::number::after;
+use crate::number::add_clamped;
 
 /// Whether requests may leave now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PacerDecision {
-    /// So many users may, one at least and not more than asked for.
+    /// This many users may, at least one and at most as many as asked for.
     Go(u32),
-    /// Not before then.
+    /// None before this instant.
     NotBefore(Instant),
-    /// Not before something in flight is answered: a probe, or the first on unproven ground.
+    /// None before a request in flight is answered: a probe, or the first requests while the limit is
+    /// unknown.
     AfterAnswer,
 }
 
-/// One request that left. It may hold several users; each is reported by itself.
+/// One request that left. It may contain several users; each is reported separately.
 #[derive(Clone, Copy, Debug)]
 pub struct Permit {
     id: u64,
     episode: u64,
 }
 
-/// The pacer of one limit. Its methods read tokio's time; none waits.
+/// The pacer of one limit. Its methods read tokio's clock; none of them waits.
 #[derive(Debug)]
 pub struct Pacer {
     pace: RatePolicy,
     gate: Gate,
-    /// What was asked for and is never exceeded.
+    /// The requested rate, which is never exceeded.
     ceiling: Option<TokenBucket>,
     learned: RateEstimator,
     departures: u64,
 }
 
 impl Pacer {
-    /// Starts with an open gate and a full burst. `planned` is how many users of this run will come by.
+    /// Starts with an open gate and a full burst. `planned` is how many users of this run the pacer will
+    /// count.
     pub fn new(pace: RatePolicy, planned: u64) -> Pacer {
         Pacer::new_at(pace, planned, Instant::now())
     }
 
-    /// Asks for so many users to leave now. Counts nothing, since other pacers may have to agree.
+    /// Asks whether `wanted` users may leave now. Counts nothing, because other pacers may have to agree.
     pub fn permit(&mut self, wanted: u32) -> PacerDecision {
         self.permit_at(wanted, Instant::now())
     }
 
-    /// Counts a request with so many users that leaves now; only after [`PacerDecision::Go`] for as many.
+    /// Counts a request with this many users that leaves now. Call it only after [`PacerDecision::Go`] for as
+    /// many.
     pub fn depart(&mut self, users: u32) -> Permit {
         self.depart_at(users, Instant::now())
     }
 
-    /// One user of the departure got an answer other than 429, which said how much of the limit is used
-    /// (`x-ms-throttle-limit-percentage`, 0.8 to 1.8). Whether that opened the gate.
+    /// Notes that a user of this request got an answer other than a 429. `used` is how much of the limit is
+    /// used, if the answer says so (`x-ms-throttle-limit-percentage`, 0.8 to 1.8). Returns whether the answer
+    /// opened the gate.
     pub fn passed(&mut self, departure: &Permit, used: Option<f64>) -> bool {
         self.passed_at(departure, used, Instant::now())
     }
 
-    /// One user of the departure got a 429. Gives until when the gate is closed now.
+    /// Notes that a user of this request got a 429. Returns until when the gate is closed now.
     pub fn throttled(&mut self, departure: &Permit, retry_after: Option<Duration>) -> Instant {
         self.throttled_at(departure, retry_after, Instant::now())
     }
 
-    /// One user of the departure got no answer, or one that says nothing of this limit.
+    /// Notes that a user of this request got no answer, or one that says nothing about this limit.
     pub fn on_lost(&mut self, departure: &Permit) {
         self.lost_at(departure, Instant::now());
     }
 
-    /// Closes the gate until then, as a 429 to an earlier process of the run asked for.
+    /// Closes the gate until `until`, as a 429 to an earlier process of the run required.
     pub fn close(&mut self, until: Instant) {
         self.gate.close(until, Some(until));
     }
 
-    /// Until when the gate is closed, if it is.
+    /// Until when the gate is closed, if it is closed.
     pub fn closed_until(&self) -> Option<Instant> {
         self.gate.closed_until()
     }
 
-    /// Whether the gate is closed, and a probe was throttled since it was open.
+    /// Whether the gate is closed and a probe was throttled since it was open.
     pub fn is_probing_again(&self) -> bool {
-        self.closed_until().is_some() && self.gate.strikes > 0
+        self.closed_until().is_some() && self.gate.throttled_probes > 0
     }
 
     /// Until when Graph itself asked to wait, if the gate is closed.
@@ -147,7 +154,7 @@ impl Pacer {
         self.gate.asked_until()
     }
 
-    /// Time from now until the last of so many more users may leave, as far as it is known.
+    /// The time until `users` more have left, as far as it is known.
     pub fn forecast(&self, users: u64) -> Duration {
         self.forecast_at(users, Instant::now())
     }
@@ -166,7 +173,7 @@ impl Pacer {
     pub(super) fn permit_at(&mut self, wanted: u32, now: Instant) -> PacerDecision {
         let at_gate = match self.gate.way(now) {
             GateDecision::Open => wanted.max(1),
-            GateDecision::ForOne => 1,
+            GateDecision::OpenForProbe => 1,
             GateDecision::Closed(until) => return PacerDecision::NotBefore(until),
             GateDecision::Probing => return PacerDecision::AfterAnswer,
         };
@@ -175,7 +182,7 @@ impl Pacer {
             Some(Ok(users)) => users,
             None => u32::MAX,
         };
-        let probe = self.gate.way(now) == GateDecision::ForOne;
+        let probe = self.gate.way(now) == GateDecision::OpenForProbe;
         let by_limiter = match (probe, self.pace.kind) {
             (true, _) | (_, RateKind::Gate) => u32::MAX,
             _ => match self.learned.ready(now) {
@@ -190,7 +197,7 @@ impl Pacer {
     pub(super) fn depart_at(&mut self, users: u32, now: Instant) -> Permit {
         self.departures += 1;
         let departure = Permit { id: self.departures, episode: self.gate.episode };
-        let probes = self.gate.depart(departure.id);
+        let probes = self.gate.on_sent(departure.id);
         if let Some(ceiling) = &mut self.ceiling {
             ceiling.advance(now);
             ceiling.spend(users);
@@ -204,7 +211,7 @@ impl Pacer {
     }
 
     pub(super) fn passed_at(&mut self, departure: &Permit, used: Option<f64>, now: Instant) -> bool {
-        let opens = self.gate.passed(departure.id);
+        let opens = self.gate.on_accepted(departure.id);
         self.learned.passed(used, now);
         if opens {
             self.learned.opened(self.gate.began, now);
@@ -219,21 +226,23 @@ impl Pacer {
         now: Instant,
     ) -> Instant {
         let asked = retry_after.filter(|wait| !wait.is_zero());
-        let news = self.gate.hear(departure.id, departure.episode, now);
+        let news = self.gate.on_throttled(departure.id, departure.episode, now);
         match news {
             ThrottleEvent::First => self.learned.on_limit_met(now),
             ThrottleEvent::ProbeRejected => self.learned.on_probe_failed(now),
             ThrottleEvent::Duplicate => self.learned.throttled(),
         }
-        self.gate.vague |= asked.is_none();
+        self.gate.retry_after_unreliable |= asked.is_none();
         let own = self.gate.own_wait(now);
         let wait = match news {
             ThrottleEvent::Duplicate => asked.unwrap_or(own),
-            _ if self.gate.vague => asked.unwrap_or_default().max(self.learned.update(own, news, now)),
+            _ if self.gate.retry_after_unreliable => {
+                asked.unwrap_or_default().max(self.learned.probe_wait(own, news, now))
+            }
             _ => asked.unwrap_or(own),
         };
-        let until = after(now, wait);
-        self.gate.close(until, asked.map(|asked| after(now, asked)).or(Some(now)))
+        let until = add_clamped(now, wait);
+        self.gate.close(until, asked.map(|asked| add_clamped(now, asked)).or(Some(now)))
     }
 
     pub(super) fn lost_at(&mut self, departure: &Permit, now: Instant) {
@@ -247,7 +256,8 @@ impl Pacer {
         if let Some(windows) = held.and_then(|held| self.learned.windows_ahead(users, held)) {
             return closed.saturating_add(windows);
         }
-        // What comes in behind a closed gate is no use to a pace that was asked for: it allows no such burst.
+        // With a requested rate, tokens that come while the gate is closed only help up to the requested
+        // burst.
         let by_ceiling = self.ceiling.as_ref().map(|bucket| {
             let left = (users as f64 - bucket.level_at(now + closed)).max(0.0);
             Duration::try_from_secs_f64(left / self.pace.per_second.max(1e-9)).unwrap_or(Duration::MAX)

@@ -1,4 +1,4 @@
-//! Learns how fast a limiter refills, and paces a hair below.
+//! Learns how fast a limiter refills, and sends slightly slower.
 
 use std::time::Duration;
 
@@ -6,77 +6,79 @@ use tokio::time::Instant;
 
 use super::bucket::TokenBucket;
 
-/// Share of the learned rate that is used while all is calm: what is left over piles up at the limiter, and is used
-/// when the pace is raised.
+/// The share of the learned rate that is used in a calm. The rest accumulates at the limiter, and is used
+/// when the rate is raised.
 const CALM: f64 = 0.99;
 
-/// How long the pace stays calm after the limiter was met for the first time; doubled each time that a raise found
-/// nothing new.
+/// How long, in seconds, the rate stays calm after the limit is reached for the first time. Doubled each time
+/// that raising the rate finds nothing new.
 const FIRST_CALM: f64 = 6.0;
 
-/// And at most.
-const LONGEST_CALM: f64 = 160.0;
+/// The maximum of that time.
+const MAX_STABLE: f64 = 160.0;
 
-/// Then it grows by this factor a step.
+/// The factor by which the rate grows with each step after a calm.
 const GROWTH: f64 = 1.05;
 
-/// A step takes as long as so many requests, but a second at least.
+/// The number of requests that a step takes. It takes a second at least.
 const STEP: f64 = 10.0;
 
-/// And so many seconds at most.
-const LONGEST_STEP: f64 = 5.0;
+/// The maximum length of a step, in seconds.
+const MAX_STEP: f64 = 5.0;
 
-/// A rate that was measured by fewer than so many is vague: it may be half of the truth, and grows with each request.
+/// A rate measured with fewer requests than this is vague: it may be half of the real one, and grows with
+/// each request.
 const VAGUE: f64 = 10.0;
 
-/// And is calm for so many seconds only.
+/// The length of a calm with a vague rate, in seconds.
 const VAGUE_CALM: f64 = 1.0;
 
-/// A long closure, in seconds.
-const LONG: f64 = 3.0;
+/// From this many seconds on, a closure is long.
+const LONG_CLOSURE: f64 = 3.0;
 
-/// A raise takes so many seconds to pay.
+/// The time after which raising the rate is worth it, in seconds.
 const WORTH: f64 = 10.0;
 
-/// A measurement that differs by more than this share says that the limiter has changed.
+/// If a measurement differs by more than this share, the limiter has changed.
 const SAME: f64 = 0.15;
 
-/// Evidence is kept for so many seconds.
-const MEMORY: f64 = 300.0;
+/// How long evidence is kept, in seconds.
+const EVIDENCE_LIFETIME: f64 = 300.0;
 
-/// What is known of the refill.
+/// What has been learned about the refill.
 #[derive(Clone, Debug)]
 pub(super) struct RefillEstimator {
-    /// Tokens a second that the limiter is believed to grant.
+    /// The rate at which the limiter probably refills, in tokens per second.
     pub(super) rate: f64,
-    /// The rate is one that was measured.
+    /// Whether the rate was measured.
     pub(super) measured: bool,
-    /// Never faster than that.
+    /// The maximum rate.
     ceiling: f64,
     bucket: TokenBucket,
     /// When the limiter was last known to be empty.
     empty: Instant,
-    /// What passed since then, and what was throttled.
+    /// The numbers that passed and were throttled since then.
     passed: u32,
     throttled: u32,
     /// Requests and seconds of the measurements that agree with one another.
     evidence: (f64, f64),
-    /// Seconds, of [`RefillEstimator::second`].
+    /// The length of a calm, in units of [`RefillEstimator::second`].
     calm: f64,
     stable_since: Instant,
-    /// Seconds for which the pace has been growing.
+    /// The number of steps by which the rate has grown.
     grown: f64,
-    /// Something waited for a token since the pace was last looked at.
+    /// Whether something waited for a token since the last check.
     is_starved: bool,
     looked: Instant,
-    /// Never slower than that: a user who is throttled for his own sake must not stop all the others.
-    least: f64,
-    /// A second; shorter where a simulator's clock runs faster.
+    /// The minimum rate: a user who is throttled individually must not stop all others.
+    min_rate: f64,
+    /// The length of a second in real time: shorter if a simulator's clock runs faster.
     second: f64,
 }
 
 impl RefillEstimator {
-    /// A limiter that was just found empty. `rate` is a guess, `most` what it has let through at once.
+    /// Starts with a limiter that was just found empty. `rate` is a guess; `most` is what it has allowed at
+    /// once.
     pub(super) fn empty(rate: f64, most: f64, ceiling: f64, second: f64, now: Instant) -> RefillEstimator {
         let mut bucket = TokenBucket::full(most.max(1.0), rate, now);
         bucket.set_level(0.0, now);
@@ -94,20 +96,20 @@ impl RefillEstimator {
             grown: 0.0,
             is_starved: false,
             looked: now,
-            least: rate / 50.0,
+            min_rate: rate / 50.0,
             second,
         }
     }
 
-    /// As much is there as there can be.
+    /// Fills the bucket.
     pub(super) fn fill(&mut self, now: Instant) {
         self.bucket.set_level(f64::INFINITY, now);
     }
 
-    /// How many may leave by the pace, or when the next may.
-    /// `left` is how many are still to come.
+    /// How many may leave at the current rate, or when the next one may. `left` is how many are still to
+    /// come.
     pub(super) fn ready(&mut self, left: f64, now: Instant) -> Result<u32, Instant> {
-        self.look(left > self.rate * WORTH * self.second, now);
+        self.raise_rate(left > self.rate * WORTH * self.second, now);
         let ready = self.bucket.ready(now);
         self.is_starved |= ready.is_err();
         ready
@@ -129,7 +131,7 @@ impl RefillEstimator {
         self.throttled += 1;
     }
 
-    /// Graph says that all is used: a slower pace for a while.
+    /// Slows down for a while, because Graph warns that its limit is used up.
     pub(super) fn warn(&mut self, now: Instant) {
         self.rate *= 0.7;
         self.evidence = (0.0, 0.0);
@@ -137,7 +139,8 @@ impl RefillEstimator {
         self.bucket.set_level(self.bucket.level_at(now).min(1.0), now);
     }
 
-    /// The gate opened: what came in meanwhile may leave. Where throttled requests count, they took from it.
+    /// Notes that the gate opened. What was refilled meanwhile may leave. If throttled requests count, they
+    /// used some of it.
     pub(super) fn opened(&mut self, now: Instant) {
         let came = self.rate * now.saturating_duration_since(self.empty).as_secs_f64();
         let level = came - f64::from(self.passed) - f64::from(self.throttled);
@@ -145,16 +148,16 @@ impl RefillEstimator {
         self.bucket.set_level(level.max(0.0), now);
     }
 
-    /// The limiter is empty again: between two such instants passed what it refilled.
+    /// Notes that the limiter is empty again. What passed between two such instants is what was refilled.
     pub(super) fn on_limit_met(&mut self, now: Instant) {
         let seconds = now.saturating_duration_since(self.empty).as_secs_f64();
-        // Where throttled requests count, they took what else would have passed. After a long closure many of them
-        // beside few that passed would hide the rate.
-        let many = self.throttled * 5 > self.passed && seconds > LONG * self.second;
+        // If throttled requests count, they used what otherwise would have passed. After a long closure, many
+        // of them compared with few that passed would hide the rate.
+        let many = self.throttled * 5 > self.passed && seconds > LONG_CLOSURE * self.second;
         let passed = f64::from(self.passed + if many { self.throttled } else { 0 });
         let rate = passed / seconds.max(1e-3);
         if (rate / self.rate - 1.0).abs() <= SAME.max(2.5 / passed.max(1.0)) {
-            self.calm = (self.calm * 2.0).min(LONGEST_CALM);
+            self.calm = (self.calm * 2.0).min(MAX_STABLE);
             self.evidence = (self.evidence.0 + passed, self.evidence.1 + seconds);
         } else {
             self.calm = FIRST_CALM;
@@ -162,15 +165,15 @@ impl RefillEstimator {
         }
         let (passed, seconds) = self.evidence;
         let found = passed.max(0.5) / seconds.max(1e-3);
-        // Hardly anything passed: that may be for another reason than the rate's.
-        self.rate = if passed < 3.0 { found.max(self.rate * 0.7) } else { found }.max(self.least);
+        // Hardly anything passed. The rate may not be the reason.
+        self.rate = if passed < 3.0 { found.max(self.rate * 0.7) } else { found }.max(self.min_rate);
         self.measured = true;
-        let keep = (MEMORY * self.second / seconds.max(1e-3)).min(1.0);
+        let keep = (EVIDENCE_LIFETIME * self.second / seconds.max(1e-3)).min(1.0);
         self.evidence = (passed * keep, seconds * keep);
         self.empty_at(now);
     }
 
-    /// The limiter is empty, whatever passed before.
+    /// Notes that the limiter is empty, without a measurement.
     pub(super) fn empty_at(&mut self, now: Instant) {
         (self.empty, self.passed, self.throttled) = (now, 0, 1);
         self.bucket.set_level(0.0, now);
@@ -184,8 +187,8 @@ impl RefillEstimator {
         self.bucket.set_rate((self.rate * CALM).min(self.ceiling));
     }
 
-    /// Lets the pace grow once it was calm for long enough, as long as anything waits for it.
-    fn look(&mut self, worth: bool, now: Instant) {
+    /// Raises the rate after a long enough calm, as long as anything waits.
+    fn raise_rate(&mut self, worth: bool, now: Instant) {
         self.bucket.advance(now);
         let since = now.saturating_duration_since(self.looked).as_secs_f64() / self.second;
         self.looked = now;
@@ -196,21 +199,22 @@ impl RefillEstimator {
             return;
         }
         let step = match vague {
-            true => (1.0 / (self.rate * self.second)).clamp(0.1, LONGEST_STEP),
-            false => (STEP / (self.rate * self.second)).clamp(1.0, LONGEST_STEP),
+            true => (1.0 / (self.rate * self.second)).clamp(0.1, MAX_STEP),
+            false => (STEP / (self.rate * self.second)).clamp(1.0, MAX_STEP),
         };
         self.grown += since.min(step) / step * if self.measured { 1.0 } else { 2.0 };
-        // The longer nothing is met, the further off the rate is believed to be.
+        // The longer the limit is not reached, the further off the rate probably is.
         let steps = self.grown + (self.grown / 10.0).powi(2);
         self.bucket.set_rate((self.rate * CALM * GROWTH.powf(steps)).min(self.ceiling));
     }
 
-    /// A pace that was asked for was cut, and nothing measured: it soon comes back unless the limiter is met again.
+    /// Whether a requested rate was reduced without a measurement. It soon returns unless the limit is
+    /// reached again.
     fn is_suspicion(&self) -> bool {
         !self.measured && self.ceiling.is_finite()
     }
 
-    /// Time until so many more have left.
+    /// The time until `users` more have left.
     pub(super) fn forecast(&self, users: u64, now: Instant) -> Duration {
         let rate = if self.is_suspicion() { self.ceiling } else { self.rate };
         let wait = (users as f64 - self.level(now)).max(0.0) / rate.max(1e-9);

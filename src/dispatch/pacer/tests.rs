@@ -1,4 +1,4 @@
-//! The pacer by itself, under tokio's paused clock.
+//! The pacer alone, under tokio's paused clock.
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ fn go(pacer: &mut Pacer) -> Permit {
     pacer.depart(1)
 }
 
-/// Waits until the next may leave, and lets it.
+/// Waits until the next request may leave, and sends it.
 async fn next(pacer: &mut Pacer) -> Permit {
     while let PacerDecision::NotBefore(at) = pacer.permit(1) {
         sleep_until(at).await;
@@ -27,7 +27,7 @@ async fn next(pacer: &mut Pacer) -> Permit {
     go(pacer)
 }
 
-/// Lets requests leave for `time`, each of which passes at once, and gives how many did.
+/// Sends requests for `time`, each of which passes at once, and returns how many.
 async fn leave_for(pacer: &mut Pacer, time: Duration) -> u32 {
     let end = Instant::now() + time;
     let mut left = 0;
@@ -93,7 +93,7 @@ async fn the_instant_is_only_raised_and_no_straggler_opens_the_gate() {
     sleep_until(until).await;
     let late = early[2];
     let probe = go(&mut pacer);
-    // A 429 that was on its way raises it once more; the probe's own success no longer opens it.
+    // A 429 that was under way raises it once more; the probe's own success no longer opens it.
     let raised = pacer.throttled(&late, Some(5 * SECOND));
     assert!(!pacer.passed(&probe, None));
     assert_eq!(pacer.permit(1), PacerDecision::NotBefore(raised));
@@ -177,7 +177,7 @@ async fn a_warning_that_comes_early_shows_a_smaller_quota() {
         let departure = go(&mut pacer);
         pacer.passed(&departure, Some(0.8));
     }
-    // 240 are 0.8 of it: 60 are left, and soon there are only few in flight.
+    // 240 are 0.8 of the quota, so 60 are left. Then only few are in flight.
     let mut flight = 0;
     while let PacerDecision::Go(_) = pacer.permit(1) {
         pacer.depart(1);

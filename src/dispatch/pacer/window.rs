@@ -1,58 +1,58 @@
-//! Learns a quota that is counted in windows: so many leave at each opening, then nothing until the next.
+//! Learns a quota that is counted in windows: a number of requests at each opening, then none until the next.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::opening::ReopenEstimator;
+use super::reopen_estimator::ReopenEstimator;
 
-/// How much later than in the window before each request leaves. Where the window slides, each place is free a window
-/// after it was taken, and requests don't arrive as evenly as they left.
-/// A share of the window, but so many seconds at least and at most.
-const LATER: f64 = 0.002;
-const LEAST_LATER: f64 = 0.03;
-const MOST_LATER: f64 = 0.15;
+/// How much later each request leaves than in the previous window. If the window slides, each slot is free
+/// one window after it was used, and requests do not arrive as evenly as they left. This is a share of the
+/// window, with a minimum and a maximum in seconds.
+const MARGIN_SHARE: f64 = 0.002;
+const MIN_DELAY: f64 = 0.03;
+const MAX_DELAY: f64 = 0.15;
 
-/// The last part of the quota is used with few requests in flight.
+/// The last share of the quota, which is used with few requests in flight.
 const EDGE: f64 = 0.01;
 
-/// So many.
-const FEW: f64 = 4.0;
+/// The maximum number of those requests in flight.
+const EDGE_IN_FLIGHT: f64 = 4.0;
 
-/// Growth of what may be in flight beyond the quota, by each that passes.
+/// How much the maximum in flight above the quota grows with each request that passes.
 const GROWTH: f64 = 0.25;
 
-/// What passes at an opening at least, if it is one.
+/// The minimum number of requests that pass at the opening of a real window.
 const WINDOWFUL: u32 = 20;
 
-/// What is known of the window.
+/// What has been learned about the window.
 #[derive(Clone, Debug)]
 pub(super) struct WindowEstimator {
-    /// Requests a window.
+    /// Requests for each window; 0 if not known yet.
     pub(super) quota: u32,
-    /// What passed before the first opening was seen.
+    /// The number that passed before the first opening was observed.
     guess: u32,
-    /// From opening to opening.
+    /// The time from one opening to the next.
     pub(super) length: Duration,
-    /// The quota is the window's, not that of the piece of it that the run began in.
+    /// When the current window opened.
     pub(super) opened: Instant,
-    /// When each left, seconds after the opening: in the window before, and in this one.
+    /// When each request left, in seconds after the opening, in the previous window and in this one.
     before: Vec<f32>,
     this: Vec<f32>,
-    /// What passed, and what was throttled, since the opening.
+    /// The numbers that passed and were throttled since the opening.
     pub(super) passed: u32,
     throttled: u32,
     beyond: f64,
-    /// When it opens again.
+    /// When the window opens again.
     opening: ReopenEstimator,
-    /// Short closures within this window.
+    /// The number of short closures in this window.
     interrupted: u32,
-    /// The quota before it was last used up.
+    /// The quota before it was last found to be used up.
     quota_before: u32,
 }
 
 impl WindowEstimator {
-    /// A window that may have begun to open now.
+    /// Starts with a window that may have opened now.
     pub(super) fn opening(
         guess: u32,
         length: Duration,
@@ -79,37 +79,37 @@ impl WindowEstimator {
     pub(super) fn ready(&self, most: f64, flight: u32, now: Instant) -> Result<f64, Instant> {
         let taken = self.passed + flight;
         if self.quota == 0 {
-            let edge = (f64::from(self.guess) * EDGE).ceil() as u32 + FEW as u32;
+            let edge = (f64::from(self.guess) * EDGE).ceil() as u32 + EDGE_IN_FLIGHT as u32;
             if taken + edge < self.guess {
                 return Ok(self.beyond.min(most));
             }
             let past = self.passed.saturating_sub(self.guess + edge);
-            return Ok((FEW + GROWTH * f64::from(past)).min(most));
+            return Ok((EDGE_IN_FLIGHT + GROWTH * f64::from(past)).min(most));
         }
-        let edge = (f64::from(self.quota) * EDGE).ceil() as u32 + FEW as u32;
+        let edge = (f64::from(self.quota) * EDGE).ceil() as u32 + EDGE_IN_FLIGHT as u32;
         if taken >= self.quota {
             return Ok(self.beyond.min(most));
         }
         if let Some(before) = self.before.get(self.this.len()) {
-            let later = (self.length.as_secs_f64() * LATER).clamp(LEAST_LATER, MOST_LATER);
+            let later = (self.length.as_secs_f64() * MARGIN_SHARE).clamp(MIN_DELAY, MAX_DELAY);
             let at = self.opened + Duration::from_secs_f64(f64::from(*before) + later);
             if now < at {
                 return Err(at);
             }
         }
         let room = f64::from(flight) + f64::from(self.quota - taken);
-        Ok(if taken + edge >= self.quota { most.min(FEW) } else { most.min(room) })
+        Ok(if taken + edge >= self.quota { most.min(EDGE_IN_FLIGHT) } else { most.min(room) })
     }
 
-    /// A probe was throttled: the window has not opened yet.
+    /// Notes that a probe was throttled: the window is not open yet.
     pub(super) fn is_shut(&mut self, now: Instant) {
         self.opening.is_shut(now.saturating_duration_since(self.opened).as_secs_f64());
     }
 
-    /// How long until the next look where nobody says when the window opens.
+    /// How long until the next probe, if Graph does not say when the window opens.
     pub(super) fn update(&self, own: Duration, now: Instant) -> Duration {
         let after = now.saturating_duration_since(self.opened).as_secs_f64();
-        let at = self.opening.update(after, own.as_secs_f64());
+        let at = self.opening.next_probe(after, own.as_secs_f64());
         Duration::try_from_secs_f64(at - after).unwrap_or(own)
     }
 
@@ -122,8 +122,8 @@ impl WindowEstimator {
         self.throttled += 1;
     }
 
-    /// Bursts are punished more than they bring.
-    pub(super) fn is_none(&self) -> bool {
+    /// Whether bursts cost more than they gain, so that this is not a window.
+    pub(super) fn is_not_a_window(&self) -> bool {
         self.passed < WINDOWFUL || self.throttled * 5 > self.passed
     }
 
@@ -136,27 +136,28 @@ impl WindowEstimator {
         }
     }
 
-    /// It was used up for a moment only.
+    /// Notes that the quota was used up for a moment only.
     pub(super) fn interrupted(&mut self) -> u32 {
         self.quota = self.quota_before;
         self.interrupted += 1;
         self.interrupted
     }
 
-    /// The window is used up.
+    /// Notes that the quota is used up.
     pub(super) fn used_up(&mut self) {
         self.quota_before = self.quota;
         self.quota = self.passed.max(1);
         self.beyond = 1.0;
     }
 
-    /// It is used over so much of its length that an even pace is as good, and needs no gate.
+    /// Whether requests are spread over so much of the window that an even rate is as good, and does not
+    /// close the gate.
     pub(super) fn is_even(&self) -> bool {
         let most = self.before.get(self.quota as usize * 9 / 10);
         most.is_some_and(|last| f64::from(*last) > self.length.as_secs_f64() / 2.0)
     }
 
-    /// Another window begins.
+    /// Notes that another window opened.
     pub(super) fn reopened(&mut self, now: Instant) {
         self.length = now.saturating_duration_since(self.opened);
         self.opening.is_open(self.length.as_secs_f64());
@@ -166,7 +167,7 @@ impl WindowEstimator {
         self.beyond = 1.0;
     }
 
-    /// Time until so many more have left, at `speed` on the wire.
+    /// The time until `users` more have left, at `speed` users per second on the network.
     pub(super) fn forecast(&self, users: u64, flight: u32, speed: f64, now: Instant) -> Duration {
         let quota = if self.quota == 0 { self.guess } else { self.quota };
         let left = u64::from(quota.saturating_sub(self.passed + flight));
@@ -174,12 +175,12 @@ impl WindowEstimator {
             return Duration::from_secs_f64(users as f64 / speed);
         }
         let next = (self.opened + self.length).saturating_duration_since(now);
-        next.saturating_add(windows(users - left, quota, self.length, speed))
+        next.saturating_add(time_for_windows(users - left, quota, self.length, speed))
     }
 }
 
-/// Time until so many have left, from an opening on.
-pub(super) fn windows(users: u64, quota: u32, length: Duration, speed: f64) -> Duration {
+/// The time until `users` have left, from an opening on.
+pub(super) fn time_for_windows(users: u64, quota: u32, length: Duration, speed: f64) -> Duration {
     let quota = u64::from(quota.max(1));
     let full = users.saturating_sub(1) / quota;
     let last = users - full * quota;

@@ -1,4 +1,5 @@
-//! Several apps in a tenant: work flows to whichever may send, each limit slows its own, and an app that fails is left.
+//! Several apps in a tenant: work flows to whichever may send, each limit slows only its own app, and an app
+//! that fails is dropped.
 
 use super::fake::{FakeArrival, FakePlace};
 use super::quota::TestQuota;
@@ -11,7 +12,7 @@ fn sent_by(run: &FixtureRun, app: usize) -> Vec<&FakeArrival> {
     run.arrivals.iter().filter(|arrival| arrival.seen.place.app == app).collect()
 }
 
-/// How many arrivals of an app lie between these seconds.
+/// The number of arrivals from an app between these seconds.
 fn between(run: &FixtureRun, place: impl Fn(FakePlace) -> bool, from: f64, to: f64) -> usize {
     let within = seconds(from)..seconds(to);
     run.arrivals.iter().filter(|arrival| place(arrival.seen.place) && within.contains(&arrival.at())).count()
@@ -84,7 +85,7 @@ async fn an_app_that_loses_its_permission_is_dropped_and_nobody_ends_forbidden()
 }
 
 #[tokio::test(start_paused = true)]
-async fn whoever_all_apps_are_refused_is_forbidden_and_each_is_asked_once() {
+async fn a_user_refused_to_all_apps_is_forbidden_after_one_try_each() {
     let script = |seen: SeenRequest| {
         if seen.user % 50 == 7 { FakeReaction::status(403) } else { FakeReaction::done() }
     };
@@ -132,7 +133,7 @@ async fn an_app_whose_token_is_refused_is_dropped_and_the_last_one_stops_the_run
     assert!(matches!(run.stop(), Some(StopReason::SignIn { .. })), "{:?}", run.stop());
 }
 
-/// One app may revoke nobody but ordinary users, which is no reason to leave it.
+/// One app may revoke only ordinary users, which is no reason to drop it.
 #[tokio::test(start_paused = true)]
 async fn an_app_that_is_refused_administrators_goes_on_with_the_others() {
     let script = |seen: SeenRequest| match (seen.user, seen.place.app) {
@@ -151,9 +152,10 @@ async fn an_app_that_is_refused_administrators_goes_on_with_the_others() {
     assert!(sent_by(&run, 1).len() > 200);
 }
 
-/// The other app refused this user, and then the one that is left to ask loses its token while the user is under way.
+/// The other app was refused this user, and then the one that is left loses its token while the user is in
+/// flight.
 #[tokio::test(start_paused = true)]
-async fn nobody_waits_for_an_app_that_was_dropped() {
+async fn no_user_waits_for_a_dropped_app() {
     let script = |seen: SeenRequest| match (seen.user, seen.place.app) {
         (1, 0) => FakeReaction::status(403),
         (1, 1) => FakeReaction::status(401).after(seconds(8.0)),

@@ -1,4 +1,4 @@
-//! Several users in one request: who shares one, and that each part goes its own way after.
+//! Several users in one request: which users share one, and that each part is then handled separately.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use super::*;
 use crate::dispatch::BatchSize;
 use crate::outcome::Outcome;
 
-/// How many users each request carried, in their order.
+/// The number of users in each request, in order.
 fn sizes(run: &FixtureRun) -> Vec<usize> {
     let posts: BTreeMap<usize, usize> =
         run.arrivals.iter().map(|at: &FakeArrival| (at.post, at.users)).collect();
@@ -31,7 +31,7 @@ async fn a_given_size_fills_requests() {
 
 #[tokio::test(start_paused = true)]
 async fn a_request_waits_a_second_for_more_users_and_not_longer() {
-    // Five a second: a request of five each second.
+    // Five per second: a request with five users each second.
     let run = DispatchFixture::with_users(50).pace(5.0, 20).batch_size(BatchSize::Fixed(20)).play().await;
     let sizes = sizes(&run);
     assert_eq!(sizes[0], 20);
@@ -39,14 +39,14 @@ async fn a_request_waits_a_second_for_more_users_and_not_longer() {
     assert!(run.took < seconds(7.3), "{:?}", run.took);
 }
 
-/// A full request leaves as soon as it is full: the pace is kept, however small its burst.
+/// A full request leaves at once, so the rate is kept, however small the burst.
 #[tokio::test(start_paused = true)]
 async fn gathering_costs_no_pace() {
     let run =
         DispatchFixture::with_users(2_000).pace(100.0, 20).batch_size(BatchSize::Fixed(20)).play().await;
     assert!(run.took < seconds(21.0), "{:?}", run.took);
     assert_eq!(sizes(&run), [20; 100]);
-    // Where no more can ever leave at once, nobody waits for more.
+    // If no more users can ever leave at once, a request does not wait for more.
     let run = DispatchFixture::with_users(200).pace(20.0, 1).batch_size(BatchSize::Fixed(20)).play().await;
     assert!(run.took < seconds(11.0), "{:?}", run.took);
 }
@@ -55,7 +55,7 @@ async fn gathering_costs_no_pace() {
 async fn auto_sends_one_by_one_as_long_as_places_suffice() {
     let run = DispatchFixture::with_users(500).pace(50.0, 1).batch_size(BatchSize::Auto).play().await;
     assert!(run.all_revoked() && sizes(&run).iter().all(|size| *size == 1));
-    // Six places carry six a second one by one; the burst allows ten in each request.
+    // Six slots carry six users per second one by one; the burst allows ten in each request.
     let stage =
         DispatchFixture::with_users(2_000).pace(100.0, 10).jobs(6).latency(1.0).batch_size(BatchSize::Auto);
     let run = stage.play().await;
@@ -80,7 +80,7 @@ async fn each_part_goes_its_own_way() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn whoever_was_in_a_refused_batch_goes_alone() {
+async fn users_of_a_refused_batch_are_sent_alone() {
     let run = by(20)
         .jobs(1)
         .batches(|batch| if batch.nth == 2 { FakeBatchUser::Refused(400) } else { FakeBatchUser::Parts });
@@ -111,7 +111,7 @@ async fn a_batch_that_was_too_large_is_halved() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn nobody_is_lost_where_an_answer_says_too_little() {
+async fn no_user_is_lost_if_an_answer_is_incomplete() {
     let run = by(20)
         .batches(|batch| if batch.nth <= 3 { FakeBatchUser::Few(13) } else { FakeBatchUser::Parts })
         .play()
@@ -160,7 +160,8 @@ async fn batches_keep_a_quota() {
     }
 }
 
-/// One 429 out of nowhere, and from then on everything passes: nobody may wait for a full batch that never comes about.
+/// There is one 429, and from then on everything passes. No user may wait for a full batch that never comes
+/// about.
 #[tokio::test(start_paused = true)]
 async fn an_early_429_does_not_bring_batches_down_to_one_user_a_second() {
     for size in [2, 5, 20] {

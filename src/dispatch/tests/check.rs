@@ -1,4 +1,4 @@
-//! What must hold in every run, of each tenant and each app.
+//! What must be true of every run, each tenant and each app.
 
 use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
@@ -6,12 +6,12 @@ use std::time::Duration;
 use uuid::Uuid;
 
 use super::fake::{FakeArrival, FakePlace};
-use super::stage::{FixtureRun, NEVER, seconds};
+use super::fixture::{FixtureRun, NEVER, seconds};
 use crate::event::{Event, StopReason, TargetNo};
 use crate::outcome::Outcome;
 
 impl FixtureRun {
-    /// What must hold in every run.
+    /// Asserts what must be true of every run.
     pub(super) fn check(&self) {
         self.check_journal();
         (0..self.tenants).for_each(|tenant| self.check_stop_of(tenant));
@@ -20,7 +20,7 @@ impl FixtureRun {
         assert!(self.fake.state().most_in_flight <= self.jobs, "more in flight than --jobs");
     }
 
-    /// Each request has its line, no line follows the stop, and listeners hear what the journal has.
+    /// Each request has its line, no `sent` line follows the stop, and listeners get what the journal has.
     fn check_journal(&self) {
         let sent = self.journal.iter().filter_map(|event| match event {
             Event::Sent(sent) => Some(sent.client_request_id),
@@ -42,7 +42,8 @@ impl FixtureRun {
         assert!(told.eq(self.settled()), "listeners did not hear each outcome once, in order");
     }
 
-    /// Whoever was sent has one outcome, which is what the last answer said; the others have none.
+    /// Each target for which a request was sent has one outcome, which follows from the last answer. The
+    /// others have none.
     fn check_outcomes(&self) {
         let mut outcomes: BTreeMap<TargetNo, Outcome> = BTreeMap::new();
         for settled in self.settled() {
@@ -70,7 +71,7 @@ impl FixtureRun {
         }
     }
 
-    /// A tenant that stops says so, and sends nothing more.
+    /// A tenant that stops reports this, and sends nothing more.
     fn check_stop_of(&self, tenant: usize) {
         let why = self.finished.tenants[tenant].as_ref();
         let index = tenant as u32;
@@ -83,7 +84,7 @@ impl FixtureRun {
         assert_eq!(sent.count(), 0, "sent in tenant {tenant} after its stop");
     }
 
-    /// Why the run stopped, or one of its tenants.
+    /// Why the run, or one of its tenants, stopped.
     fn stopping(&self, of: Option<u32>) -> Option<&StopReason> {
         self.journal.iter().find_map(|event| match event {
             Event::Stopping { why, tenant, .. } if *tenant == of => Some(why),
@@ -91,7 +92,7 @@ impl FixtureRun {
         })
     }
 
-    /// Each limit has a gate of its own: an app's in a tenant, a tenant's, an app's over all tenants.
+    /// Each limit has its own gate: an app's in a tenant, a tenant's, an app's over all tenants.
     fn check_gates(&self) {
         for tenant in 0..self.tenants {
             let its = |arrival: &FakeArrival| arrival.seen.place.tenant == tenant;
@@ -109,7 +110,8 @@ impl FixtureRun {
         }
     }
 
-    /// The third 429 in turn of one user, and those behind it: they may be the user's own, and then hold nobody else.
+    /// The third 429 in a row of a user, and later ones: the user may be throttled individually, so they do
+    /// not hold up others.
     fn own_throttles(&self) -> HashSet<Uuid> {
         let mut rows: BTreeMap<TargetNo, u32> = BTreeMap::new();
         let mut own = HashSet::new();
@@ -129,7 +131,8 @@ impl FixtureRun {
         own
     }
 
-    /// From a 429's answer to its instant nothing arrives; then one probe, and nothing beside it.
+    /// From a 429 to its instant, nothing arrives. Then one probe arrives, and nothing else until it is
+    /// answered.
     fn check_gate(&self, its: impl Fn(&FakeArrival) -> bool, closes: impl Fn(&str) -> bool) {
         let arrivals: Vec<&FakeArrival> = self.arrivals.iter().filter(|arrival| its(arrival)).collect();
         let own = self.own_throttles();
@@ -153,7 +156,7 @@ impl FixtureRun {
                 continue;
             }
             let Some(answered) = arrivals.get(probe).and_then(|probe| probe.answered) else { continue };
-            // A straggler's 429 closes the gate beside the probe, and then there is a new one.
+            // A late 429 closes the gate while the probe is in flight, and then there is a new probe.
             let beside = arrivals[probe + 1..].iter().take_while(|other| other.at() < answered.min(next));
             assert_eq!(beside.count(), 0, "beside the probe after {until:?}");
         }

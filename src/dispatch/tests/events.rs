@@ -1,5 +1,5 @@
-//! Random events over apps and tenants: gates that close in any scope, apps that lose permission or token, batches that
-//! are refused, cut short or break down. Every run ends, and [`FixtureRun::check`] holds.
+//! Random events in apps and tenants: gates that close in any scope, apps that lose permission or token,
+//! batches that are refused, cut short or lost in a panic. Every run ends, and [`FixtureRun::check`] holds.
 
 use proptest::prelude::*;
 
@@ -63,7 +63,7 @@ fn carried() -> impl Strategy<Value = FakeBatchUser> {
     ]
 }
 
-/// What befalls an app in a tenant, from a second on.
+/// What happens to an app in a tenant, from a second on.
 #[derive(Clone, Copy, Debug)]
 enum ExpectedEnd {
     LosesPermission(usize, usize, u64),
@@ -124,7 +124,7 @@ async fn play(scenario: EventScenario) {
         let place = (seen.place.tenant, seen.place.app);
         let due = |at: u64| seen.at.as_secs() >= at;
         let (act, latency) = answers[seen.nth % answers.len()];
-        // Nobody is throttled for ever: such a run would rightly have no end.
+        // No user is throttled for ever, because such a run would rightly never end.
         let act = if matches!(act, ScriptedAnswer::Throttled(..)) && seen.attempt > 12 {
             ScriptedAnswer::Done
         } else {
@@ -167,7 +167,7 @@ proptest! {
     #[test]
     fn whatever_befalls_apps_and_tenants_every_run_ends(scenario in scenario()) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
-        // Every play is checked as it ends.
+        // Every run is checked when it ends.
         runtime.unwrap().block_on(play(scenario));
     }
 }

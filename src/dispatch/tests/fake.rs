@@ -1,4 +1,4 @@
-//! A Graph of a few lines behind the trait: answers as its script says, and notes what arrives.
+//! A small fake of Graph behind the trait: it answers as its script says, and notes what arrives.
 
 use std::collections::{HashMap, HashSet};
 use std::fs::File;
@@ -16,26 +16,26 @@ use crate::graph::{
 };
 use crate::identity::{SignInError, TokenAge, TokenState};
 
-/// A tenant and an app there, counted from 0.
+/// A tenant and an app in it, counted from 0.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) struct FakePlace {
     pub(super) tenant: usize,
     pub(super) app: usize,
 }
 
-/// What the script sees of a request.
+/// What the script gets of a request.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct SeenRequest {
-    /// Since the run's start.
+    /// The time since the run's start.
     pub(super) at: Duration,
     pub(super) user: TargetNo,
-    /// Where it came, and from which app; both from 0.
+    /// The tenant and the app, both from 0.
     pub(super) place: FakePlace,
-    /// Which request for this user, from 1.
+    /// The number of the request for this user, from 1.
     pub(super) attempt: u32,
-    /// Which request of all, from 1.
+    /// The number of the request overall, from 1.
     pub(super) nth: usize,
-    /// Serial of its token.
+    /// The serial of its token.
     pub(super) token: u64,
     pub(super) new_connection: bool,
 }
@@ -43,9 +43,9 @@ pub(super) struct SeenRequest {
 /// What the fake does with a request.
 #[derive(Clone, Debug)]
 pub(super) struct FakeReaction {
-    /// None: it breaks down.
+    /// `None`: the worker panics.
     pub(super) reply: Option<UserReply>,
-    /// None: after the stage's latency.
+    /// `None`: after the fixture's latency.
     pub(super) after: Option<Duration>,
 }
 
@@ -72,7 +72,7 @@ impl FakeReaction {
         FakeReaction::response(HttpResponse { status: 429, retry_after, ..HttpResponse::default() })
     }
 
-    /// A 429 of one of Graph's limits.
+    /// A 429 from one of Graph's limits.
     pub(super) fn throttled_by(scope: &str, retry_after: u64) -> FakeReaction {
         let scope = Some(format!("{scope}/ReadWrite/someone"));
         FakeReaction::throttled(retry_after).with(|response| response.throttle_scope = scope)
@@ -124,11 +124,11 @@ impl FakeReaction {
     }
 }
 
-/// A request as the server saw it.
+/// A request as it arrived at the server.
 #[derive(Clone, Debug)]
 pub(super) struct FakeArrival {
     pub(super) seen: SeenRequest,
-    /// Which HTTP request of all, and with how many users.
+    /// The number of the HTTP request overall, and how many users it has.
     pub(super) post: usize,
     pub(super) users: usize,
     pub(super) id: Uuid,
@@ -152,7 +152,7 @@ impl FakeArrival {
         self.react.status_of() == Some(429)
     }
 
-    /// Whether an answer comes to this user itself.
+    /// Whether this user gets an answer of its own.
     pub(super) fn is_answered(&self) -> bool {
         matches!(self.react.reply, Some(UserReply::Response(_)))
     }
@@ -174,7 +174,7 @@ impl FakeArrival {
     }
 }
 
-/// A call for a new token.
+/// A request for a new token.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct FakeRenewal {
     pub(super) at: Duration,
@@ -187,37 +187,37 @@ pub(super) type Script = Box<dyn Fn(SeenRequest) -> FakeReaction + Send + Sync>;
 pub(super) type RenewScript = Box<dyn Fn(FakePlace, usize) -> Result<(), SignInError> + Send + Sync>;
 pub(super) type BatchScript = Box<dyn Fn(FakeBatch) -> FakeBatchUser + Send + Sync>;
 
-/// What the script sees of a batch.
+/// What the script gets of a batch.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct FakeBatch {
-    /// Which batch of all, from 1.
+    /// The number of the batch overall, from 1.
     pub(super) nth: usize,
     pub(super) users: usize,
 }
 
-/// What becomes of a batch.
+/// What happens to a batch.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum FakeBatchUser {
-    /// Each part is answered by itself.
+    /// Each part is answered separately.
     Parts,
-    /// It is refused as a whole, with this status.
+    /// The batch is refused as a whole, with this status.
     Refused(u16),
-    /// Only the first so many parts are answered.
+    /// Only this many parts, the first ones, are answered.
     Few(usize),
-    /// The worker breaks down.
+    /// The worker panics.
     Panics,
 }
 
-/// What the fake is told to be.
+/// The settings of the fake.
 pub(super) struct FakePlan {
     pub(super) script: Script,
     pub(super) batch: BatchScript,
-    /// Of each app in each tenant; of each tenant; of each app.
+    /// The quotas of each app in each tenant, of each tenant, and of each app.
     pub(super) quotas: [Option<TestQuota>; 3],
     pub(super) latency: Duration,
-    /// After how long a token ages, and ends.
+    /// After how long a token ages and expires.
     pub(super) ages: Option<(Duration, Duration)>,
-    /// Takes the renewal's number, from 1.
+    /// Gets the number of the renewal, from 1.
     pub(super) renew: RenewScript,
     pub(super) renew_takes: Duration,
 }
@@ -232,7 +232,7 @@ pub(super) struct FakeGraph {
 #[derive(Debug, Default)]
 pub(super) struct FakeState {
     pub(super) arrivals: Vec<FakeArrival>,
-    /// HTTP requests, in any one tenant.
+    /// HTTP requests, in any single tenant.
     pub(super) most_in_flight: usize,
     pub(super) renewals: Vec<FakeRenewal>,
     posts: usize,
@@ -240,7 +240,7 @@ pub(super) struct FakeState {
     in_flight: HashMap<usize, usize>,
     attempts: HashMap<TargetNo, u32>,
     quotas: [HashMap<FakePlace, TestQuota>; 3],
-    /// Serial of each token, and since when there is one; 1 from the start.
+    /// The serial of each token and when it was issued. Serials start at 1.
     tokens: HashMap<FakePlace, (u64, Instant)>,
 }
 
@@ -257,7 +257,7 @@ impl FakeGraph {
         state.tokens.get(&place).copied().unwrap_or((1, self.began))
     }
 
-    /// Notes an HTTP request, and decides what becomes of each part. Returns their indices.
+    /// Notes an HTTP request, and decides what happens to each part. Returns the indices of the parts.
     fn arrive(&self, place: FakePlace, requests: &[BatchRequest]) -> Vec<(usize, FakeReaction, u64)> {
         let carried = if requests.len() > 1 {
             let nth = {
@@ -280,7 +280,7 @@ impl FakeGraph {
         let mut arrived: Vec<_> = parts
             .map(|(index, request)| self.arrive_part(place, request, requests.len(), index, carried))
             .collect();
-        // A worker that breaks down over one part knows nothing of the others.
+        // A worker that panics on one part returns nothing about the others.
         if arrived.iter().any(|(_, react, _)| react.reply.is_none()) {
             let mut state = self.state();
             for (index, react, _) in &mut arrived {
@@ -333,7 +333,7 @@ impl FakeGraph {
         (seen.nth - 1, react, seen.token)
     }
 
-    /// Takes from all quotas that bind here; a request that one refuses takes nothing from the others.
+    /// Takes from all quotas that apply here. A request that one quota refuses takes nothing from the others.
     fn throttles(&self, state: &mut FakeState, place: FakePlace, at: Duration) -> Option<FakeReaction> {
         let of_tenant = FakePlace { tenant: place.tenant, app: usize::MAX };
         let of_app = FakePlace { tenant: usize::MAX, app: place.app };
@@ -362,7 +362,7 @@ impl FakeGraph {
             let Some(reply) = react.reply else { panic!("the worker breaks down, as the script asks") };
             answers.push(BatchAnswer { reply, token });
         }
-        // Of a batch's last parts that are lost, nothing is said at all.
+        // The last parts of a batch, which are lost, are missing from the answer.
         let silent = |answer: &BatchAnswer| matches!(&answer.reply, UserReply::Lost(lost) if lost.how == LossKind::Broken);
         while answers.len() > 1 && answers.last().is_some_and(silent) {
             answers.pop();
@@ -371,7 +371,7 @@ impl FakeGraph {
     }
 }
 
-/// An app's way into a tenant.
+/// The client of an app in a tenant.
 pub(super) struct FakeLimit {
     pub(super) fake: Arc<FakeGraph>,
     pub(super) place: FakePlace,
@@ -427,7 +427,7 @@ pub(super) struct FakeTail {
 }
 
 impl FakeTail {
-    /// None: nothing can be known, and everything is believed.
+    /// With `None`, nothing can be known, so everything is accepted.
     pub(super) fn new(file: Option<File>) -> FakeTail {
         FakeTail { file, ..FakeTail::default() }
     }
@@ -458,7 +458,7 @@ impl FakeTail {
         self.file.is_none() || self.sent.contains(&id)
     }
 
-    /// Whether a target's `settled` line lies within the first bytes, `upto` so many.
+    /// Whether a target's `settled` line is within the first `upto` bytes.
     pub(super) fn has_settled(&mut self, target: TargetNo, upto: u64) -> bool {
         if !self.settled.contains_key(&target) {
             self.read();

@@ -1,9 +1,9 @@
-//! The time that is left, as it is told: within a tenth of the truth from the first tenth of a run on.
+//! The forecast of the remaining time: within a tenth of the truth from the first tenth of a run on.
 
 use super::quota::TestQuota;
 use super::*;
 
-/// 3,000 at once, then 20 a second.
+/// 3,000 at once, then 20 per second.
 fn documented() -> TestQuota {
     TestQuota::bucket(3_000.0, 150.0)
 }
@@ -63,9 +63,9 @@ async fn a_closed_gate_is_foreseen() {
     let script =
         |seen: SeenRequest| if seen.nth == 300 { FakeReaction::throttled(25) } else { FakeReaction::done() };
     let run = DispatchFixture::with_users(1_000).pace(10.0, 1).script(script).play().await;
-    // Until when it is closed is known at once, though no answer comes meanwhile.
+    // It is known at once until when the gate is closed, although no answer comes meanwhile.
     assert!(run.forecast_at(seconds(40.0)) > seconds(60.0), "{:?}", run.forecast_at(seconds(40.0)));
-    // And what comes after goes on at the pace that was asked for: nobody suspects a window behind it.
+    // After that, the run continues at the requested rate, and no window is suspected.
     let wrong = run.worst_forecast_from(seconds(30.2));
     assert!(run.all_revoked() && wrong <= 0.1, "{:.1} % off", wrong * 100.0);
 }

@@ -1,4 +1,4 @@
-//! Everything that ends the sending: halt rules, the deadline, interrupts.
+//! Everything that stops the sending: halt rules, the deadline, interrupts.
 
 use super::*;
 use crate::dispatch::BatchSize;
@@ -6,7 +6,7 @@ use crate::event::{Event, StopReason, TargetNo};
 use crate::graph::LossKind;
 use crate::outcome::Outcome;
 
-/// Requests that were in flight when the run stopped, or left in that moment.
+/// The number of requests that were in flight when the run stopped, or left in that moment.
 fn in_flight_at_stop(run: &FixtureRun) -> usize {
     let stopped = run.when(|event| matches!(event, Event::Stopping { .. })).unwrap();
     run.arrivals.iter().filter(|arrival| arrival.answered.unwrap() >= stopped).count()
@@ -25,7 +25,7 @@ async fn the_failure_limit_halts_the_run() {
         .play()
         .await;
     assert!(matches!(run.stop(), Some(StopReason::Halt { detail }) if detail.contains("fail=5")));
-    // The fiftieth trips it; ten a tenth of a second were in flight behind it.
+    // The fiftieth failure stops the run. Ten requests per tenth of a second were in flight after it.
     assert!((50..=75).contains(&run.arrivals.len()), "{}", run.arrivals.len());
     assert!(in_flight_at_stop(&run) > 0);
     assert_eq!(run.settled().count(), run.arrivals.len());
@@ -52,11 +52,11 @@ async fn twenty_refusals_and_twenty_elsewhere_stop_the_run() {
         let stage = DispatchFixture::with_users(5_000).jobs(jobs).batch_size(BatchSize::Fixed(batch));
         let run = stage.script(|_| FakeReaction::status(403)).play().await;
         assert!(matches!(run.stop(), Some(StopReason::Permission { .. })), "{jobs}");
-        // Those that were in flight when the first were refused come on top.
+        // Users in flight when the first ones were refused come on top.
         let most = 40 + jobs * batch as usize;
         assert!((40..=most).contains(&run.arrivals.len()), "{jobs}: {}", run.arrivals.len());
         assert_eq!(run.outcomes(), [(Outcome::Forbidden, run.arrivals.len())].into());
-        // The others lie all over the plan, its last user among them.
+        // The others are from all over the plan, including its last user.
         let mut far: Vec<TargetNo> = run.arrivals.iter().map(|arrival| arrival.seen.user).collect();
         far.retain(|user| *user > 1_000);
         assert!(far.len() >= 15 && far.contains(&5_000), "{far:?}");
@@ -67,9 +67,10 @@ async fn twenty_refusals_and_twenty_elsewhere_stop_the_run() {
     assert_eq!((run.stop(), run.arrivals.len()), (None, 500));
 }
 
-/// Administrators are refused, wherever they stand, whether or not anybody knows who they are; all others are revoked.
+/// Administrators are refused, wherever they are in the plan, and whether or not they are known to be
+/// administrators. All other users are revoked.
 #[tokio::test(start_paused = true)]
-async fn refused_administrators_keep_nobody_from_being_sent() {
+async fn refused_administrators_do_not_block_other_users() {
     for known in [true, false] {
         for (jobs, batch) in [(1, 1), (8, 1), (64, 20)] {
             for (administrators, users) in [(1..=40, 140), (1..=300, 320), (1..=999, 1_000), (2..=900, 1_000)]
@@ -93,7 +94,7 @@ async fn refused_administrators_keep_nobody_from_being_sent() {
     }
 }
 
-/// Nobody but administrators can be asked, or nobody else is left: each of them is asked.
+/// Only administrators can be tried, or no other user is left, so each of them is tried.
 #[tokio::test(start_paused = true)]
 async fn administrators_alone_are_all_sent() {
     let stage = DispatchFixture::with_users(200)
@@ -104,7 +105,7 @@ async fn administrators_alone_are_all_sent() {
     assert_eq!((run.stop(), run.outcomes()), (None, [(Outcome::Forbidden, 200)].into()));
 }
 
-/// Few ordinary users among many administrators: they are asked first, and their refusal counts.
+/// Among many administrators, a few ordinary users are tried first, and their refusal counts.
 #[tokio::test(start_paused = true)]
 async fn ordinary_users_are_asked_before_administrators() {
     let stage = DispatchFixture::with_users(1_000)
@@ -120,7 +121,7 @@ async fn ordinary_users_are_asked_before_administrators() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn after_the_proof_the_plans_order_holds_again() {
+async fn after_a_success_the_plans_order_is_restored() {
     let script =
         |seen: SeenRequest| if seen.user <= 30 { FakeReaction::status(403) } else { FakeReaction::done() };
     let run = DispatchFixture::with_users(200).jobs(1).script(script).play().await;
@@ -130,9 +131,9 @@ async fn after_the_proof_the_plans_order_holds_again() {
     assert_eq!(users[21..], (21..=199).collect::<Vec<_>>()[..]);
 }
 
-/// A 404 neither proves the permission nor its lack, and a user who has to wait holds up nobody.
+/// A 404 proves neither the permission nor its lack, and a user who has to wait holds up no other.
 #[tokio::test(start_paused = true)]
-async fn whoever_says_nothing_is_passed_over() {
+async fn inconclusive_answers_are_skipped() {
     let gone =
         |seen: SeenRequest| if seen.user <= 20 { FakeReaction::status(403) } else { FakeReaction::gone() };
     let run = DispatchFixture::with_users(500).jobs(8).script(gone).play().await;
@@ -168,9 +169,10 @@ async fn a_success_of_an_earlier_process_is_proof() {
     assert_eq!((run.stop(), run.outcomes()), (None, [(Outcome::Forbidden, 300)].into()));
 }
 
-/// Whoever was begun and not brought to an end keeps the word of the last answer; whoever was never sent has none.
+/// A target that was started but not settled ends with the outcome of its last answer. A target that was
+/// never sent has none.
 #[tokio::test(start_paused = true)]
-async fn what_is_cut_short_has_honest_words() {
+async fn interrupted_targets_keep_their_last_outcome() {
     let script = |seen: SeenRequest| match seen.user {
         1 => FakeReaction::throttled(1_000).after(seconds(0.4)),
         2 => FakeReaction::status(500).after(seconds(0.5)),
@@ -237,7 +239,7 @@ async fn a_deadline_with_nothing_left_to_send_is_no_stop() {
     let run = DispatchFixture::with_users(5).script(slow).deadline(seconds(10.0)).play().await;
     assert!(run.all_revoked(), "{:?}", run.stop());
     assert_eq!(run.took.as_secs(), 30);
-    // It still holds for whoever would have to be sent again.
+    // It still holds for a target that would have to be sent again.
     let script = |seen: SeenRequest| {
         if seen.user == 2 { FakeReaction::status(500).after(seconds(20.0)) } else { FakeReaction::done() }
     };
@@ -248,7 +250,8 @@ async fn a_deadline_with_nothing_left_to_send_is_no_stop() {
 
 #[tokio::test(start_paused = true)]
 async fn an_interrupt_ends_the_sending_anywhere() {
-    // In the middle of the work, while the gate is closed, while all wait for a retry, and during the first burst.
+    // In the middle of the work, while the gate is closed, while all wait for a retry, and during the first
+    // burst.
     let scripts: [fn(SeenRequest) -> FakeReaction; 4] = [
         |_| FakeReaction::done(),
         |seen| if seen.nth == 20 { FakeReaction::throttled(3_600) } else { FakeReaction::done() },

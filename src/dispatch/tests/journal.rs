@@ -1,12 +1,13 @@
-//! The order of truth where the journal can't be written. That it holds otherwise is asserted in every run: the
-//! fake looks for the `sent` line as a request arrives, the listener for the `settled` line as it is told.
+//! The order of truth if the journal can't be written. That it holds otherwise is asserted in every run: the
+//! fake looks for the `sent` line when a request arrives, and the listener looks for the `settled` line when
+//! it gets the event.
 
 use std::fs::File;
 
 use super::*;
 use crate::event::{Event, StopReason};
 
-fn told_nothing(run: &FixtureRun) -> bool {
+fn reported_nothing(run: &FixtureRun) -> bool {
     !run.told.iter().any(|(_, event)| matches!(event, Event::Settled(_) | Event::Ended { .. }))
 }
 
@@ -16,7 +17,7 @@ async fn nothing_is_sent_that_can_not_be_recorded() {
     let run = DispatchFixture::with_users(100).journal(File::open(read_only.path()).unwrap()).play().await;
     assert!(matches!(run.stop(), Some(StopReason::Runtime { .. })), "{:?}", run.stop());
     assert_eq!((run.arrivals.len(), run.took), (0, seconds(0.0)));
-    assert!(told_nothing(&run));
+    assert!(reported_nothing(&run));
 }
 
 #[cfg(target_os = "linux")]
@@ -26,26 +27,26 @@ async fn a_full_disk_ends_the_run() {
     let run = DispatchFixture::with_users(100).journal(full).play().await;
     assert!(matches!(run.stop(), Some(StopReason::Runtime { .. })), "{:?}", run.stop());
     assert_eq!(run.arrivals.len(), 0);
-    assert!(told_nothing(&run));
+    assert!(reported_nothing(&run));
 }
 
-/// `/dev/null` takes every line and can't be synced.
+/// `/dev/null` accepts every line but can't be synced.
 #[cfg(target_os = "linux")]
 #[tokio::test(start_paused = true)]
-async fn nothing_is_told_that_was_not_synced() {
+async fn unsynced_outcomes_are_not_reported() {
     let null = std::fs::OpenOptions::new().append(true).open("/dev/null").unwrap();
     let run = DispatchFixture::with_users(50).journal(null).play().await;
     let failed = matches!(run.stop(), Some(StopReason::Runtime { .. }));
-    assert!(failed && told_nothing(&run));
+    assert!(failed && reported_nothing(&run));
 }
 
-/// The disk fills in the middle: what is in flight is waited for, and nothing leaves any more.
+/// The disk fills up during the run: requests in flight are waited for, and none leaves any more.
 #[cfg(target_os = "linux")]
 #[tokio::test(start_paused = true)]
 async fn a_journal_that_breaks_in_the_middle_ends_the_sending() {
     let (read, write) = std::io::pipe().unwrap();
     let read = std::sync::Mutex::new(Some(read));
-    // The other end of a pipe goes away as the fortieth request arrives.
+    // The other end of a pipe is closed when the fortieth request arrives.
     let script = move |seen: SeenRequest| {
         if seen.nth == 40 {
             read.lock().unwrap().take();
@@ -57,5 +58,5 @@ async fn a_journal_that_breaks_in_the_middle_ends_the_sending() {
     assert!(matches!(run.stop(), Some(StopReason::Runtime { .. })), "{:?}", run.finished);
     assert!(run.arrivals.len() <= 40, "{}", run.arrivals.len());
     assert!(run.arrivals.iter().all(|arrival| arrival.answered.is_some()), "what is in flight is waited for");
-    assert!(told_nothing(&run));
+    assert!(reported_nothing(&run));
 }

@@ -1,13 +1,15 @@
-//! The dispatcher against a fake Graph under tokio's paused clock: hours pass in moments, and every assertion is
-//! made at the server, which notes each arrival with its virtual instant.
+//! The dispatcher against a fake Graph under tokio's paused clock. Hours pass in moments, and every assertion
+//! is made at the server, which notes the virtual instant of each arrival.
 //!
-//! [`DispatchFixture`] sets a run up and plays it; [`FixtureRun::check`] holds every run to what must hold in all of them.
+//! [`DispatchFixture`] sets up a run and plays it. [`FixtureRun::check`] asserts what must be true of every
+//! run.
 
 mod apps;
 mod batches;
 mod check;
 mod events;
 mod fake;
+mod fixture;
 mod foreseen;
 mod halt;
 mod journal;
@@ -15,7 +17,6 @@ mod pacing;
 mod quota;
 mod random;
 mod retry;
-mod stage;
 mod starving;
 mod tenants;
 mod throttle;
@@ -24,4 +25,4 @@ mod whole;
 mod widths;
 
 use fake::{FakeReaction, SeenRequest};
-use stage::{DispatchFixture, FixtureRun, seconds};
+use fixture::{DispatchFixture, FixtureRun, seconds};

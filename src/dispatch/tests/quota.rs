@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-/// How many requests pass.
+/// A model of a quota.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum TestQuota {
-    /// A bucket that starts full. Where it is strict, throttled requests take from it as well.
+    /// A bucket that starts full. If it is strict, throttled requests take tokens as well.
     Bucket { size: f64, per_second: f64, level: f64, filled: f64, strict: bool },
-    /// So many in each window; windows follow one another from the start. Throttled requests count.
+    /// A number of requests in each window. Windows follow one another from the start. Throttled requests
+    /// count.
     Window { size: u32, seconds: f64, window: u64, used: u32 },
 }
 
@@ -25,7 +26,7 @@ impl TestQuota {
         TestQuota::Window { size, seconds, window: 0, used: 0 }
     }
 
-    /// Half of it belongs to somebody else's work, which never rests.
+    /// Half of the quota is used by another program, which never pauses.
     pub(super) fn half_eaten(self) -> TestQuota {
         match self {
             TestQuota::Bucket { size, per_second, level, filled, strict } => {
@@ -37,7 +38,7 @@ impl TestQuota {
         }
     }
 
-    /// A request comes `at` this time; gives what `Retry-After` says where it does not pass, in whole seconds.
+    /// Handles a request at this time. If it does not pass, returns its `Retry-After`, in whole seconds.
     pub(super) fn take(&mut self, at: Duration) -> Result<(), Duration> {
         let at = at.as_secs_f64();
         let wait = match self {

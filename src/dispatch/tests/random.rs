@@ -1,5 +1,5 @@
-//! Random scenarios: whatever Graph answers, and whenever the run is stopped, [`FixtureRun::check`] holds, and the run
-//! ends.
+//! Random scenarios: whatever Graph answers, and whenever the run is stopped, the run ends, and
+//! [`FixtureRun::check`] holds.
 
 use proptest::prelude::*;
 
@@ -52,7 +52,7 @@ fn act() -> impl Strategy<Value = RandomAnswer> {
     ]
 }
 
-/// A random run. Answers are drawn by the request's number, each with a latency in milliseconds.
+/// A random run. Answers are chosen by the request's number, each with a latency in milliseconds.
 #[derive(Clone, Debug)]
 struct RandomScenario {
     users: u32,
@@ -82,9 +82,9 @@ async fn play(scenario: RandomScenario) -> FixtureRun {
     let RandomScenario { answers, refused_tokens, .. } = scenario;
     let script = move |seen: SeenRequest| {
         let (act, latency) = answers[seen.nth % answers.len()];
-        // Now and then a token is refused, by then the next one is due.
+        // Now and then a token is refused. By then, the next renewal is due.
         let refused = seen.token <= refused_tokens && seen.nth > 7 * seen.token as usize;
-        // Nobody is throttled for ever: such a run would rightly have no end.
+        // No user is throttled for ever, because such a run would rightly never end.
         let act = if matches!(act, RandomAnswer::Throttled(_)) && seen.attempt > 12 {
             RandomAnswer::Done
         } else {
@@ -114,7 +114,7 @@ proptest! {
     #[test]
     fn whatever_happens_every_target_ends_in_one_word(scenario in scenario()) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
-        // Every play is checked as it ends.
+        // Every run is checked when it ends.
         runtime.unwrap().block_on(play(scenario));
     }
 }

@@ -1,4 +1,4 @@
-//! Back-off, tries, order, and jobs.
+//! Backoff, tries, order, and jobs.
 
 use super::*;
 use crate::dispatch::TargetProgress;
@@ -46,7 +46,7 @@ async fn the_last_answer_decides_the_word() {
         (6, _) => FakeReaction::lost(LossKind::TimedOut),
         (7, _) => FakeReaction::status(403),
         (8, _) => FakeReaction::status(400),
-        // Somebody else's: it lacks Graph's mark.
+        // Not from Graph, because Graph's mark is missing.
         (9, _) => FakeReaction::status(204),
         _ => FakeReaction::done(),
     };
@@ -83,7 +83,7 @@ async fn a_retry_waits_beside_the_queue_and_then_goes_first() {
         |seen: SeenRequest| if seen.nth == 1 { FakeReaction::status(500) } else { FakeReaction::done() };
     let run = DispatchFixture::with_users(100).pace(10.0, 1).script(script).play().await;
     assert!(run.all_revoked());
-    // Back after 0.35 s to 0.6 s, between the sixth and the eighth at ten a second.
+    // It is sent again after 0.35 s to 0.6 s, between the sixth and the eighth at ten per second.
     let again = run.arrivals.iter().position(|arrival| arrival.seen.attempt == 2).unwrap();
     assert!((4..=7).contains(&again), "{again}");
     let others: Vec<u32> = run.arrivals.iter().map(|arrival| arrival.seen.user).collect();

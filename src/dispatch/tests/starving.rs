@@ -1,4 +1,4 @@
-//! Users who are throttled for their own sake keep nobody else waiting for long; and limits are limits all the same.
+//! Users who are throttled individually do not keep others waiting for long, but real limits are kept.
 
 use super::quota::TestQuota;
 use super::*;
@@ -8,7 +8,7 @@ use crate::outcome::Outcome;
 
 const USERS: u32 = 302;
 
-/// A run in which two users are always throttled; by when all others were revoked.
+/// A run in which two users are always throttled. Returns when all others were revoked.
 async fn with_two(
     two: [TargetNo; 2],
     retry_after: Option<u64>,
@@ -24,8 +24,8 @@ async fn with_two(
     assert_eq!(run.outcomes(), [(Outcome::Revoked, others), (Outcome::ThrottledOut, 2)].into(), "{name}");
     let done = run.arrivals.iter().filter(|arrival| arrival.is_done());
     let last = done.filter_map(|arrival| arrival.answered).max().unwrap().as_secs_f64();
-    // The first two 429s are taken for the app's; six more are the user's own, or as many as an hour has where nobody else is
-    // left who could pass.
+    // The first two 429s are taken for the app's. Six more are the user's own, or as many as an hour has if
+    // no other user is left who could pass.
     for user in two {
         let arrived = run.arrived(user).len();
         assert!(
@@ -43,7 +43,8 @@ async fn two_who_are_always_throttled_starve_nobody() {
             if two != [1, 2] && retry_after == Some(30) {
                 continue;
             }
-            // Four waits at most hold all. The pacer takes the first 429s for a limit's, and is slower for a while.
+            // At most four waits hold up all users. The pacer takes the first 429s for a limit's, and is
+            // slower for a while.
             let most = 90.0 + 30.0 * retry_after.unwrap_or_default() as f64;
             let batches = |stage: DispatchFixture| stage.auto().jobs(2).batch_size(BatchSize::Fixed(20));
             for (how, last) in [
@@ -58,7 +59,7 @@ async fn two_who_are_always_throttled_starve_nobody() {
     }
 }
 
-/// Many in a row, and each of them would be the next probe.
+/// Many such users in a row, each of whom would be the next probe.
 #[tokio::test(start_paused = true)]
 async fn many_neighbours_who_are_always_throttled_starve_nobody() {
     let script =
@@ -73,7 +74,7 @@ async fn many_neighbours_who_are_always_throttled_starve_nobody() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_was_set_apart_is_revoked_once_that_is_over() {
+async fn an_isolated_user_is_revoked_when_the_throttle_ends() {
     let script = |seen: SeenRequest| match seen.user {
         3 if seen.attempt <= 5 => FakeReaction::throttled(2),
         _ => FakeReaction::done(),
@@ -82,7 +83,7 @@ async fn who_was_set_apart_is_revoked_once_that_is_over() {
     assert!(run.all_revoked());
     let last = run.arrivals.last().unwrap();
     assert_eq!((last.seen.user, last.seen.attempt), (3, 6));
-    // Between its tries lies what it was asked for, and nobody else waits for it.
+    // Between its tries is the wait that Graph asked for, and no other user waits for it.
     let own = run.arrived(3);
     assert!(own.windows(2).all(|pair| pair[1] - pair[0] >= seconds(2.0)), "{own:?}");
 }
@@ -99,9 +100,10 @@ async fn a_tenant_does_not_wait_for_anothers_user() {
     assert!(last < seconds(75.0), "{last:?}");
 }
 
-/// All are throttled for a while: no limit of one user's, and everybody is revoked when it is over, without a try lost.
+/// All users are throttled for a while. They are not isolated: all are revoked when it is over, without
+/// losing a try.
 #[tokio::test(start_paused = true)]
-async fn an_outage_is_nobodys_own() {
+async fn an_outage_isolates_no_user() {
     for (retry_after, jobs) in [(Some(1), 1), (Some(10), 64), (None, 8)] {
         let script = move |seen: SeenRequest| {
             let out = seen.at > seconds(1.0) && seen.at < seconds(300.0);
@@ -114,9 +116,9 @@ async fn an_outage_is_nobodys_own() {
     }
 }
 
-/// One who is always throttled does not hide a real limit from the pacer.
+/// A user who is always throttled does not hide a real limit from the pacer.
 #[tokio::test(start_paused = true)]
-async fn a_real_limit_is_kept_beside_users_of_their_own() {
+async fn a_real_limit_is_kept_despite_isolated_users() {
     let script = |seen: SeenRequest| {
         if seen.user % 500 == 7 { FakeReaction::throttled(5) } else { FakeReaction::done() }
     };
@@ -128,7 +130,7 @@ async fn a_real_limit_is_kept_beside_users_of_their_own() {
         .await;
     assert_eq!(run.outcomes(), [(Outcome::Revoked, 1_996), (Outcome::ThrottledOut, 4)].into());
     assert!(run.throttles() < 120, "{} wasted", run.throttles());
-    // 85 s at best.
+    // The optimum is 85 s.
     let done = run.arrivals.iter().filter(|arrival| arrival.is_done());
     let last = done.filter_map(|arrival| arrival.answered).max().unwrap();
     assert!(last < seconds(200.0), "{last:?}");
@@ -191,7 +193,7 @@ async fn another_app_and_another_tenant_go_on() {
     assert_eq!(run.finished.tenants[1], None);
     assert_eq!(run.outcomes_in(1), [(Outcome::Revoked, 30)].into());
     assert_eq!(run.outcomes_in(0), [(Outcome::ThrottledOut, 1)].into());
-    // Where the limit is the app's over all its tenants, all of them end.
+    // If the limit is the app's over all its tenants, all of them stop.
     let script = |_: SeenRequest| FakeReaction::throttled_by("Application", 86_400);
     let run = DispatchFixture::with_users(60).tenants(3).script(script).play().await;
     assert!(run.finished.tenants.iter().all(|stop| is_too_long(stop.as_ref())), "{:?}", run.finished);
@@ -209,7 +211,7 @@ async fn a_failure_that_asks_for_too_long_a_wait_is_not_waited_for() {
     assert!(run.took < seconds(2.0), "{:?}", run.took);
 }
 
-/// Somebody goes on with a run that ended because of a long wait: it is asked once more.
+/// A run that ended because of a long wait is resumed: Graph is asked once more.
 #[tokio::test(start_paused = true)]
 async fn a_long_wait_of_an_earlier_process_is_asked_again() {
     let run = DispatchFixture::with_users(20).jobs(4).held(0, seconds(86_400.0)).play().await;

@@ -1,4 +1,5 @@
-//! Several tenants side by side: none waits for another's trouble, and an app over all of them is shared fairly.
+//! Several tenants side by side: none waits for another's trouble, and a limit over all of them is shared
+//! fairly.
 
 use super::fake::FakePlace;
 use super::quota::TestQuota;
@@ -8,7 +9,7 @@ use crate::graph::LossKind;
 use crate::identity::SignInError;
 use crate::outcome::Outcome;
 
-/// Ten users a second for each app in each of three tenants.
+/// Ten users per second for each app in each of three tenants.
 fn three() -> DispatchFixture {
     DispatchFixture::with_users(300).tenants(3).pace(10.0, 1)
 }
@@ -91,7 +92,7 @@ async fn a_tenant_without_the_permission_stops_alone() {
     assert!(matches!(run.finished.tenants[0], Some(StopReason::Permission { .. })));
     assert!((40..43).contains(&run.outcomes_in(0)[&Outcome::Forbidden]), "{:?}", run.outcomes_in(0));
     assert_eq!(run.outcomes_in(1), [(Outcome::Revoked, 100)].into());
-    // What an earlier process was allowed holds for its tenant alone.
+    // What an earlier process was allowed applies to its tenant alone.
     let run = three().permitted(1).script(script).play().await;
     assert!(matches!(run.finished.tenants[0], Some(StopReason::Permission { .. })));
     assert_eq!(run.outcomes_in(1), [(Outcome::Revoked, 100)].into());
@@ -105,7 +106,7 @@ async fn a_tenant_that_is_refused_from_the_start_sends_nothing() {
     assert_eq!(run.outcomes_in(1), [].into());
     let all = three().refused(0, why.clone()).refused(1, why.clone()).refused(2, why.clone()).play().await;
     assert_eq!((all.arrivals.len(), all.took), (0, seconds(0.0)));
-    // Where there is one tenant only, that is the run's end.
+    // With only one tenant, this stops the run.
     let only = DispatchFixture::with_users(10).refused(0, why.clone()).play().await;
     assert_eq!((only.stop(), only.finished.tenants.clone()), (Some(&why), vec![None]));
 }
@@ -125,7 +126,7 @@ async fn a_deadline_ends_all_tenants_and_waits_for_none_that_is_closed_beyond() 
     let run = three().script(script).deadline(seconds(5.0)).play().await;
     assert!(matches!(run.stop(), Some(StopReason::Deadline { .. })));
     assert!(run.took <= seconds(5.1) && run.outcomes_in(0)[&Outcome::Revoked] >= 49);
-    // All the others end before, and the one that is left can do nothing until then.
+    // All others end before, and the last one can do nothing until then.
     let run = three().script(script).deadline(seconds(300.0)).play().await;
     assert!(matches!(run.stop(), Some(StopReason::Deadline { .. })));
     assert!(run.took < seconds(10.5), "{:?}", run.took);
@@ -158,7 +159,7 @@ async fn an_interrupt_ends_all_tenants_in_whatever_state() {
     assert!((seconds(4.0)..seconds(4.2)).contains(&run.took), "{:?}", run.took);
 }
 
-/// 35,000 in 300 s for the app: its burst, then 116 a second, which fifty tenants share.
+/// 35,000 in 300 s for the app: its burst, then 116 per second, which fifty tenants share.
 #[tokio::test(start_paused = true)]
 async fn an_app_over_fifty_tenants_is_shared_evenly() {
     let stage =
@@ -177,14 +178,14 @@ async fn an_app_over_fifty_tenants_is_shared_evenly() {
             run.arrivals.iter().filter(|arrival| (from..from + seconds(10.0)).contains(&arrival.at()));
         within.for_each(|arrival| shares[arrival.seen.place.tenant] += 1);
         let even = shares.iter().sum::<u32>() as f64 / 50.0;
-        // One user is four in a hundred here, and a tenant's turn may fall just beyond the window.
+        // One user is 4% here, and a tenant's turn may be just after the window.
         let off = |share: &u32| (f64::from(*share) - even).abs() > (even * 0.1).max(1.5);
         assert!(!shares.iter().any(off), "{from:?}: {even} {shares:?}");
         from += seconds(10.0);
     }
 }
 
-/// However many wait in line: the loop looks at whoever may send, and not at all of them.
+/// However many lanes wait in line, the loop checks only the one that may send.
 #[tokio::test(start_paused = true)]
 async fn five_hundred_tenants_run_side_by_side() {
     let run = DispatchFixture::with_users(500 * 20).tenants(500).pace(20.0, 1).play().await;
@@ -195,23 +196,25 @@ async fn five_hundred_tenants_run_side_by_side() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn stops_name_their_tenant_and_gates_theirs() {
+async fn stop_and_gate_events_name_their_tenant() {
     let script = |seen: SeenRequest| match (seen.place.tenant, seen.attempt) {
         (1, 1) => FakeReaction::throttled(2),
         _ => FakeReaction::done(),
     };
     let run = DispatchFixture::with_users(9).tenants(3).script(script).play().await;
     let told = |event: &Event| match event {
-        Event::Throttled(throttled) => throttled.whose.tenant == Some(1) && throttled.whose.app_id.is_some(),
+        Event::Throttled(throttled) => {
+            throttled.event_scope.tenant == Some(1) && throttled.event_scope.app_id.is_some()
+        }
         Event::Reopened { scope, .. } => scope.tenant == Some(1),
         _ => true,
     };
     assert!(run.journal.iter().all(told));
 }
 
-/// One app in four tenants, and one of these never answers: the others need not wait until its time-out.
+/// One app in four tenants, one of which never answers: the others need not wait until its timeout.
 #[tokio::test(start_paused = true)]
-async fn a_tenant_that_hangs_holds_nobody_up_who_shares_its_app() {
+async fn a_tenant_that_hangs_does_not_block_others_with_the_same_app() {
     let script = |seen: SeenRequest| {
         if seen.place.tenant == 0 { FakeReaction::done().after(seconds(30.0)) } else { FakeReaction::done() }
     };

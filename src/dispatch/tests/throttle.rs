@@ -6,7 +6,7 @@ use crate::event::Event;
 use crate::graph::LossKind;
 use crate::outcome::Outcome;
 
-/// 3,000 at once, then 20 a second: what Microsoft documents.
+/// 3,000 at once, then 20 per second, as Microsoft documents.
 fn documented() -> TestQuota {
     TestQuota::bucket(3_000.0, 150.0)
 }
@@ -16,16 +16,16 @@ async fn a_long_run_within_the_documented_quota_meets_hardly_a_429() {
     let users = 20_000;
     let run = DispatchFixture::with_users(users).auto().quota(documented()).play().await;
     assert!(run.all_revoked());
-    // The pacer looks for more than is documented, now and then and carefully.
+    // The pacer tries for more than the documented quota, now and then and carefully.
     assert!(run.throttles() <= 30, "{} wasted", run.throttles());
     assert_eq!(run.arrivals.len(), users as usize + run.throttles());
-    // The bucket at once, then its refill.
+    // The burst at once, then the refill.
     let at_best = f64::from(users - 3_000) / 20.0;
     assert!((at_best..at_best + 7.0).contains(&run.took.as_secs_f64()), "{:?}", run.took);
 }
 
-/// Quotas that are not as documented are found out: everybody is revoked, in little more than the time that the
-/// quota asks for (the bucket at once and its refill: 600 s, 350 s), and few requests are wasted.
+/// Quotas that are not as documented are found out: all users are revoked, in little more than the time that
+/// the quota takes (the burst at once and the refill: 600 s, 350 s), and few requests are wasted.
 #[tokio::test(start_paused = true)]
 async fn a_quota_that_is_not_as_documented_is_found_out() {
     let users = 5_000;
@@ -51,7 +51,7 @@ async fn a_429_closes_the_gate_for_all_and_one_probe_opens_it() {
     assert!(run.all_revoked());
     let closed = run.arrivals[29].answered.unwrap();
     let after: Vec<_> = run.arrivals.iter().filter(|arrival| arrival.at() > closed).collect();
-    // Who was throttled goes first, alone; the others once it is answered.
+    // The throttled user goes first, alone, and the others once it is answered.
     assert_eq!((after[0].at(), after[0].seen.user), (closed + seconds(20.0), 30));
     assert!(after[1].at() >= after[0].answered.unwrap());
     assert_eq!(run.throttles(), 1);
@@ -99,7 +99,7 @@ async fn a_probe_that_is_lost_or_breaks_down_is_followed_by_another() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_hour_is_an_hour() {
+async fn a_retry_after_of_an_hour_is_kept() {
     let script =
         |seen: SeenRequest| if seen.nth == 1 { FakeReaction::throttled(3_600) } else { FakeReaction::done() };
     let run = DispatchFixture::with_users(10).jobs(1).script(script).play().await;
@@ -128,7 +128,7 @@ async fn throttling_costs_no_tries() {
     let run = DispatchFixture::with_users(3).retries(0).script(script).play().await;
     assert!(run.all_revoked());
     assert!(run.settled().all(|settled| settled.attempts == 101));
-    // The one try beside the first is still there after them.
+    // The one retry is still left after them.
     let script = |seen: SeenRequest| match seen.attempt {
         ..=5 => FakeReaction::throttled(1),
         6 => FakeReaction::status(500),
@@ -137,7 +137,7 @@ async fn throttling_costs_no_tries() {
     assert!(DispatchFixture::with_users(3).retries(1).script(script).play().await.all_revoked());
 }
 
-/// Graph may throttle for one user's sake. That user must not keep all the others from being revoked.
+/// Graph may throttle a single user, who must not keep all the others from being revoked.
 #[tokio::test(start_paused = true)]
 async fn one_user_who_is_always_throttled_does_not_starve_the_others() {
     let script =
@@ -155,7 +155,7 @@ async fn warnings_slow_before_throttling_begins() {
                 response.throttle_percentage = (seen.at < seconds(2.0)).then_some(used);
             })
         };
-        // 400 at once are allowed, and the first answers forbid it.
+        // 400 at once are allowed, but the first answers warn.
         let run = DispatchFixture::with_users(400).pace(20.0, 400).jobs(8).script(script).play().await;
         assert!(run.all_revoked());
         let took = run.took.as_secs_f64();
@@ -173,10 +173,10 @@ async fn a_fixed_rate_is_kept_at_the_server() {
     assert!(run.took < seconds(30.2), "{:?}", run.took);
 }
 
-/// A quota of a sixth of the documented one, and hardly a request between its first two 429s: what they tell is vague, and
-/// must not hold for the rest of the run.
+/// The quota is a sixth of the documented one, with hardly a request between its first two 429s. What they
+/// show is vague, and must not hold for the rest of the run.
 #[tokio::test(start_paused = true)]
-async fn a_rate_that_few_requests_tell_is_not_believed_for_long() {
+async fn a_rate_measured_with_few_requests_is_soon_corrected() {
     let run = DispatchFixture::with_users(200)
         .auto()
         .auto_jobs()
@@ -185,6 +185,6 @@ async fn a_rate_that_few_requests_tell_is_not_believed_for_long() {
         .play()
         .await;
     assert!(run.all_revoked());
-    // Thirty at best.
+    // The optimum is thirty.
     assert!(run.took < seconds(38.0), "{:?}", run.took);
 }

@@ -1,4 +1,4 @@
-//! Tokens: renewed beside the work, after a 401, or not at all.
+//! Tokens: renewed during the run, after a 401, or not at all.
 
 use super::fake::FakeRenewal;
 use super::*;
@@ -21,8 +21,8 @@ async fn an_aging_token_is_renewed_without_any_pause() {
     assert!(run.journal.iter().any(|event| matches!(event, Event::Renewed { .. })));
 }
 
-/// Forty minutes with tokens of many lifetimes, each renewal five seconds long: nobody ever waits for one, and there is
-/// one for each life.
+/// Forty minutes with tokens of many lifetimes, where each renewal takes five seconds. No request ever waits
+/// for one, and there is one renewal for each lifetime.
 #[tokio::test(start_paused = true)]
 async fn no_worker_ever_waits_for_a_renewal_in_a_long_run() {
     for life in [60, 899, 3599] {
@@ -31,7 +31,7 @@ async fn no_worker_ever_waits_for_a_renewal_in_a_long_run() {
         assert!(run.all_revoked(), "{life}");
         assert!(run.longest_pause() <= seconds(1.01), "{life}: {:?}", run.longest_pause());
         let renewals = run.fake.state().renewals.clone();
-        // A token's successor is there five seconds after it began to age.
+        // A token's successor is there five seconds after the token began to age.
         let used = (life - (life / 5).min(300)) as f64 + 5.0;
         let lives = (run.took.as_secs_f64() / used).ceil() as usize;
         assert!((lives.saturating_sub(1)..=lives).contains(&renewals.len()), "{life}: {renewals:?}");
@@ -48,7 +48,7 @@ async fn a_challenge_that_comes_again_is_answered_once() {
     assert_eq!(run.fake.state().renewals.len(), 1);
 }
 
-/// Conditional Access may say it with a 403; that is no word about the user.
+/// Conditional Access may send the challenge with a 403, which says nothing about the user.
 #[tokio::test(start_paused = true)]
 async fn a_403_with_a_challenge_is_answered_like_a_401() {
     let script = |seen: SeenRequest| match seen.token {
@@ -60,7 +60,7 @@ async fn a_403_with_a_challenge_is_answered_like_a_401() {
     assert_eq!(run.fake.state().renewals.len(), 1);
 }
 
-/// Each of a thousand workers comes back with a 401, in whatever order.
+/// Each of a thousand workers returns with a 401, in any order.
 #[tokio::test(start_paused = true)]
 async fn one_renewal_on_a_401_however_many_workers() {
     for jobs in [1, 7, 1_000] {
@@ -80,8 +80,8 @@ async fn one_renewal_on_a_401_however_many_workers() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn nothing_is_sent_with_a_token_that_is_over() {
-    // The renewal ahead takes longer than the rest of the token's life.
+async fn nothing_is_sent_with_an_expired_token() {
+    // The early renewal takes longer than the rest of the token's lifetime.
     let run = DispatchFixture::with_users(1_000)
         .pace(10.0, 1)
         .tokens(50.0, 60.0)
@@ -133,7 +133,7 @@ async fn a_burst_of_401_makes_one_renewal_with_the_challenges_claims() {
     let renewals = run.fake.state().renewals.clone();
     assert_eq!(renewals.len(), 1);
     assert_eq!((renewals[0].stale, renewals[0].claims.as_deref()), (1, Some("{\"access_token\":{}}")));
-    // Nothing leaves from the first 401 on until the new token is there.
+    // From the first 401 on, nothing leaves until the new token is there.
     let first =
         run.arrivals.iter().filter(|arrival| !arrival.is_done()).filter_map(|arrival| arrival.answered).min();
     let pause = first.unwrap()..renewals[0].at + seconds(1.0);
@@ -143,7 +143,7 @@ async fn a_burst_of_401_makes_one_renewal_with_the_challenges_claims() {
     );
 }
 
-/// A renewal ahead is under way, without claims, when Graph challenges the old token with some.
+/// An early renewal is running, without claims, when Graph challenges the old token with some.
 #[tokio::test(start_paused = true)]
 async fn a_challenges_claims_reach_the_token_even_while_a_renewal_is_under_way() {
     let script = |seen: SeenRequest| {
@@ -169,7 +169,7 @@ async fn a_fresh_token_that_is_refused_stops_the_run() {
     assert!(run.arrivals.len() <= 128);
 }
 
-/// An answer that never came, or a 429, says nothing for the token.
+/// An answer that never came, or a 429, does not prove the token.
 #[tokio::test(start_paused = true)]
 async fn only_an_answer_proves_a_fresh_token() {
     for other in [FakeReaction::lost(LossKind::Broken), FakeReaction::throttled(1)] {
@@ -198,7 +198,7 @@ async fn a_user_who_is_always_refused_stops_the_run() {
 
 #[tokio::test(start_paused = true)]
 async fn a_run_survives_many_tokens() {
-    // Each is revoked after a while, and Graph says so.
+    // Each token is revoked after a while, and Graph says so.
     let since = |token: u64| seconds(30.0 * token as f64);
     let script = move |seen: SeenRequest| {
         if seen.at > since(seen.token) { FakeReaction::status(401) } else { FakeReaction::done() }

@@ -1,10 +1,10 @@
-//! The whole dispatcher against the best there is: default settings, 80 ms an answer. The tables stand in
+//! The whole dispatcher compared with the optimum: default settings, 80 ms for each answer. The tables are in
 //! `docs/performance.md`, "Pacing".
 
 use std::sync::Mutex;
 
 use super::pacing::driver::Wire;
-use super::pacing::model::{Answer, Limiter, Running, Says};
+use super::pacing::model::{Answer, Limiter, RetryAfterStyle, Running};
 use super::pacing::oracle::makespan;
 use super::pacing::table::WIRE;
 use super::quota::TestQuota;
@@ -13,12 +13,12 @@ use crate::dispatch::BatchSize;
 use crate::graph::HttpResponse;
 use crate::simulator::LimitStyle::{FixedWindow, TokenBucket};
 
-/// `auto`, all of it.
+/// `auto` for every setting.
 fn default_run(users: u32) -> DispatchFixture {
     DispatchFixture::with_users(users).auto().auto_jobs().batch_size(BatchSize::Auto).latency(WIRE.latency)
 }
 
-/// A Graph with one such limiter.
+/// A Graph with this limiter.
 fn behind(limiter: &Limiter) -> impl Fn(SeenRequest) -> FakeReaction + Send + Sync + 'static {
     let running = Mutex::new(Running::new(limiter));
     move |seen: SeenRequest| match running.lock().unwrap().take(seen.at) {
@@ -29,13 +29,13 @@ fn behind(limiter: &Limiter) -> impl Fn(SeenRequest) -> FakeReaction + Send + Sy
     }
 }
 
-/// How long a bucket of `count` in `window` seconds takes at best, which so many senders share.
+/// The optimal time for a bucket of `count` in `window` seconds, shared by `senders`.
 fn best(count: u32, window: f64, senders: u32, users: u32) -> f64 {
     let wire = Wire { jobs: WIRE.jobs * senders, ..WIRE };
-    makespan(&Limiter::new(count, window, TokenBucket, Says::Whole), &wire, users.into())
+    makespan(&Limiter::new(count, window, TokenBucket, RetryAfterStyle::Whole), &wire, users.into())
 }
 
-/// Makespan to optimum, and the share that was throttled.
+/// The ratio of makespan to optimum, and the share that was throttled.
 #[derive(Debug)]
 struct TableCell {
     ratio: f64,
@@ -70,7 +70,7 @@ fn header() {
     println!("| --- | --- | --- | --- | --- | --- |");
 }
 
-/// The rows of many users take a minute or two: only where they are asked for.
+/// Rows with many users take a minute or two, so they run only on request.
 fn long_runs() -> bool {
     std::env::var_os("LONG_RUNS").is_some()
 }
@@ -78,9 +78,24 @@ fn long_runs() -> bool {
 #[tokio::test(start_paused = true)]
 async fn one_app() {
     let rows = [
-        ("bucket of 3,000 in 150 s", Limiter::new(3_000, 150.0, TokenBucket, Says::Whole), 1.02, 0.005),
-        ("fixed window of 3,000 in 150 s", Limiter::new(3_000, 150.0, FixedWindow, Says::Whole), 1.02, 0.005),
-        ("bucket of 300 in 15 s, one second", Limiter::new(300, 15.0, TokenBucket, Says::One), 1.10, 0.02),
+        (
+            "bucket of 3,000 in 150 s",
+            Limiter::new(3_000, 150.0, TokenBucket, RetryAfterStyle::Whole),
+            1.02,
+            0.005,
+        ),
+        (
+            "fixed window of 3,000 in 150 s",
+            Limiter::new(3_000, 150.0, FixedWindow, RetryAfterStyle::Whole),
+            1.02,
+            0.005,
+        ),
+        (
+            "bucket of 300 in 15 s, one second",
+            Limiter::new(300, 15.0, TokenBucket, RetryAfterStyle::One),
+            1.10,
+            0.02,
+        ),
     ];
     let sizes: &[u32] = if long_runs() { &[1_000, 10_000, 50_000] } else { &[1_000, 10_000] };
     header();
@@ -105,7 +120,7 @@ async fn several_apps_and_tenants() {
     }
 }
 
-/// In a tenant with its documented limit; `each` where each app has its own, too.
+/// In a tenant with its documented limit. `each` means that each app has its own limit, too.
 async fn three_apps(users: u32, each: bool) {
     let stage = default_run(users).apps(3).tenant_quota(TestQuota::bucket(18_000.0, 300.0));
     let of_tenant = best(18_000, 300.0, 3, users);
@@ -123,7 +138,7 @@ async fn twenty_tenants(users: u32) {
     let stage = default_run(users).tenants(20).quota(TestQuota::bucket(3_000.0, 150.0));
     let run = stage.app_quota(TestQuota::bucket(35_000.0, 300.0)).play().await;
     TableCell::new(name, &run, best(35_000, 300.0, 20, users)).keeps(name, 1.02, 0.005);
-    // Shared fairly: all have the same work, and none ends long before another.
+    // The limit is shared fairly: all have the same work, and none ends long before another.
     let ends: Vec<f64> = (0..20).map(|tenant| run.last_answer(tenant).as_secs_f64()).collect();
     let (first, last) =
         ends.iter().fold((f64::MAX, 0.0_f64), |(first, last), end| (first.min(*end), last.max(*end)));

@@ -1,17 +1,17 @@
-//! Places: as many as the latency asks for, fewer in trouble.
+//! Slots: as many as the latency requires, fewer in trouble.
 
 use super::*;
 use crate::graph::LossKind;
 
 #[tokio::test(start_paused = true)]
 async fn slow_answers_open_places_up_to_a_bound() {
-    // A hundred a second of 0.4 s each take forty places.
+    // A hundred requests per second that take 0.4 s each need forty slots.
     let run = DispatchFixture::with_users(3_000).auto_jobs().pace(100.0, 1).latency(0.4).play().await;
     assert!((40..46).contains(&run.fake.state().most_in_flight), "{}", run.fake.state().most_in_flight);
     assert!(run.took < seconds(34.0), "{:?}", run.took);
     let run = DispatchFixture::with_users(3_000).auto_jobs().pace(1_000.0, 100).latency(1.0).play().await;
     assert_eq!(run.fake.state().most_in_flight, 64);
-    // Fast ones leave places empty.
+    // With fast answers, slots stay free.
     let run = DispatchFixture::with_users(3_000).auto_jobs().pace(100.0, 1).latency(0.05).play().await;
     assert!(run.fake.state().most_in_flight <= 16);
 }
@@ -29,7 +29,7 @@ async fn a_number_of_jobs_is_kept() {
     }
 }
 
-/// Requests under way at an instant.
+/// The number of requests in flight at an instant.
 fn under_way(run: &FixtureRun, at: f64) -> usize {
     let at = seconds(at);
     let is = |arrival: &&super::fake::FakeArrival| {

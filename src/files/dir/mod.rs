@@ -1,15 +1,17 @@
-//! A folder that is held open: what is in it is reached through the handle, and never by the folder's name again.
+//! A folder that is held open: its files are reached through the handle, and not through the folder's name again.
 //!
-//! Whoever may rename what lies above a folder can put another one in its place, and whoever may write into it can put a
-//! link where a file is to be. Neither changes anything here:
+//! A user who may rename something above a folder can replace it with another one, and a user who may write to it can
+//! create a link with the name of a file. Neither has any effect here:
 //!
 //! - no link is followed, neither to the folder nor to a file in it;
-//! - a new file is made exclusively, and is its owner's alone;
-//! - a file is replaced by one with a random name, renamed within the handle;
-//! - what is read is looked at through its own handle: a plain file of one name that nobody else may write to.
+//! - a new file is created exclusively, with access for its owner only;
+//! - a file is replaced by one with a random name, which is renamed within the handle;
+//! - a file that is read is checked through its own handle: it must be a regular file with one name that no other user
+//!   may write to.
 //!
-//! On Unix this is `openat` and its kin. Windows has no such calls that are safe to use here; there the folder is held
-//! open in a way that keeps everybody from renaming or removing it, or what lies above it, so that its name stays true.
+//! On Unix this uses `openat` and similar calls. Windows has no such calls that are safe to use here. There the folder
+//! is held open in such a way that neither it nor a folder above it can be renamed or removed, so that its name stays
+//! valid.
 
 #[cfg(unix)]
 mod unix;
@@ -26,13 +28,13 @@ use unix as system;
 #[cfg(windows)]
 use windows as system;
 
-use super::refusal::{FileRefusal, judge_plain};
-use super::trust::{self, CheckedPart, TrustFault};
+use super::refusal::{FileRefusal, check_regular_file};
+use super::trust::{self, PathRole, TrustFault};
 
-/// What the names of files that are still being written end with.
+/// The ending of the names of files that are still being written.
 const PARTIAL: &str = ".partial";
 
-/// Whether that is the name of one of these files while it is written, in this version or an earlier one.
+/// Whether this is the name of one of these files while it is written, by this version or an earlier one.
 pub fn is_partial(name: &str, names: &[&str]) -> bool {
     let of = |known: &&str| name.strip_prefix(*known).is_some_and(|rest| rest.starts_with('.'));
     name.ends_with(PARTIAL) && names.iter().any(of)
@@ -43,32 +45,32 @@ pub fn is_partial(name: &str, names: &[&str]) -> bool {
 enum OpenMode {
     /// Reading.
     Read,
-    /// Reading and writing what is there, or a new file.
+    /// Reading and writing an existing or a new file.
     Write,
     /// Writing a new file.
     Create,
-    /// Writing behind the end of what is there, or of a new file.
+    /// Appending to an existing or a new file.
     Append,
     /// Making it durable. Windows flushes a file only through a handle that may write.
     Sync,
 }
 
-/// How often another random name is tried where one is taken.
-const TRIES: u32 = 16;
+/// How many random names are tried if a name exists.
+const MAX_NAME_ATTEMPTS: u32 = 16;
 
 /// A folder that is held open.
 #[derive(Debug)]
 pub struct Dir {
     path: PathBuf,
     handle: File,
-    /// The folder above, where this one was made by us: its new name is made durable there.
+    /// The folder above, if this one was created by us: the new name must be synced there.
     parent: Option<Box<Dir>>,
 }
 
 impl Dir {
-    /// Opens a folder that is there. A link to one is refused.
+    /// Opens an existing folder. A link to a folder is refused.
     pub fn open(path: &Path) -> io::Result<Dir> {
-        // Without what stands behind the last name: `link/` and `link/.` would lead where the link does.
+        // Without anything after the last name, because `link/` and `link/.` would follow the link.
         let path: PathBuf = path.components().collect();
         let handle = system::open_dir(&path).map_err(|error| match fs::read_link(&path) {
             Ok(to) => FileRefusal::FolderLink { path: path.clone(), to }.into(),
@@ -77,24 +79,24 @@ impl Dir {
         Ok(Dir { path, handle, parent: None })
     }
 
-    /// Opens a folder below which the user wants something made; a link to one will do, and is followed this once.
+    /// Opens a folder in which a new one will be created. It may be a link, which is followed only here.
     pub fn open_parent(path: &Path) -> io::Result<Dir> {
         let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };
         let handle = system::open_parent(path)?;
         Ok(Dir { path: path.to_owned(), handle, parent: None })
     }
 
-    /// Makes a new folder for its owner alone, and whatever lies above it and is not there.
+    /// Creates a folder for its owner only, and all missing folders above it.
     ///
     /// # Errors
-    /// When it is there already, can't be made, or another was put in its place before it was opened.
+    /// When it exists, can't be created, or was replaced before it was opened.
     pub fn create(parent: &Path, name: impl AsRef<Path>) -> io::Result<Dir> {
         create_parents(parent)?;
         let above = Dir::open_parent(parent)?;
         let path = parent.join(&name);
         let handle = system::make_dir(&above.handle, &above.path, name.as_ref())?;
         let dir = Dir { path, handle, parent: Some(Box::new(above)) };
-        match trust::check_metadata(&dir.path, &dir.metadata()?, CheckedPart::Own) {
+        match trust::check_metadata(&dir.path, &dir.metadata()?, PathRole::Own) {
             Err(distrust) if matches!(distrust.fault, TrustFault::Owner { .. }) => {
                 Err(FileRefusal::from(distrust).into())
             }
@@ -113,23 +115,23 @@ impl Dir {
         self.path.join(name)
     }
 
-    /// What the folder is.
+    /// The folder's metadata.
     pub fn metadata(&self) -> io::Result<Metadata> {
         self.handle.metadata()
     }
 
-    /// The folder above, where this one was made by us.
+    /// The folder above, if this one was created by us.
     pub fn parent(&self) -> Option<&Dir> {
         self.parent.as_deref()
     }
 
-    /// Judges the folder, and all that is in it.
+    /// Checks the folder and everything in it.
     ///
     /// # Errors
-    /// When others may write to it, when anything in it is a link, or a file that is known is no plain file or others may
-    /// write to it.
+    /// When others may write to it, when anything in it is a link, or when a known file is not a regular file or others
+    /// may write to it.
     pub fn check_trust(&self, is_known: impl Fn(&str) -> bool) -> io::Result<()> {
-        trust::check_metadata(&self.path, &self.metadata()?, CheckedPart::Own).map_err(FileRefusal::from)?;
+        trust::check_metadata(&self.path, &self.metadata()?, PathRole::Own).map_err(FileRefusal::from)?;
         for name in self.names()? {
             if self.is_link(&name) {
                 return Err(FileRefusal::Link { path: self.file(&name) }.into());
@@ -146,15 +148,15 @@ impl Dir {
         Ok(())
     }
 
-    /// Opens a file to read it.
+    /// Opens a file for reading.
     ///
     /// # Errors
-    /// When it can't be opened, is no plain file, or others may write to it.
+    /// When it can't be opened, is not a regular file, or others may write to it.
     pub fn read(&self, name: impl AsRef<Path>) -> io::Result<File> {
         self.check_file(name.as_ref(), self.open_file(name.as_ref(), OpenMode::Read)?)
     }
 
-    /// Opens a file to read and write it, and makes it where it is not there; nothing in it is lost.
+    /// Opens a file for reading and writing, and creates it if it does not exist. Its contents are kept.
     ///
     /// # Errors
     /// As [`read`](Dir::read).
@@ -162,29 +164,29 @@ impl Dir {
         self.check_file(name.as_ref(), self.open_file(name.as_ref(), OpenMode::Write)?)
     }
 
-    /// Makes a file that is not there yet, for its owner alone.
+    /// Creates a new file for its owner only.
     ///
     /// # Errors
-    /// When there is anything of that name.
+    /// When the name exists.
     pub fn create_file(&self, name: impl AsRef<Path>) -> io::Result<File> {
         self.open_file(name.as_ref(), OpenMode::Create)
     }
 
-    /// Opens a file to write behind its end, and makes it where it is not there. A group may write to it as well.
+    /// Opens a file for appending, and creates it if it does not exist. A group may write to it as well.
     ///
     /// # Errors
-    /// When it can't be opened, is no plain file, or everybody may write to it.
+    /// When it can't be opened, is not a regular file, or everyone may write to it.
     pub fn append(&self, name: impl AsRef<Path>) -> io::Result<File> {
         let file = self.open_file(name.as_ref(), OpenMode::Append)?;
-        judge_plain(&self.file(name), &file.metadata()?, CheckedPart::File)?;
+        check_regular_file(&self.file(name), &file.metadata()?, PathRole::File)?;
         Ok(file)
     }
 
-    /// Opens a file that others may write to as well, to read it.
+    /// Opens a file for reading that others may write to as well.
     ///
     /// # Errors
-    /// When it can't be opened, or is no plain file.
-    pub fn open_plain(&self, name: impl AsRef<Path>) -> io::Result<File> {
+    /// When it can't be opened, or is not a regular file.
+    pub fn open_regular(&self, name: impl AsRef<Path>) -> io::Result<File> {
         let file = self.open_file(name.as_ref(), OpenMode::Read)?;
         match file.metadata()?.is_file() {
             true => Ok(file),
@@ -192,27 +194,27 @@ impl Dir {
         }
     }
 
-    /// Replaces a file whole: written under another name, synced, renamed over it, so that a reader sees the old text or
-    /// the new one and never half of it.
-    pub fn replace(&self, name: impl AsRef<Path>, fill: impl TemporaryFill) -> io::Result<()> {
+    /// Replaces a file as a whole. It is written under another name, synced and renamed, so that a reader sees either
+    /// the old or the new contents.
+    pub fn replace(&self, name: impl AsRef<Path>, fill: impl ContentWriter) -> io::Result<()> {
         let name = name.as_ref();
-        self.put(name, |partial| self.rename(partial, name), |out| sync_after(out, fill))
+        self.put(name, |partial| self.rename(partial, name), |out| fill_and_sync(out, fill))
     }
 
-    /// The same for a file that is made durable later, by [`sync_file`](Dir::sync_file).
-    pub fn replace_unsynced(&self, name: impl AsRef<Path>, fill: impl TemporaryFill) -> io::Result<()> {
+    /// The same, but the file is synced later by [`sync_file`](Dir::sync_file).
+    pub fn replace_unsynced(&self, name: impl AsRef<Path>, fill: impl ContentWriter) -> io::Result<()> {
         let name = name.as_ref();
-        self.put(name, |partial| self.rename(partial, name), |out| fill_in(out, fill).map(drop))
+        self.put(name, |partial| self.rename(partial, name), |out| fill_file(out, fill).map(drop))
     }
 
-    /// Writes a file that must not be there yet, whole or not at all, and synced.
+    /// Writes a new file as a whole and syncs it.
     ///
     /// # Errors
-    /// Of the kind [`AlreadyExists`](io::ErrorKind::AlreadyExists) when there is anything of that name.
-    pub fn put_new(&self, name: impl AsRef<Path>, fill: impl TemporaryFill) -> io::Result<()> {
+    /// With the kind [`AlreadyExists`](io::ErrorKind::AlreadyExists) when the name exists.
+    pub fn write_new(&self, name: impl AsRef<Path>, fill: impl ContentWriter) -> io::Result<()> {
         let name = name.as_ref();
         let rename = |partial: &Path| system::rename_new(&self.handle, &self.path, partial, name);
-        self.put(name, rename, |out| sync_after(out, fill))
+        self.put(name, rename, |out| fill_and_sync(out, fill))
     }
 
     fn put(
@@ -224,15 +226,15 @@ impl Dir {
         let (partial, file) = self.create_partial(name)?;
         let written = write(file).and_then(|()| rename(&partial));
         if written.is_err() {
-            // Room on a full disk matters more than half a report.
+            // On a full disk, free space matters more than half a file.
             let _ = self.remove(&partial);
         }
         written
     }
 
-    /// Makes a file whose name nobody can foresee.
+    /// Creates a file with a name that can't be guessed.
     fn create_partial(&self, name: &Path) -> io::Result<(PathBuf, File)> {
-        let mut tries = TRIES;
+        let mut tries = MAX_NAME_ATTEMPTS;
         loop {
             let random: String = std::iter::repeat_with(fastrand::alphanumeric).take(12).collect();
             let mut partial = name.as_os_str().to_owned();
@@ -247,12 +249,12 @@ impl Dir {
         }
     }
 
-    /// Gives a file another name, and replaces what has that name.
+    /// Renames a file, and replaces the file that has the new name.
     pub fn rename(&self, from: impl AsRef<Path>, to: impl AsRef<Path>) -> io::Result<()> {
         system::rename(&self.handle, &self.path, from.as_ref(), to.as_ref())
     }
 
-    /// Removes what an earlier process that was killed left of these files, half written.
+    /// Removes partial files that an earlier, killed process left behind.
     pub fn sweep(&self, is_partial: impl Fn(&str) -> bool) {
         for name in self.names().unwrap_or_default() {
             if name.to_str().is_some_and(&is_partial) {
@@ -261,58 +263,58 @@ impl Dir {
         }
     }
 
-    /// Removes a file, or a link itself.
+    /// Removes a file, or the link itself.
     pub fn remove(&self, name: impl AsRef<Path>) -> io::Result<()> {
         system::remove(&self.handle, &self.path, name.as_ref())
     }
 
-    /// Whether there is anything of that name.
-    pub fn holds(&self, name: impl AsRef<Path>) -> io::Result<bool> {
+    /// Whether the name exists.
+    pub fn contains(&self, name: impl AsRef<Path>) -> io::Result<bool> {
         system::exists(&self.handle, &self.path, name.as_ref())
     }
 
-    /// Which file has that name now: two numbers that tell it from all others, where the system has such.
+    /// Which file has this name now: two numbers that are unique to it. `None` if the system has no such numbers.
     ///
     /// # Errors
-    /// Of the kind [`NotFound`](io::ErrorKind::NotFound) when there is none.
+    /// With the kind [`NotFound`](io::ErrorKind::NotFound) when the name does not exist.
     pub fn identity(&self, name: impl AsRef<Path>) -> io::Result<Option<(u64, u64)>> {
         system::identity(&self.handle, &self.path, name.as_ref())
     }
 
-    /// Whether that name is a link.
+    /// Whether the name is a link.
     pub fn is_link(&self, name: impl AsRef<Path>) -> bool {
         system::is_link(&self.handle, &self.path, name.as_ref())
     }
 
-    /// The names of all that is in it.
+    /// The names of everything in it.
     pub fn names(&self) -> io::Result<Vec<OsString>> {
         system::names(&self.handle, &self.path)
     }
 
-    /// Makes a file durable.
+    /// Syncs a file to disk.
     pub fn sync_file(&self, name: impl AsRef<Path>) -> io::Result<()> {
         self.check_file(name.as_ref(), self.open_file(name.as_ref(), OpenMode::Sync)?)?.sync_all()
     }
 
-    /// Makes the names in it durable.
+    /// Syncs the names in it to disk.
     pub fn sync_names(&self) -> io::Result<()> {
         system::sync_dir(&self.handle)
     }
 
-    /// Makes its own name durable, where it was made by us.
+    /// Syncs its own name to disk, if it was created by us.
     pub fn sync_parent(&self) -> io::Result<()> {
         self.parent.as_ref().map_or(Ok(()), |parent| parent.sync_names())
     }
 
-    /// Whether its path still leads to it. Where not, tells where it is now, as far as the system knows.
-    pub fn displaced(&self) -> Option<Option<PathBuf>> {
+    /// `None` if its path still leads to it. Otherwise its current path, if the system knows it.
+    pub fn new_location(&self) -> Option<Option<PathBuf>> {
         system::displaced(&self.handle, &self.path)
     }
 
     fn open_file(&self, name: &Path, way: OpenMode) -> io::Result<File> {
         let opened = system::open_file(&self.handle, &self.path, name, way);
         opened.map_err(|error| match error.kind() {
-            // Why a link, a pipe or a socket could not be opened is told in a different way by each system.
+            // The error for a link, a pipe or a socket differs from system to system.
             io::ErrorKind::NotFound | io::ErrorKind::AlreadyExists => error,
             _ if self.is_link(name) => FileRefusal::Link { path: self.file(name) }.into(),
             _ if system::is_special(&self.handle, &self.path, name) => {
@@ -323,17 +325,17 @@ impl Dir {
     }
 
     fn check_file(&self, name: &Path, file: File) -> io::Result<File> {
-        judge_plain(&self.file(name), &file.metadata()?, CheckedPart::Own)?;
+        check_regular_file(&self.file(name), &file.metadata()?, PathRole::Own)?;
         Ok(file)
     }
 }
 
-/// What writes a file's text.
-pub trait TemporaryFill: FnOnce(&mut dyn Write) -> io::Result<()> {}
+/// Writes the contents of a file.
+pub trait ContentWriter: FnOnce(&mut dyn Write) -> io::Result<()> {}
 
-impl<F: FnOnce(&mut dyn Write) -> io::Result<()>> TemporaryFill for F {}
+impl<F: FnOnce(&mut dyn Write) -> io::Result<()>> ContentWriter for F {}
 
-/// Makes what is not there of a folder that is to hold others, for its owner alone.
+/// Creates the missing folders of a path, for their owner only.
 fn create_parents(path: &Path) -> io::Result<()> {
     if path.as_os_str().is_empty() {
         return Ok(());
@@ -345,14 +347,14 @@ fn create_parents(path: &Path) -> io::Result<()> {
     builder.create(path)
 }
 
-fn fill_in(file: File, fill: impl TemporaryFill) -> io::Result<File> {
+fn fill_file(file: File, fill: impl ContentWriter) -> io::Result<File> {
     let mut out = BufWriter::with_capacity(1 << 16, file);
     fill(&mut out)?;
     out.into_inner().map_err(io::IntoInnerError::into_error)
 }
 
-fn sync_after(file: File, fill: impl TemporaryFill) -> io::Result<()> {
-    fill_in(file, fill)?.sync_all()
+fn fill_and_sync(file: File, fill: impl ContentWriter) -> io::Result<()> {
+    fill_file(file, fill)?.sync_all()
 }
 
 #[cfg(test)]
@@ -365,7 +367,7 @@ mod tests {
         (above, dir)
     }
 
-    fn put(text: &'static [u8]) -> impl TemporaryFill {
+    fn put(text: &'static [u8]) -> impl ContentWriter {
         move |out: &mut dyn Write| out.write_all(text)
     }
 
@@ -385,8 +387,8 @@ mod tests {
     #[test]
     fn what_is_new_replaces_nothing() {
         let (_above, dir) = opened();
-        dir.put_new("a", put(b"first")).unwrap();
-        assert_eq!(dir.put_new("a", put(b"second")).unwrap_err().kind(), io::ErrorKind::AlreadyExists);
+        dir.write_new("a", put(b"first")).unwrap();
+        assert_eq!(dir.write_new("a", put(b"second")).unwrap_err().kind(), io::ErrorKind::AlreadyExists);
         assert_eq!(dir.create_file("a").unwrap_err().kind(), io::ErrorKind::AlreadyExists);
         assert_eq!(fs::read(dir.file("a")).unwrap(), b"first");
         assert_eq!(dir.names().unwrap(), ["a"]);
@@ -402,11 +404,11 @@ mod tests {
         let dir = Dir::create(&parent, "d").unwrap();
         assert_eq!(dir.parent().unwrap().path(), parent);
         dir.sync_parent().unwrap();
-        assert_eq!(dir.displaced(), None);
+        assert_eq!(dir.new_location(), None);
         assert_eq!(Dir::create(&parent, "d").unwrap_err().kind(), io::ErrorKind::AlreadyExists);
     }
 
-    /// All is done in the folder that was opened, wherever it is by then.
+    /// Everything happens in the folder that was opened, even if it was moved.
     #[cfg(unix)]
     #[test]
     fn a_folder_that_was_moved_is_still_the_one() {
@@ -419,13 +421,13 @@ mod tests {
         dir.create_file("b").unwrap();
         drop(dir.write("c").unwrap());
         dir.remove("b").unwrap();
-        assert!(dir.holds("a").unwrap() && dir.read("a").is_ok() && !dir.holds("b").unwrap());
+        assert!(dir.contains("a").unwrap() && dir.read("a").is_ok() && !dir.contains("b").unwrap());
         assert!(dir.identity("a").unwrap().is_some() && dir.identity("b").is_err());
         dir.sync_names().unwrap();
         assert_eq!(fs::read(moved.join("a")).unwrap(), b"text");
         assert!(moved.join("c").is_file());
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
-        assert!(dir.displaced().is_some());
+        assert!(dir.new_location().is_some());
     }
 
     #[cfg(unix)]
@@ -437,14 +439,14 @@ mod tests {
         fs::create_dir(dir.file("folder")).unwrap();
         std::os::unix::fs::symlink("folder", dir.file("folder-link")).unwrap();
         for name in ["link", "pipe", "folder"] {
-            let opened = [dir.read(name), dir.write(name), dir.append(name), dir.open_plain(name)];
+            let opened = [dir.read(name), dir.write(name), dir.append(name), dir.open_regular(name)];
             for error in opened.map(Result::unwrap_err) {
                 assert!(FileRefusal::find(&error).is_some(), "{name}: {error}");
             }
             assert_eq!(dir.create_file(name).unwrap_err().kind(), io::ErrorKind::AlreadyExists);
         }
         assert!(!above.path().join("target").exists());
-        // What is replaced is the link.
+        // The link itself is replaced.
         dir.replace("link", put(b"text")).unwrap();
         assert!(!dir.is_link("link") && !above.path().join("target").exists());
         for name in ["folder-link", "folder-link/", "folder-link/."] {

@@ -1,4 +1,4 @@
-//! The calls of Unix that take an open folder.
+//! The Unix calls that work on an open folder.
 
 use std::ffi::OsString;
 use std::fs::File;
@@ -14,7 +14,7 @@ use super::OpenMode;
 
 const FOLDER: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
 
-/// A link is not followed, and a pipe that nobody writes to makes nobody wait.
+/// Does not follow a link, and does not wait for the writer of a pipe.
 const FILE: OFlags = OFlags::NOFOLLOW.union(OFlags::NONBLOCK).union(OFlags::NOCTTY).union(OFlags::CLOEXEC);
 
 const PRIVATE_FILE: Mode = Mode::RUSR.union(Mode::WUSR);
@@ -27,11 +27,11 @@ pub(super) fn open_parent(path: &Path) -> io::Result<File> {
     Ok(rustix::fs::open(path, FOLDER, Mode::empty())?.into())
 }
 
-/// Makes a folder for its owner alone, and opens it.
+/// Creates a folder for its owner only, and opens it.
 pub(super) fn make_dir(parent: &File, _path: &Path, name: &Path) -> io::Result<File> {
     rustix::fs::mkdirat(parent, name, Mode::RWXU)?;
     let dir: File = rustix::fs::openat(parent, name, FOLDER | OFlags::NOFOLLOW, Mode::empty())?.into();
-    // The process's mask may have taken rights away, and some file systems keep none.
+    // The umask may have removed permissions, and some file systems do not keep any.
     let _ = rustix::fs::fchmod(&dir, Mode::RWXU);
     Ok(dir)
 }
@@ -45,7 +45,7 @@ pub(super) fn open_file(dir: &File, _path: &Path, name: &Path, way: OpenMode) ->
     };
     let open_or = |access: OFlags| match open(access) {
         Err(Errno::NOENT) => match create(access) {
-            // Another process was faster.
+            // Another process created it first.
             Err(Errno::EXIST) => open(access),
             created => created,
         },
@@ -64,8 +64,8 @@ pub(super) fn rename(dir: &File, _path: &Path, from: &Path, to: &Path) -> io::Re
     Ok(rustix::fs::renameat(dir, from, dir, to)?)
 }
 
-/// Renames where nothing of the new name is there. Not every file system has one call for that: on the others the name is
-/// taken by an empty file first, which is then replaced.
+/// Renames if the new name does not exist. Not every file system has one call for that. On the others, an empty file
+/// first takes the name and is then replaced.
 pub(super) fn rename_new(dir: &File, path: &Path, from: &Path, to: &Path) -> io::Result<()> {
     #[cfg(any(target_os = "linux", target_os = "android", target_vendor = "apple"))]
     match rustix::fs::renameat_with(dir, from, dir, to, rustix::fs::RenameFlags::NOREPLACE) {
@@ -98,7 +98,7 @@ pub(super) fn is_link(dir: &File, _path: &Path, name: &Path) -> bool {
     stat(dir, name).is_ok_and(|there| kind(&there) == FileType::Symlink)
 }
 
-/// Whether it is there, and is no plain file.
+/// Whether the name exists and is not a regular file.
 pub(super) fn is_special(dir: &File, _path: &Path, name: &Path) -> bool {
     stat(dir, name).is_ok_and(|there| kind(&there) != FileType::RegularFile)
 }
@@ -122,7 +122,7 @@ pub(super) fn names(dir: &File, _path: &Path) -> io::Result<Vec<OsString>> {
     Ok(names)
 }
 
-/// Some file systems can't sync a folder, and say so; then its names are as durable as they can be.
+/// Syncs the names. Some file systems can't sync a folder and say so; then the names are as safe as they can be.
 pub(super) fn sync_dir(dir: &File) -> io::Result<()> {
     match dir.sync_all() {
         Err(error) if matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported) => {
@@ -132,26 +132,26 @@ pub(super) fn sync_dir(dir: &File) -> io::Result<()> {
     }
 }
 
-/// Where the folder is now, if its path no longer leads to it.
+/// The folder's current path, if its path no longer leads to it.
 pub(super) fn displaced(dir: &File, path: &Path) -> Option<Option<PathBuf>> {
     let held = dir.metadata().ok()?;
     let is_there = std::fs::symlink_metadata(path)
         .is_ok_and(|there| (there.dev(), there.ino()) == (held.dev(), held.ino()));
-    (!is_there).then(|| place(dir))
+    (!is_there).then(|| current_path(dir))
 }
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
-fn place(dir: &File) -> Option<PathBuf> {
+fn current_path(dir: &File) -> Option<PathBuf> {
     use std::os::fd::AsRawFd;
     let place = std::fs::read_link(format!("/proc/self/fd/{}", dir.as_raw_fd())).ok()?;
-    // What was removed has such a name, and leads nowhere.
+    // A removed folder has such a name, which leads nowhere.
     (!place.to_string_lossy().ends_with(" (deleted)")).then_some(place)
 }
 
 #[cfg(target_vendor = "apple")]
 fn place(dir: &File) -> Option<PathBuf> {
     let place = rustix::fs::getpath(dir).ok()?;
-    Some(PathBuf::from(OsString::from_vec(place.into_bytes())))
+    Some(PathBuf::from(OsString::from_vec(current_path.into_bytes())))
 }
 
 #[cfg(not(any(target_os = "linux", target_os = "android", target_vendor = "apple")))]

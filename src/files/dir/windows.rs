@@ -1,5 +1,5 @@
-//! The same by path: a folder that is held open without sharing its removal can be neither renamed nor removed, nor can what
-//! lies above it, so that its path stays true for as long.
+//! The same by path. A folder that is held open without sharing delete access can't be renamed or removed, and neither
+//! can the folders above it, so its path stays valid until it is closed.
 
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
@@ -16,7 +16,7 @@ const BACKUP_SEMANTICS: u32 = 0x0200_0000;
 /// Opens a link itself.
 const OPEN_REPARSE_POINT: u32 = 0x0020_0000;
 
-/// Others may read and write meanwhile, and may not remove or rename.
+/// Others may read and write meanwhile, but not remove or rename.
 const SHARE_READ_WRITE: u32 = 0x1 | 0x2;
 
 pub(super) fn open_dir(path: &Path) -> io::Result<File> {
@@ -37,7 +37,7 @@ fn hold(path: &Path, flags: u32) -> io::Result<File> {
     options.open(path)
 }
 
-/// Makes a folder and leaves it to its owner alone. It is held open before its access list is set.
+/// Creates a folder for its owner only. It is held open before its access list is set.
 pub(super) fn make_dir(_parent: &File, path: &Path, name: &Path) -> io::Result<File> {
     let path = path.join(name);
     fs::create_dir(&path)?;
@@ -46,9 +46,9 @@ pub(super) fn make_dir(_parent: &File, path: &Path, name: &Path) -> io::Result<F
     Ok(dir)
 }
 
-/// A folder inherits its parent's access list. `icacls` takes the inheritance away and leaves the folder to its owner; a
-/// run folder that others might read is refused. It is called by its full name, and finds none of our variables, of which
-/// some are secrets.
+/// Removes the access list inherited from the parent with `icacls` and grants access to the owner only, because a run
+/// folder that others might read is refused. `icacls` is called by its full path, and gets none of our environment
+/// variables, because some of them are secrets.
 fn make_private(path: &Path) -> io::Result<()> {
     let user = std::env::var("USERNAME").map_err(|_| io::Error::other("USERNAME is not set"))?;
     let owner = match std::env::var("USERDOMAIN") {
@@ -57,7 +57,7 @@ fn make_private(path: &Path) -> io::Result<()> {
     };
     let root = std::env::var_os("SystemRoot").map_or_else(|| PathBuf::from(r"C:\Windows"), PathBuf::from);
     if !root.is_absolute() {
-        return Err(io::Error::other("SystemRoot is no full path"));
+        return Err(io::Error::other("SystemRoot is not a full path"));
     }
     let output = Command::new(root.join("System32").join("icacls.exe"))
         .arg(std::path::absolute(path)?)
@@ -88,7 +88,7 @@ pub(super) fn rename(_dir: &File, path: &Path, from: &Path, to: &Path) -> io::Re
     fs::rename(path.join(from), path.join(to))
 }
 
-/// The name is taken by an empty file first, which is then replaced.
+/// An empty file first takes the name and is then replaced.
 pub(super) fn rename_new(dir: &File, path: &Path, from: &Path, to: &Path) -> io::Result<()> {
     open_file(dir, path, to, OpenMode::Create)?;
     rename(dir, path, from, to)
@@ -117,7 +117,7 @@ pub(super) fn is_link(_dir: &File, path: &Path, name: &Path) -> bool {
     path.join(name).symlink_metadata().is_ok_and(|there| there.is_symlink())
 }
 
-/// Whether it is there, and is no plain file.
+/// Whether the name exists and is not a regular file.
 pub(super) fn is_special(_dir: &File, path: &Path, name: &Path) -> bool {
     path.join(name).symlink_metadata().is_ok_and(|there| !there.is_file())
 }

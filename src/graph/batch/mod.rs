@@ -1,21 +1,26 @@
-//! Revocations of up to 20 users in one request: `POST /$batch` (learn.microsoft.com/graph/json-batching, 2025-02-21).
+//! Revocations of up to 20 users in one request: `POST /$batch` (learn.microsoft.com/graph/json-batching,
+//! 2025-02-21).
 //!
-//! A batch saves round trips and no quota: Graph takes each part for a request of its own, and each has its own
-//! status, `Retry-After` and ids within an answer that is 200 for the whole. So each part becomes an [`BatchAnswer`] of its
-//! own here, as if it had gone alone, and whoever sent it need not know that it did not.
+//! A batch saves round trips but not quota, because Graph counts each part as a request. Each part has its
+//! own status, `Retry-After` and IDs, within an answer that is 200 as a whole. So each part becomes a
+//! [`BatchAnswer`] here, as if it had been sent alone, and the caller does not need to know that it was not.
 //!
-//! The answer around the parts speaks for all of them only where it says nothing about any user:
+//! The status of the whole answer applies to the parts only if it says nothing about any user:
 //!
-//! | it is | each part gets |
+//! | the whole answer | each part gets |
 //! |---|---|
-//! | 2xx with the parts' answers | its own |
-//! | 2xx without them: a portal's page, a proxy's | lost: may have been carried out |
-//! | a part's is missing, unreadable, contradicted by another or another request's | lost: may have been carried out |
+//! | 2xx with the answers to the parts | its own answer |
+//! | 2xx without them, such as a portal's page | lost: may have been carried out |
+//! | 2xx, but the part's answer is missing, unreadable or contradictory | lost: may have been carried out |
 //! | 429, 403 that throttles, 401, 403 with a challenge, 3xx | this answer: nothing was carried out |
-//! | 408, 500, 502 to 504, 507, 509, 520 to 527, 530 | this answer: it passes, and the batch may have been carried out |
-//! | any other | [`UserReply::Unbatched`]: one part that can't be understood, or a `$batch` that is closed, says nothing about the others' users |
+//! | 408, 500, 502 to 504, 507, 509, 520 to 527, 530 | this answer: may have been carried out, may pass |
+//! | any other | [`UserReply::Unbatched`] |
 //!
-//! A revocation that is carried out twice only moves its time forward, so whatever is in doubt may be sent again.
+//! The last row is for one part that Graph rejects, or for a `$batch` that is closed. Both say nothing about
+//! the users of the other parts.
+//!
+//! Revoking twice only moves the time of the revocation forward, so a part that is in doubt may be sent
+//! again.
 
 mod part;
 mod parts;
@@ -26,20 +31,20 @@ mod tests;
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue};
 use uuid::Uuid;
 
-use super::client::{HttpGraph, WholeBody, connection_loss, content_coding, facts, read_body};
+use super::client::{BodyResult, HttpGraph, connection_loss, content_coding, facts, read_body};
 use super::{
     BatchAnswer, BatchRequest, ConnectionLoss, ErrorBody, HttpResponse, LossKind, UserReply, priority,
 };
-use crate::http::passes;
+use crate::http::is_transient;
 use crate::identity::AccessToken;
-use parts::{PartMatch, SentIds};
+use parts::{PartMatch, SentBatch};
 
-/// Longest answer that is read, in bytes. Twenty parts of Graph's have some ten thousand.
+/// The maximum length of an answer, in bytes. Graph's answer to twenty parts has some ten thousand.
 const MAX_ANSWER: usize = 2 << 20;
 
 impl HttpGraph {
-    /// Sends these users' requests in one batch: an answer for each, in their order.
-    pub(super) async fn in_a_batch(&self, requests: &[BatchRequest]) -> Vec<BatchAnswer> {
+    /// Sends these requests in one batch. Returns an answer for each, in their order.
+    pub(super) async fn send_batch(&self, requests: &[BatchRequest]) -> Vec<BatchAnswer> {
         if requests.is_empty() {
             return Vec::new();
         }
@@ -62,7 +67,7 @@ impl HttpGraph {
         let status = response.status().as_u16();
         let headers = response.headers().clone();
         let came = read_body(response, MAX_ANSWER).await;
-        SentIds { requests, id, headers: &headers, token }.replies(status, came)
+        SentBatch { requests, id, headers: &headers, token }.replies(status, came)
     }
 
     async fn post_batch(
@@ -86,32 +91,39 @@ impl HttpGraph {
     }
 }
 
-impl SentIds<'_> {
-    /// What became of each part, when this came.
-    fn replies(&self, status: u16, came: WholeBody) -> Vec<UserReply> {
+impl SentBatch<'_> {
+    /// The reply for each part, from the status and the body of the answer.
+    fn replies(&self, status: u16, came: BodyResult) -> Vec<UserReply> {
         let count = self.requests.len();
         let coding = content_coding(self.headers);
         match came {
             came if !(200..300).contains(&status) => {
                 let body = match (coding, came) {
                     (Some(coding), _) => ErrorBody::Encoded(coding),
-                    (None, WholeBody::Bytes(bytes)) => ErrorBody::read(&self.token.redact_in(bytes)),
-                    // The status says enough by itself.
-                    (None, WholeBody::CutOff | WholeBody::TimedOut) => ErrorBody::CutOff,
+                    (None, BodyResult::Bytes(bytes)) => ErrorBody::read(&self.token.redact_in(bytes)),
+                    // The status says enough without the body.
+                    (None, BodyResult::CutOff | BodyResult::TimedOut) => ErrorBody::CutOff,
                 };
-                all(count, &for_all(HttpResponse { body, ..facts(status, self.headers, self.token) }))
+                all(
+                    count,
+                    &whole_batch_reply(HttpResponse { body, ..facts(status, self.headers, self.token) }),
+                )
             }
-            WholeBody::Bytes(_) if coding.is_some() => {
+            BodyResult::Bytes(_) if coding.is_some() => {
                 let (_, seen) = ErrorBody::Encoded(coding.unwrap_or_default()).error_text();
                 all(count, &broken(&format!("status {status} with {seen}"), count))
             }
-            WholeBody::Bytes(bytes) => match self.read(&bytes) {
+            BodyResult::Bytes(bytes) => match self.read(&bytes) {
                 Some(found) => found.into_iter().map(|found| reply_for_part(found, count)).collect(),
-                None => all(count, &broken(&no_batch(status, &self.token.redact_in(bytes)), count)),
+                None => {
+                    all(count, &broken(&describe_other_answer(status, &self.token.redact_in(bytes)), count))
+                }
             },
-            WholeBody::CutOff => all(count, &broken(&format!("status {status}, then half an answer"), count)),
-            WholeBody::TimedOut => {
-                let detail = format!("status {status}, then no whole answer within the time-out");
+            BodyResult::CutOff => {
+                all(count, &broken(&format!("status {status}, but the answer was cut off"), count))
+            }
+            BodyResult::TimedOut => {
+                let detail = format!("status {status}, but the answer was incomplete at the timeout");
                 all(
                     count,
                     &UserReply::Lost(batch_loss(ConnectionLoss { how: LossKind::TimedOut, detail }, count)),
@@ -121,12 +133,13 @@ impl SentIds<'_> {
     }
 }
 
-/// An answer other than a success, to the batch as a whole. What would settle a user settles nobody here.
-fn for_all(response: HttpResponse) -> UserReply {
+/// An answer to the batch as a whole that is not a success. Even a status that would settle a user does not
+/// settle any user here.
+fn whole_batch_reply(response: HttpResponse) -> UserReply {
     let challenged = response.claims.is_some();
     match response.status {
         300..=399 | 401 | 429 => UserReply::Response(response.into()),
-        status if passes(status) => UserReply::Response(response.into()),
+        status if is_transient(status) => UserReply::Response(response.into()),
         403 if challenged || response.throttles() => UserReply::Response(response.into()),
         _ => UserReply::Unbatched(response.into()),
     }
@@ -134,7 +147,7 @@ fn for_all(response: HttpResponse) -> UserReply {
 
 fn reply_for_part(found: PartMatch, count: usize) -> UserReply {
     match found {
-        // It failed because another part did: its user was not looked at.
+        // It failed because another part did. Graph has not processed its user.
         Ok(response) if response.status == 424 => UserReply::Unbatched(response.into()),
         Ok(response) => UserReply::Response(response.into()),
         Err(detail) => broken(&detail, count),
@@ -149,7 +162,7 @@ fn broken(detail: &str, count: usize) -> UserReply {
     UserReply::Lost(batch_loss(ConnectionLoss { how: LossKind::Broken, detail: detail.to_owned() }, count))
 }
 
-/// Says that it was lost with others, where it may have been carried out.
+/// Adds that the answer was lost in a batch, if the request may have been carried out.
 fn batch_loss(lost: ConnectionLoss, count: usize) -> ConnectionLoss {
     match lost.how {
         LossKind::NotSent => lost,
@@ -157,12 +170,12 @@ fn batch_loss(lost: ConnectionLoss, count: usize) -> ConnectionLoss {
     }
 }
 
-/// What came in place of the parts' answers.
-fn no_batch(status: u16, bytes: &[u8]) -> String {
-    let said = match ErrorBody::read(bytes).error_text() {
+/// Describes an answer that is not a batch's.
+fn describe_other_answer(status: u16, bytes: &[u8]) -> String {
+    let text = match ErrorBody::read(bytes).error_text() {
         (Some(code), words) => format!("{code} {words}"),
         (None, words) => words,
     };
-    let said = if said.is_empty() { "nothing in it" } else { &said };
-    format!("status {status} without the parts' answers ({said})")
+    let text = if text.is_empty() { "no details" } else { &text };
+    format!("status {status}, but not a batch answer ({text})")
 }

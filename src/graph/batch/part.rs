@@ -1,4 +1,4 @@
-//! One part of a batch's answer, as it was written: an id, a status, headers, a body.
+//! One part of a batch's answer, before it is interpreted: an ID, a status, headers, a body.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -11,19 +11,19 @@ use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-/// An object's members as they stand.
+/// The members of an object, in their raw JSON.
 pub(super) struct PartMembers<'a>(Vec<(String, &'a RawValue)>);
 
-/// A name comes twice in one object, perhaps in two spellings: it is not known which one is meant.
+/// A name occurs twice in one object, perhaps in two spellings, so it is not known which one is meant.
 pub(super) struct AmbiguousPart;
 
 impl<'a> PartMembers<'a> {
-    /// Reads an object; none where it is something else.
+    /// Parses an object, or returns `None` if it is something else.
     pub(super) fn read(json: &'a RawValue) -> Option<PartMembers<'a>> {
         serde_json::from_str(json.get()).ok()
     }
 
-    /// The member of this name; none where it is missing or `null`.
+    /// The member of this name, or `None` if it is missing or `null`.
     pub(super) fn get(&self, name: &str) -> Result<Option<&'a RawValue>, AmbiguousPart> {
         let mut alike = self.0.iter().filter(|(given, _)| given.eq_ignore_ascii_case(name));
         let found = alike.next();
@@ -33,8 +33,8 @@ impl<'a> PartMembers<'a> {
         Ok(found.filter(|(given, value)| given == name && value.get() != "null").map(|(_, value)| *value))
     }
 
-    /// Whether an error, or an action's return value, is among them.
-    pub(super) fn say_more(&self) -> bool {
+    /// Whether an error, or an action's return value, is among the members.
+    pub(super) fn has_error_or_value(&self) -> bool {
         const SAYING: [&str; 5] = ["error", "errors", "value", "odata.error", "@odata.error"];
         self.0.iter().any(|(name, _)| SAYING.iter().any(|saying| name.eq_ignore_ascii_case(saying)))
     }
@@ -62,12 +62,12 @@ impl<'de> Deserialize<'de> for PartMembers<'de> {
     }
 }
 
-/// The id of an answer that can't be read otherwise.
+/// The ID of a part that can't be read otherwise.
 pub(super) fn id(answer: &RawValue) -> Option<String> {
     scalar(PartMembers::read(answer)?.get("id").ok()??)
 }
 
-/// An answer of one part.
+/// The answer to one part.
 pub(super) struct BatchPart<'a> {
     id: Option<&'a RawValue>,
     status: Option<&'a RawValue>,
@@ -76,7 +76,7 @@ pub(super) struct BatchPart<'a> {
 }
 
 impl<'a> BatchPart<'a> {
-    /// Reads an answer; none where it can't be read, or says two things.
+    /// Parses an answer. Returns `None` if it can't be read or contradicts itself.
     pub(super) fn read(answer: &'a RawValue) -> Option<BatchPart<'a>> {
         let members = PartMembers::read(answer)?;
         let get = |name| members.get(name).ok();
@@ -87,28 +87,29 @@ impl<'a> BatchPart<'a> {
             body: get("body")?,
         };
         let is_success = part.status().is_some_and(|status| (200..300).contains(&status));
-        (!is_success || !members.say_more()).then_some(part)
+        (!is_success || !members.has_error_or_value()).then_some(part)
     }
 
-    /// The id. It was sent as a text, and may come back as a number.
+    /// The ID. It was sent as a text, but may be returned as a number.
     pub(super) fn id(&self) -> Option<String> {
         scalar(self.id?)
     }
 
-    /// The status; none where it is missing or can't be one of a whole answer.
+    /// The status, or `None` if it is missing or not valid for a final answer.
     pub(super) fn status(&self) -> Option<u16> {
         scalar(self.status?)?.parse().ok().filter(|status| (200..600).contains(status))
     }
 
-    /// The headers, names in any case. What can't stand in a header is passed over.
+    /// The headers, with names in any case. Values that are not valid in a header are skipped.
     pub(super) fn headers(&self) -> HeaderMap {
         let headers =
             self.headers.and_then(|headers| serde_json::from_str::<PartHeaders>(headers.get()).ok());
         headers.unwrap_or_default().0
     }
 
-    /// The bytes of the body as they would have come by themselves: JSON as it is, what is no JSON from a text or
-    /// from base64 (learn.microsoft.com/graph/json-batching has images so), nothing from `null`.
+    /// The bytes of the body, as if the answer had not been in a batch. JSON is kept as it is. Content that
+    /// is not JSON is in a text or in base64, as the images in learn.microsoft.com/graph/json-batching are.
+    /// `null` is an empty body.
     pub(super) fn body(&self) -> Cow<'a, [u8]> {
         let Some(json) = self.body.map(RawValue::get) else { return Cow::default() };
         match json.as_bytes().first() {
@@ -119,7 +120,8 @@ impl<'a> BatchPart<'a> {
     }
 }
 
-/// What a JSON text holds. Where it is base64 of a text, that one: other texts are hardly ever.
+/// Decodes a JSON text. If it is base64 of UTF-8, it is decoded as such, because other texts are hardly ever
+/// valid base64 of UTF-8.
 fn unwrapped(json: &str) -> Vec<u8> {
     let text: String = serde_json::from_str(json).unwrap_or_default();
     let decoded = STANDARD.decode(text.trim()).ok().filter(|bytes| std::str::from_utf8(bytes).is_ok());
@@ -139,7 +141,8 @@ fn text(value: &Value) -> Option<String> {
     }
 }
 
-/// A part's headers. A name may come several times, in one spelling or in several; a value may be a number, or a list.
+/// The headers of a part. A name may occur several times, in one spelling or in several. A value may be a
+/// number or a list.
 #[derive(Default)]
 struct PartHeaders(HeaderMap);
 
@@ -150,7 +153,7 @@ impl PartHeaders {
         }
         let Some(text) = text(value) else { return };
         if let Ok(value) = HeaderValue::from_str(&text) {
-            // Full only after thousands of names.
+            // This fails only after thousands of names.
             let _ = self.0.try_append(name, value);
         }
     }

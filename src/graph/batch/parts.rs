@@ -1,7 +1,7 @@
-//! The answer to a batch: what it says of each of its parts.
+//! The answer to a batch, split into the answers to its parts.
 //!
-//! Answers come in any order and are matched by their ids. Nothing is believed that is not clearly said: a part
-//! without an answer, with an answer that can't be read, or with two that differ may have been carried out or not.
+//! Answers may be in any order and are matched by their IDs. If a part has no answer, an unreadable answer,
+//! or two different answers, the request may or may not have been carried out.
 
 use reqwest::header::{DATE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 use serde_json::value::RawValue;
@@ -15,8 +15,8 @@ use crate::identity::AccessToken;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("request-id");
 
-/// What a part that does not say it has from the answer around it. Graph's sample of a batch has no ids and no date
-/// on parts (learn.microsoft.com/graph/json-batching).
+/// Headers that a part inherits from the whole answer if it does not have them. In Graph's sample of a batch,
+/// the parts have no IDs and no date (learn.microsoft.com/graph/json-batching).
 const INHERITED: [HeaderName; 5] = [
     REQUEST_ID,
     DATE,
@@ -25,29 +25,29 @@ const INHERITED: [HeaderName; 5] = [
     HeaderName::from_static("x-ms-throttle-limit-percentage"),
 ];
 
-/// What is known of one part: its answer, or why there is none.
+/// The answer to one part, or why there is none.
 pub(super) type PartMatch = Result<HttpResponse, String>;
 
-/// A batch that was sent, and the head of its answer.
-pub(super) struct SentIds<'a> {
-    /// Its parts.
+/// A batch that was sent, and the headers of its answer.
+pub(super) struct SentBatch<'a> {
+    /// The parts.
     pub(super) requests: &'a [BatchRequest],
-    /// Its own `client-request-id`.
+    /// The `client-request-id` of the batch.
     pub(super) id: Uuid,
-    /// The headers of the answer around the parts'.
+    /// The headers of the whole answer.
     pub(super) headers: &'a HeaderMap,
-    /// What it was sent with, and what nothing that is kept may show.
+    /// The token that was sent. It is redacted from everything that is kept.
     pub(super) token: &'a AccessToken,
 }
 
-impl SentIds<'_> {
-    /// What the answer's body says of each part, in the order of the requests; none where it is not a batch's.
+impl SentBatch<'_> {
+    /// The answer to each part, in the order of the requests, or `None` if the body is not a batch's answer.
     pub(super) fn read(&self, body: &[u8]) -> Option<Vec<PartMatch>> {
-        // Bytes that are no text, in one answer's message, are no reason to doubt the nineteen others.
+        // If one part's message is not UTF-8, there is no reason to doubt the nineteen other parts.
         let damaged = std::str::from_utf8(body).is_err();
         let body = String::from_utf8_lossy(body);
         let body: &RawValue = serde_json::from_str(body.trim_start_matches('\u{feff}')).ok()?;
-        let around = PartMembers::read(body).filter(|around| !around.say_more())?;
+        let around = PartMembers::read(body).filter(|around| !around.has_error_or_value())?;
         let responses: Vec<&RawValue> = serde_json::from_str(around.get("responses").ok()??.get()).ok()?;
         let mut found: Vec<Option<PartMatch>> = vec![None; self.requests.len()];
         for answer in responses {
@@ -55,18 +55,19 @@ impl SentIds<'_> {
             let id = part.as_ref().map_or_else(|| part::id(answer), BatchPart::id);
             let Some(place) = id.and_then(|id| payload::place(&id, found.len())) else { continue };
             let this = match part {
-                Some(part) => self.one(place, &part, damaged),
+                Some(part) => self.read_part(place, &part, damaged),
                 None => Err("an answer that can't be read".to_owned()),
             };
             let before = found[place].take();
             let agreed = before.is_none_or(|before| before == this);
-            found[place] = Some(if agreed { this } else { Err("two answers that differ".to_owned()) });
+            found[place] = Some(if agreed { this } else { Err("two different answers".to_owned()) });
         }
         Some(found.into_iter().map(|found| found.unwrap_or_else(|| Err("no answer".to_owned()))).collect())
     }
 
-    /// `damaged` says that bytes of the whole answer were no text, and now are U+FFFD, perhaps in this part.
-    fn one(&self, place: usize, part: &BatchPart<'_>, damaged: bool) -> PartMatch {
+    /// Interprets one part. `damaged` means that the whole answer was not UTF-8, and that bytes were replaced
+    /// by U+FFFD, perhaps in this part.
+    fn read_part(&self, place: usize, part: &BatchPart<'_>, damaged: bool) -> PartMatch {
         let status = part.status().ok_or("an answer without a status")?;
         let bytes = self.token.redact_in(part.body().into_owned());
         let mut headers = part.headers();
@@ -87,11 +88,11 @@ impl SentIds<'_> {
             headers.insert(REQUEST_ID, id);
         }
         self.inherit(&mut headers);
-        if self.is_anothers(place, &headers, inner("client-request-id")) {
+        if self.is_misdelivered(place, &headers, inner("client-request-id")) {
             return Err("the answer to another request".to_owned());
         }
         let mut response = facts(status, &headers, self.token);
-        // An id on a part marks nothing as Graph's where the answer around it bears no mark.
+        // A request ID on a part does not prove that Graph sent it, unless the enclosing answer has one too.
         if !self.headers.contains_key(REQUEST_ID) && matches!(body, ErrorBody::Empty | ErrorBody::Object(_)) {
             response.request_id = None;
         }
@@ -106,9 +107,9 @@ impl SentIds<'_> {
         }
     }
 
-    /// Whether an answer belongs to another request: it echoes an id that neither this part nor the batch has, or its
-    /// inner error has that of another part.
-    fn is_anothers(&self, place: usize, headers: &HeaderMap, inner: Option<String>) -> bool {
+    /// Whether an answer belongs to another request: it echoes an ID that is neither this part's nor the
+    /// batch's, or its inner error has the ID of another part.
+    fn is_misdelivered(&self, place: usize, headers: &HeaderMap, inner: Option<String>) -> bool {
         let asked = self.requests[place].client_request_id;
         if answers_another(headers, asked) && answers_another(headers, self.id) {
             return true;

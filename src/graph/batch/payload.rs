@@ -1,4 +1,4 @@
-//! The body of a batch: one part a user.
+//! The body of a batch, with one part for each user.
 
 use serde::Serialize;
 use uuid::Uuid;
@@ -10,51 +10,52 @@ struct BatchPayload {
     requests: Vec<PayloadPart>,
 }
 
-/// One request of a batch, as Graph's json-batching page asks for it.
+/// One request of a batch, as Graph's page on JSON batching describes it.
 #[derive(Serialize)]
 struct PayloadPart {
     id: String,
     method: &'static str,
-    /// Relative to the version root, encoded as in a request of its own.
+    /// Relative to the version root, and encoded as in a single request.
     url: String,
     headers: PayloadHeaders,
     body: EmptyBody,
 }
 
-/// Whatever writes must say what it writes, in this very spelling: without it, or with `content-type`, the whole
-/// batch is refused (microsoftgraph/msgraph-sdk-dotnet issue 2628, microsoft-graph-docs-contrib issue 8032).
+/// The headers of a part. A part with a body needs `Content-Type` in exactly this spelling. Without it, or
+/// with `content-type`, the whole batch is refused (microsoftgraph/msgraph-sdk-dotnet issue 2628,
+/// microsoft-graph-docs-contrib issue 8032).
 #[derive(Serialize)]
 struct PayloadHeaders {
     #[serde(rename = "Content-Type")]
     content_type: &'static str,
     #[serde(rename = "client-request-id")]
     client_request_id: Uuid,
-    /// Each part is throttled by itself.
+    /// Each part is throttled separately.
     #[serde(rename = "x-ms-throttle-priority")]
     priority: Priority,
 }
 
-/// `{}`. The action takes nothing, yet a part that writes must have a body.
+/// `{}`. The action has no parameters, but the part of a POST must have a body.
 #[derive(Serialize)]
 struct EmptyBody {}
 
-/// The id of the part in this place: `1`, `2`, … Ids are compared without case, and digits have none.
+/// The ID of the part at this index: `1`, `2`, … IDs are compared without case, and digits have none.
 pub(super) fn id(place: usize) -> String {
     (place + 1).to_string()
 }
 
-/// The place of the part with this id, among so many.
+/// The index of the part with this ID, among `count` parts.
 pub(super) fn place(given: &str, count: usize) -> Option<usize> {
     let place = given.parse::<usize>().ok()?.checked_sub(1)?;
     (place < count && id(place) == given).then_some(place)
 }
 
-/// The body of the batch that holds these requests.
+/// Writes the body of a batch with these requests.
 pub(super) fn write(requests: &[BatchRequest], priority: Priority) -> Vec<u8> {
     let part = |(place, request): (usize, &BatchRequest)| PayloadPart {
         id: id(place),
         method: "POST",
-        url: format!("/{}/revokeSignInSessions", request.user.path()),
+        url: format!("/{}/revokeSignInSessions", request.user.request_path()),
         headers: PayloadHeaders {
             content_type: "application/json",
             client_request_id: request.client_request_id,
@@ -63,7 +64,7 @@ pub(super) fn write(requests: &[BatchRequest], priority: Priority) -> Vec<u8> {
         body: EmptyBody {},
     };
     let requests = requests.iter().enumerate().map(part).collect();
-    // Texts and ids can always be written.
+    // Texts and IDs can always be serialized.
     serde_json::to_vec(&BatchPayload { requests }).unwrap_or_default()
 }
 

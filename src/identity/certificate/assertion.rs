@@ -1,4 +1,4 @@
-//! The assertion: a JWT that says who the app is, signed by the certificate's key
+//! Client assertions: JWTs that identify the app, signed with the certificate's key
 //! (learn.microsoft.com/entra/identity-platform/certificate-credentials, RFC 7523).
 
 use std::time::Duration;
@@ -11,13 +11,13 @@ use serde_json::{Value, json};
 
 use super::{Certificate, CertificateProblem, x509};
 
-/// How long an assertion is good: what Entra advises at most.
+/// How long an assertion is valid: the maximum that Entra recommends.
 const LIFETIME: Duration = Duration::from_secs(600);
 
-/// So much of it lies behind, for clocks that run ahead of Entra's.
+/// How far it is backdated, for clocks that are ahead of Entra's.
 const BACKDATE: Duration = Duration::from_secs(60);
 
-/// Signs an assertion of now.
+/// Signs an assertion that is issued at `now`.
 pub(super) fn sign(
     certificate: &Certificate,
     client_id: &str,

@@ -1,4 +1,4 @@
-//! What a file holds: certificates and private keys, and which of them belong together.
+//! The contents of a certificate file: certificates and private keys, and which of them belong together.
 
 use std::path::Path;
 
@@ -11,16 +11,16 @@ use super::{CertificateProblem, pem, pfx};
 use crate::files::{self, FileError, PipePolicy};
 use crate::identity::secret_text;
 
-/// Largest file that is read, in bytes: long chains have some thousand.
+/// Largest file that is read, in bytes. Long chains have a few thousand.
 const MAX_FILE: u64 = 1 << 20;
 
-/// A private key's DER, and how it is written.
+/// The DER of a private key, and its format.
 pub(super) struct RawKey {
     pub(super) format: KeyFormat,
     pub(super) der: Zeroizing<Vec<u8>>,
 }
 
-/// The ways to write a private key.
+/// The formats of a private key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum KeyFormat {
     /// `RSA PRIVATE KEY` (RFC 8017).
@@ -31,16 +31,16 @@ pub(super) enum KeyFormat {
     Sec1,
 }
 
-/// All that a file holds.
+/// All certificates and keys of a file.
 #[derive(Default)]
 pub(super) struct KeyMaterial {
-    /// DER, in the file's order.
+    /// Their DER, in the order of the file.
     pub(super) certificates: Vec<Vec<u8>>,
     pub(super) keys: Vec<RawKey>,
 }
 
 impl KeyMaterial {
-    /// Reads a file; what it is, its content says.
+    /// Reads a file. The format follows from its content.
     pub(super) fn read(
         path: &Path,
         password: Option<&SecretString>,
@@ -58,7 +58,7 @@ impl KeyMaterial {
         bytes: &[u8],
         password: Option<&SecretString>,
     ) -> Result<KeyMaterial, CertificateProblem> {
-        // PEM as PowerShell's `>` writes it. DER begins with no byte order mark, and is no text.
+        // PEM in UTF-16, as PowerShell's `>` writes it. DER is not text and does not begin with a byte order mark.
         if let Some(Ok(text)) = secret_text::decode_utf16(bytes) {
             return pem::read(text.as_bytes(), password);
         }
@@ -71,7 +71,7 @@ impl KeyMaterial {
         if let Some(key) = bare_key(bytes) {
             return Ok(KeyMaterial { certificates: Vec::new(), keys: vec![key] });
         }
-        // DER begins with a sequence.
+        // A PFX file is DER, which begins with a sequence.
         if bytes.first() == Some(&0x30) {
             pfx::read(bytes, password)
         } else {
@@ -79,7 +79,7 @@ impl KeyMaterial {
         }
     }
 
-    /// The key with its certificate, which comes first of all certificates.
+    /// The key, all certificates with the key's certificate first, and the facts of that certificate.
     pub(super) fn match_key(
         mut self,
     ) -> Result<(SigningKey, Vec<Vec<u8>>, CertificateFacts), CertificateProblem> {
@@ -89,7 +89,7 @@ impl KeyMaterial {
         if self.keys.is_empty() {
             return Err(CertificateProblem::KeyMissing);
         }
-        // One that can't be read may still stand further up in the chain of one that can.
+        // An unreadable certificate may still be part of the chain of a readable one.
         let mut facts: Vec<Option<CertificateFacts>> =
             self.certificates.iter().map(|der| CertificateFacts::from_der(der).ok()).collect();
         let keys: Vec<SigningKey> = self.keys.iter().filter_map(SigningKey::from_raw).collect();
@@ -116,7 +116,7 @@ impl KeyMaterial {
     }
 }
 
-/// A private key in DER without anything around it.
+/// A private key as plain DER.
 fn bare_key(bytes: &[u8]) -> Option<RawKey> {
     [KeyFormat::Pkcs8, KeyFormat::Pkcs1, KeyFormat::Sec1].into_iter().find_map(|form| {
         let key = RawKey { format: form, der: Zeroizing::new(bytes.to_vec()) };

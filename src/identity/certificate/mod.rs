@@ -1,9 +1,9 @@
-//! An app that proves itself with a certificate: its private key signs an assertion, and the key goes nowhere
+//! Sign-in of an app with a certificate. The private key signs an assertion and is never sent
 //! (learn.microsoft.com/entra/identity-platform/certificate-credentials).
 //!
 //! ```text
-//!  file ─▶ pem | pfx ─▶ certificates, keys ─▶ the pair that belongs together ─▶ assertion, anew for each request
-//!             └▶ decrypt: keys with a password
+//!  file ─▶ pem | pfx ─▶ certificates, keys ─▶ the matching pair ─▶ assertion, a new one for each request
+//!             └▶ pkcs8_decrypt: keys with a password
 //! ```
 
 mod assertion;
@@ -29,18 +29,18 @@ use key_material::KeyMaterial;
 use signing_key::SigningKey;
 use x509::CertificateFacts;
 
-use super::chain::{EnvVariables, FoundCredential};
+use super::chain::{CredentialSetup, EnvLookup};
 use super::{ClientProof, Credential, CredentialConfig, SignInError, secret_text, static_token};
 
-/// An app's certificate with its private key, which nobody gets to see.
+/// An app's certificate with its private key, which is never shown.
 pub struct Certificate {
     given: &'static str,
     path: PathBuf,
     key: SigningKey,
-    /// DER: the certificate of the key first, then those above it as they stood in the file.
+    /// DER: the key's certificate first, then the others in the order of the file.
     chain: Vec<Vec<u8>>,
     facts: CertificateFacts,
-    /// Whether the chain goes along, for apps that trust a subject and issuer instead of one certificate.
+    /// Whether the chain is sent, for apps that trust a subject and issuer instead of one certificate.
     send_chain: bool,
 }
 
@@ -50,14 +50,11 @@ impl std::fmt::Debug for Certificate {
     }
 }
 
-/// The certificate that is given, if one is.
-pub(super) fn find(
-    config: &CredentialConfig,
-    vars: EnvVariables<'_>,
-) -> Result<FoundCredential, SignInError> {
+/// The certificate, if one is set.
+pub(super) fn find(config: &CredentialConfig, vars: EnvLookup<'_>) -> Result<CredentialSetup, SignInError> {
     let Some(source) = CertificateSource::from_config(config, vars) else {
-        return Ok(FoundCredential::absent(
-            "AZURE_CLIENT_CERTIFICATE_PATH is not set, and no --certificate-file is given",
+        return Ok(CredentialSetup::absent(
+            "neither AZURE_CLIENT_CERTIFICATE_PATH nor --certificate-file is set",
         ));
     };
     let password = match &config.sources.certificate_password_file {
@@ -67,32 +64,32 @@ pub(super) fn find(
     let send_chain = vars("AZURE_CLIENT_SEND_CERTIFICATE_CHAIN").is_some_and(|value| is_true(&value));
     let certificate = Certificate::read(&source, password.as_ref(), send_chain)?;
     let app = config.build_app(ClientProof::Certificate(Arc::new(certificate)), source.given_message)?;
-    Ok(FoundCredential::Ready(Credential::App(app)))
+    Ok(CredentialSetup::Ready(Credential::App(app)))
 }
 
-/// As Azure Identity reads it: `1` and `true`.
+/// Whether a variable is on, by Azure Identity's rule: `1` and `true`.
 fn is_true(value: &str) -> bool {
     value.trim() == "1" || value.trim().eq_ignore_ascii_case("true")
 }
 
-/// Where the certificate is, and what named it.
+/// Where the certificate is, and which flag or variable names it.
 struct CertificateSource {
     /// The flag or variable.
     named_by: &'static str,
-    /// The same in a sentence.
+    /// The same as the start of a sentence.
     given_message: &'static str,
     path: PathBuf,
-    /// The private key's own file.
+    /// The file of the private key, if it is a separate one.
     key: Option<PathBuf>,
 }
 
 impl CertificateSource {
-    fn from_config(config: &CredentialConfig, vars: EnvVariables<'_>) -> Option<CertificateSource> {
+    fn from_config(config: &CredentialConfig, vars: EnvLookup<'_>) -> Option<CertificateSource> {
         let key = config.sources.certificate_key_file.clone();
         if let Some(path) = config.sources.certificate_file.clone() {
             return Some(CertificateSource {
                 named_by: "--certificate-file",
-                given_message: "--certificate-file is given",
+                given_message: "--certificate-file is set",
                 path,
                 key,
             });
@@ -109,7 +106,7 @@ impl CertificateSource {
 
 fn certificate_error(by: &'static str, path: &Path, problem: CertificateProblem) -> SignInError {
     match problem {
-        CertificateProblem::Insecure(why) => SignInError::Insecure { by, why },
+        CertificateProblem::Insecure(why) => SignInError::Insecure { named_by: by, why },
         problem => SignInError::Certificate { by, path: path.to_owned(), problem },
     }
 }
@@ -135,12 +132,13 @@ impl Certificate {
         Ok(Certificate { given: source.named_by, path: source.path.clone(), key, chain, facts, send_chain })
     }
 
-    /// When it ends.
+    /// When it expires.
     pub fn not_after(&self) -> Timestamp {
         self.facts.not_after
     }
 
-    /// Whom it names, such as `CN=entra-revoke`. It comes from a file: show it through [`crate::text::sanitize::sanitize_line`].
+    /// Its subject, such as `CN=entra-revoke`. It comes from a file, so show it through
+    /// [`crate::text::sanitize::sanitize_line`].
     pub fn subject(&self) -> &str {
         &self.facts.subject
     }
@@ -155,10 +153,10 @@ impl Certificate {
         hex::encode_upper(x509::sha256(&self.chain[0]))
     }
 
-    /// It is told to be renewed when it ends within this time: changing one takes some days in most places.
+    /// A warning is shown if it expires within this time. Replacing a certificate takes days in many organizations.
     pub const EXPIRY_WARNING: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
-    /// A sentence about its end, where that is near or past. The sign-in itself refuses one that has ended.
+    /// A warning about its expiry, if that is near or past. The sign-in refuses an expired certificate.
     pub fn expiry_warning(&self, now: Timestamp) -> Option<String> {
         let remaining = Duration::try_from(self.facts.not_after.duration_since(now)).unwrap_or_default();
         (remaining <= Certificate::EXPIRY_WARNING).then(|| {
@@ -169,15 +167,19 @@ impl Certificate {
                 1 => "in 1 day".to_owned(),
                 days => format!("in {days} days"),
             };
-            format!("the certificate {} ends {when}, on {day}: {}", self.path.display(), error::RENEW_ADVICE)
+            format!(
+                "the certificate {} expires {when}, on {day}: {}",
+                self.path.display(),
+                error::RENEW_ADVICE
+            )
         })
     }
 
-    /// An assertion that whoever holds the key is the app `client_id`, for this token endpoint. Each is good for one
-    /// request: its id is new.
+    /// An assertion that the owner of the key is the app `client_id`, for this token endpoint. Each has a new ID, so it
+    /// is valid for one request.
     ///
     /// # Errors
-    /// When the certificate has ended or has not begun, and so nothing is to be sent.
+    /// If the certificate has expired or is not valid yet, so that a request would fail.
     pub(super) fn assertion(&self, client_id: &str, audience: &str) -> Result<SecretString, SignInError> {
         let now = Timestamp::now();
         self.facts

@@ -1,4 +1,5 @@
-//! PEM (RFC 7468) as it is met: blocks in any order, text between them, lines of any kind, a byte order mark.
+//! PEM (RFC 7468) in all its real-world forms: blocks in any order, text between them, any line ends, a byte order
+//! mark.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -12,12 +13,12 @@ const BEGIN: &[u8] = b"-----BEGIN ";
 const END: &[u8] = b"-----END ";
 const DASHES: &[u8] = b"-----";
 
-/// Whether there is a PEM block in it.
+/// Whether these bytes contain a PEM block.
 pub(super) fn is_pem(bytes: &[u8]) -> bool {
     bytes.windows(BEGIN.len()).any(|window| window == BEGIN)
 }
 
-/// What a block is, by its label.
+/// The kind of a block, by its label.
 #[derive(Clone, Copy)]
 enum PemLabel {
     Certificate,
@@ -34,13 +35,13 @@ impl PemLabel {
             b"PRIVATE KEY" => (PemLabel::Key(KeyFormat::Pkcs8), "PRIVATE KEY"),
             b"EC PRIVATE KEY" => (PemLabel::Key(KeyFormat::Sec1), "EC PRIVATE KEY"),
             b"ENCRYPTED PRIVATE KEY" => (PemLabel::Encrypted, "ENCRYPTED PRIVATE KEY"),
-            // Such as EC PARAMETERS, which the key says again.
+            // For example EC PARAMETERS, which are also in the key.
             _ => (PemLabel::Other, "of another kind"),
         }
     }
 }
 
-/// Reads all blocks; those of other kinds are passed over.
+/// Reads all blocks, except those of other kinds.
 pub(super) fn read(bytes: &[u8], password: Option<&SecretString>) -> Result<KeyMaterial, CertificateProblem> {
     let mut material = KeyMaterial::default();
     let mut lines = bytes.split(|byte| matches!(byte, b'\n' | b'\r')).map(<[u8]>::trim_ascii);
@@ -51,7 +52,7 @@ pub(super) fn read(bytes: &[u8], password: Option<&SecretString>) -> Result<KeyM
         let der = || body.der().ok_or(CertificateProblem::Damaged(name));
         match kind {
             PemLabel::Certificate => material.certificates.push(der()?.to_vec()),
-            // OpenSSL's own old encryption, from before PKCS#8: its key is one MD5 of the password.
+            // OpenSSL's old encryption from before PKCS#8, whose key is a single MD5 of the password.
             PemLabel::Key(_) if body.headers => return Err(CertificateProblem::UnsupportedEncryption),
             PemLabel::Key(form) => material.keys.push(RawKey { format: form, der: der()? }),
             PemLabel::Encrypted => {
@@ -65,7 +66,7 @@ pub(super) fn read(bytes: &[u8], password: Option<&SecretString>) -> Result<KeyM
     Ok(material)
 }
 
-/// The label of a line that begins or ends a block. A byte order mark may stand before it.
+/// The label of a line that begins or ends a block. A byte order mark may precede it.
 fn label<'a>(line: &'a [u8], mark: &[u8]) -> Option<&'a [u8]> {
     let line = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line);
     line.strip_prefix(mark)?.strip_suffix(DASHES)
@@ -73,7 +74,7 @@ fn label<'a>(line: &'a [u8], mark: &[u8]) -> Option<&'a [u8]> {
 
 struct PemBlock {
     base64: Zeroizing<Vec<u8>>,
-    /// Whether it has header lines, as encrypted keys of old have.
+    /// Whether it has header lines, like keys in OpenSSL's old encryption.
     headers: bool,
 }
 
@@ -83,7 +84,7 @@ impl PemBlock {
     }
 }
 
-/// The lines up to the end of the block; none where it has no end.
+/// The lines up to the end of the block; `None` if it has no end.
 fn body<'a>(lines: &mut impl Iterator<Item = &'a [u8]>, begun: &[u8]) -> Option<PemBlock> {
     let mut block = PemBlock { base64: Zeroizing::new(Vec::with_capacity(16 << 10)), headers: false };
     for line in lines {

@@ -1,11 +1,11 @@
-//! PFX (PKCS#12, RFC 7292), as Windows, Key Vault and `openssl pkcs12 -export` write it: modern (AES) and old (3DES).
+//! PFX (PKCS#12, RFC 7292) from Windows, Key Vault and `openssl pkcs12 -export`, both modern (AES) and old (3DES).
 
 use secrecy::SecretString;
 
 use super::CertificateProblem;
 use super::key_material::KeyMaterial;
 
-/// Without the feature there is nothing to read it with.
+/// Refuses the file, because this build does not have the feature `pfx`.
 #[cfg(not(feature = "pfx"))]
 pub(super) fn read(_: &[u8], _: Option<&SecretString>) -> Result<KeyMaterial, CertificateProblem> {
     Err(CertificateProblem::PfxUnsupported)
@@ -28,7 +28,7 @@ pub(super) fn read(bytes: &[u8], password: Option<&SecretString>) -> Result<KeyM
     })
 }
 
-/// A wrong password shows as a seal that does not fit; without a seal, as padding that makes no sense.
+/// Maps an error. A wrong password appears as a wrong MAC, or as invalid padding if the file has no MAC.
 #[cfg(feature = "pfx")]
 fn problem(error: &p12_keystore::error::Error, password: Option<&SecretString>) -> CertificateProblem {
     use p12_keystore::error::Error;

@@ -1,5 +1,5 @@
-//! Private keys with a password: encrypted PKCS#8 (RFC 5958) by PBES2 (RFC 8018) with PBKDF2 and AES-CBC, which is what
-//! OpenSSL has written for many years.
+//! Private keys with a password: encrypted PKCS#8 (RFC 5958) by PBES2 (RFC 8018) with PBKDF2 and AES-CBC. OpenSSL has
+//! used this format for many years.
 
 use std::num::NonZeroU32;
 
@@ -13,7 +13,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::CertificateProblem;
 
-/// More rounds than anybody asks for; a damaged file must not keep the program busy for hours.
+/// More rounds than real files use. The limit keeps a damaged file from blocking the program for hours.
 const MAX_ROUNDS: u64 = 10_000_000;
 
 const SEQUENCE: u8 = 0x30;
@@ -25,12 +25,12 @@ const INTEGER: u8 = 0x02;
 const PBES2: &[u8] = b"\x2a\x86\x48\x86\xf7\x0d\x01\x05\x0d";
 /// 1.2.840.113549.1.5.12
 const PBKDF2: &[u8] = b"\x2a\x86\x48\x86\xf7\x0d\x01\x05\x0c";
-/// 1.2.840.113549.2, with the hash behind it.
+/// 1.2.840.113549.2, followed by the hash.
 const HMAC: &[u8] = b"\x2a\x86\x48\x86\xf7\x0d\x02";
-/// 2.16.840.1.101.3.4.1, with length and mode behind it.
+/// 2.16.840.1.101.3.4.1, followed by length and mode.
 const AES: &[u8] = b"\x60\x86\x48\x01\x65\x03\x04\x01";
 
-/// Opens an encrypted PKCS#8 key: the DER of the key inside.
+/// Decrypts an encrypted PKCS#8 key and returns the DER of the key.
 pub(super) fn pkcs8(der: &[u8], password: &SecretString) -> Result<Zeroizing<Vec<u8>>, CertificateProblem> {
     let sealed = EncryptedKey::read(der)?;
     let mut key = Zeroizing::new(vec![0; sealed.cipher.1]);
@@ -42,19 +42,19 @@ pub(super) fn pkcs8(der: &[u8], password: &SecretString) -> Result<Zeroizing<Vec
     let key = PaddedBlockDecryptingKey::cbc_pkcs7(key).map_err(wrong)?;
     let context = DecryptionContext::Iv128(FixedLength::from(sealed.iv));
     let plain = Zeroizing::new(key.decrypt(&mut text, context).map_err(wrong)?.to_vec());
-    // One wrong password in 256 leaves padding that makes sense; a key is one whole sequence.
+    // One in 256 wrong passwords leaves valid padding, so the result must also be a complete sequence.
     match DerReader(&plain).take(SEQUENCE) {
         Some(_) => Ok(plain),
         None => Err(CertificateProblem::PasswordWrong),
     }
 }
 
-/// An encrypted key, taken apart.
+/// The parts of an encrypted key.
 struct EncryptedKey<'a> {
     prf: pbkdf2::Algorithm,
     salt: &'a [u8],
     rounds: NonZeroU32,
-    /// With the length of its key in bytes.
+    /// The algorithm with the length of its key in bytes.
     cipher: (&'static Algorithm, usize),
     iv: [u8; 16],
     text: &'a [u8],
@@ -120,11 +120,11 @@ fn number(bytes: &[u8]) -> Option<u64> {
     (number <= MAX_ROUNDS).then_some(number)
 }
 
-/// DER, one element after the other.
+/// Reads DER, one element after the other.
 struct DerReader<'a>(&'a [u8]);
 
 impl<'a> DerReader<'a> {
-    /// The content of the next element, if it is of this kind.
+    /// The content of the next element, if it has this tag.
     fn take(&mut self, tag: u8) -> Option<&'a [u8]> {
         let (&first, rest) = self.0.split_first()?;
         if first != tag {

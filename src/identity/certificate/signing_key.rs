@@ -1,4 +1,4 @@
-//! The private key: it signs, and shows nothing else.
+//! The private key, which only signs and can't be exported.
 
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa;
@@ -9,7 +9,7 @@ use aws_lc_rs::signature::{
 use super::CertificateProblem;
 use super::key_material::{KeyFormat, RawKey};
 
-/// A private key, inside AWS-LC, which wipes it when it is dropped.
+/// A private key inside AWS-LC, which wipes it on drop.
 pub(super) enum SigningKey {
     Rsa(rsa::KeyPair),
     P256(EcdsaKeyPair),
@@ -17,7 +17,7 @@ pub(super) enum SigningKey {
 }
 
 impl SigningKey {
-    /// The key, if it is of a kind that can be used.
+    /// The key, if its kind is supported.
     pub(super) fn from_raw(raw: &RawKey) -> Option<SigningKey> {
         let der = raw.der.as_slice();
         match raw.format {
@@ -35,7 +35,7 @@ impl SigningKey {
         p256.map(SigningKey::P256).or_else(|_| p384().map(SigningKey::P384)).ok()
     }
 
-    /// The bits of its public key, as they stand in its certificate.
+    /// The bits of its public key, in the form of a certificate.
     pub(super) fn public_key(&self) -> &[u8] {
         match self {
             SigningKey::Rsa(pair) => pair.public_key().as_ref(),
@@ -43,7 +43,7 @@ impl SigningKey {
         }
     }
 
-    /// The word for its signatures in the header of a JWT (RFC 7518). Entra documents PS256 alone.
+    /// The `alg` of its signatures in the header of a JWT (RFC 7518). Entra documents only PS256.
     pub(super) fn algorithm(&self) -> &'static str {
         match self {
             SigningKey::Rsa(_) => "PS256",

@@ -20,7 +20,7 @@ fn path(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/certificates").join(name)
 }
 
-/// The fakes of one file after the other.
+/// The contents of these fixtures, joined.
 fn joined(names: &[&str]) -> Vec<u8> {
     names.iter().flat_map(|name| bytes(name)).collect()
 }
@@ -29,7 +29,7 @@ fn password() -> Option<SecretString> {
     Some(SecretString::from(PASSWORD))
 }
 
-/// What the pair in these bytes signs with, or why there is none.
+/// The signature algorithm of the pair in these bytes, or why there is none.
 fn algorithm(bytes: &[u8], password: Option<&SecretString>) -> Result<&'static str, CertificateProblem> {
     KeyMaterial::parse(bytes, password)?.match_key().map(|(key, ..)| key.algorithm())
 }
@@ -152,7 +152,7 @@ fn each_defect_has_its_own_error() {
 fn certificate(send_chain: bool) -> Certificate {
     let source = CertificateSource {
         named_by: "--certificate-file",
-        given_message: "--certificate-file is given",
+        given_message: "--certificate-file is set",
         path: path("rsa.crt"),
         key: Some(path("rsa.key")),
     };

@@ -1,4 +1,4 @@
-//! What a certificate says.
+//! Reading X.509 certificates.
 
 use aws_lc_rs::digest::{SHA1_FOR_LEGACY_USE_ONLY, SHA256, digest};
 use jiff::Timestamp;
@@ -6,10 +6,10 @@ use x509_parser::prelude::{FromDer, X509Certificate};
 
 use super::CertificateProblem;
 
-/// What matters of a certificate.
+/// The fields of a certificate that this program uses.
 #[derive(Clone, Debug)]
 pub(super) struct CertificateFacts {
-    /// Whom it names, as in RFC 4514.
+    /// The subject, in the form of RFC 4514.
     pub(super) subject: String,
     pub(super) not_before: Timestamp,
     pub(super) not_after: Timestamp,
@@ -34,7 +34,7 @@ impl CertificateFacts {
         })
     }
 
-    /// Refuses a certificate that has ended or not begun: Entra would, too, and say less.
+    /// Refuses a certificate that has expired or is not valid yet. Entra would refuse it with a less helpful message.
     pub(super) fn check_valid_at(&self, now: Timestamp) -> Result<(), CertificateProblem> {
         if now > self.not_after {
             return Err(CertificateProblem::Expired(self.not_after));
@@ -46,7 +46,7 @@ impl CertificateFacts {
     }
 }
 
-/// SHA-1 in upper-case hex: a name for a certificate, as the portal has it, and no more than that.
+/// SHA-1 in upper-case hex, by which the portal names a certificate. It is not used for security.
 pub(super) fn thumbprint(der: &[u8]) -> String {
     hex::encode_upper(digest(&SHA1_FOR_LEGACY_USE_ONLY, der))
 }

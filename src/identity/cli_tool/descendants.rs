@@ -1,11 +1,11 @@
-//! What a program has started. `az` is a script that starts another process, and ending the script alone would leave
-//! that running. They are in this program's own process group, where a terminal's ^C reaches them; so the group can't
-//! be ended as a whole.
+//! The descendants of a process. `az` is a script that starts another process, which would keep running if only the
+//! script is killed. Both are in this program's process group, so that ^C in a terminal reaches them. For that reason
+//! the group can't be killed as a whole.
 
 use rustix::process::{Pid, Signal, kill_process};
 
-/// The processes that this one started, and those that they started, the oldest first. Only Linux tells; elsewhere
-/// there are none, and what a script started ends when it finds its output closed.
+/// The processes that this one started, and their descendants, oldest first. The list is empty on systems other than
+/// Linux. There, a child of the script ends when it finds its output closed.
 pub(super) fn list(pid: Pid) -> Vec<Pid> {
     let mut found = vec![pid];
     let all = parents();
@@ -22,15 +22,15 @@ pub(super) fn list(pid: Pid) -> Vec<Pid> {
     found.split_off(1)
 }
 
-/// Ends these processes.
+/// Kills these processes.
 pub(super) fn kill_all(processes: &[Pid]) {
     for process in processes {
-        // It may have ended in this moment.
+        // It may have ended in the meantime.
         let _ = kill_process(*process, Signal::KILL);
     }
 }
 
-/// Every process with its parent before it.
+/// All processes, as pairs of the parent and the process.
 fn parents() -> Vec<(Pid, Pid)> {
     let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
     let stats = entries.filter_map(|entry| {
@@ -41,7 +41,7 @@ fn parents() -> Vec<(Pid, Pid)> {
     stats.collect()
 }
 
-/// The parent in `/proc/PID/stat`: the second word after the name (proc(5)), which may hold spaces and brackets itself.
+/// The parent in `/proc/PID/stat`: the second word after the name (proc(5)), which may contain spaces and brackets.
 fn parent(stat: &str) -> Option<i32> {
     let (_, after) = stat.rsplit_once(')')?;
     after.split_whitespace().nth(1)?.parse().ok()

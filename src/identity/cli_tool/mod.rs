@@ -1,4 +1,4 @@
-//! Whoever is signed in to the Azure CLI (`az`) or the Azure Developer CLI (`azd`)
+//! Tokens of the account that is signed in to the Azure CLI (`az`) or the Azure Developer CLI (`azd`)
 //! (learn.microsoft.com/cli/azure/account#az-account-get-access-token,
 //! learn.microsoft.com/azure/developer/azure-developer-cli/reference#azd-auth-token).
 
@@ -16,24 +16,25 @@ use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 use secrecy::ExposeSecret;
 
-use super::chain::{EnvVariables, FoundCredential};
+use super::chain::{CredentialSetup, EnvLookup};
 use super::token_service::redact_tokens;
-use super::{Auth, Credential, CredentialConfig, NewToken, SignInError, TokenClaims};
+use super::{Auth, Credential, CredentialConfig, IssuedToken, SignInError, TokenClaims};
 use crate::text::sanitize::sanitize_truncated;
 use process::{ToolExit, ToolFailure};
 
-/// A program that somebody has signed in to.
+/// A program that has a signed-in account.
 #[derive(Debug)]
 pub struct CliTool {
     tool: Tool,
     path: PathBuf,
     scope: String,
     tenant: Option<String>,
-    /// The tenant of the first token, where none was named: somebody may choose another account meanwhile.
+    /// The tenant of the first token, for later requests if no tenant was named: the user may select another account in
+    /// the meantime.
     first_tenant: OnceLock<String>,
 }
 
-/// Which program.
+/// The program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Tool {
     Az,
@@ -55,7 +56,7 @@ impl Tool {
         }
     }
 
-    /// Whether it says that nobody is signed in.
+    /// Whether its message says that no account is signed in.
     fn says_signed_out(self, message: &str) -> bool {
         let message = message.to_lowercase();
         match self {
@@ -69,13 +70,13 @@ impl Tool {
 pub(super) fn find(
     auth: Auth,
     config: &CredentialConfig,
-    vars: EnvVariables<'_>,
-) -> Result<FoundCredential, SignInError> {
+    vars: EnvLookup<'_>,
+) -> Result<CredentialSetup, SignInError> {
     let tool = if auth == Auth::AzureDeveloperCli { Tool::Azd } else { Tool::Az };
     let Some(path) = path_lookup::find(tool.name(), vars) else {
         let name = tool.name();
-        return Ok(FoundCredential::absent(format!(
-            "{name} is not on the PATH: install it, then `{}`",
+        return Ok(CredentialSetup::absent(format!(
+            "{name} is not on the PATH: install it, then run `{}`",
             tool.login()
         )));
     };
@@ -84,10 +85,10 @@ pub(super) fn find(
     }
     let (scope, tenant) = (config.scope.clone(), config.tenant.clone());
     let begun = OnceLock::new();
-    Ok(FoundCredential::Ready(Credential::Cli(CliTool { tool, path, scope, tenant, first_tenant: begun })))
+    Ok(CredentialSetup::Ready(Credential::Cli(CliTool { tool, path, scope, tenant, first_tenant: begun })))
 }
 
-/// An id or a domain, and nothing that another program could take for a flag or a command.
+/// Accepts an ID or a domain, and refuses everything that another program could take for a flag or a command.
 fn check_tenant(tenant: &str) -> Result<(), SignInError> {
     let plain = tenant.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.'));
     if plain && !tenant.starts_with('-') && tenant.len() <= 253 {
@@ -103,7 +104,7 @@ fn check_tenant(tenant: &str) -> Result<(), SignInError> {
 }
 
 impl CliTool {
-    /// Which way to sign in this is.
+    /// The sign-in method.
     pub(super) fn auth(&self) -> Auth {
         match self.tool {
             Tool::Az => Auth::AzureCli,
@@ -111,8 +112,8 @@ impl CliTool {
         }
     }
 
-    /// Gets a token from the program; it renews its own.
-    pub(super) async fn request(&self, claims: Option<&str>) -> Result<NewToken, SignInError> {
+    /// Gets a token from the program, which renews its own sign-in.
+    pub(super) async fn request(&self, claims: Option<&str>) -> Result<IssuedToken, SignInError> {
         if let Some(claims) = claims {
             return Err(self.challenge_error(claims));
         }
@@ -123,8 +124,8 @@ impl CliTool {
         }
         let issued = output::parse_token(&ended.stdout, Timestamp::now()).ok_or_else(|| {
             self.error(
-                "what it printed holds no token that can be used".to_owned(),
-                &format!("is it up to date, and this machine's clock right? Try `{}`", self.tool.login()),
+                "its output has no usable token".to_owned(),
+                &format!("is it up to date, and is this machine's clock right? Try `{}`", self.tool.login()),
             )
         })?;
         let claims = TokenClaims::from_jwt(issued.token.expose_secret());
@@ -147,13 +148,13 @@ impl CliTool {
         arguments
     }
 
-    /// Neither program can answer a challenge without its user: Graph asks for a new sign-in.
+    /// The error for a claims challenge, which neither program can answer without its user.
     fn challenge_error(&self, claims: &str) -> SignInError {
         let tenant = self.tenant.as_deref().map(|tenant| format!(" {tenant}"));
         let advice = match self.tool {
             Tool::Az => format!(
-                "sign in again: az login{} --scope {} --claims-challenge {} (before az 2.76 without the last), then \
-                 `resume` the run",
+                "sign in again: az login{} --scope {} --claims-challenge {} (before az 2.76, omit the last flag), \
+                 then `resume` the run",
                 tenant.map(|tenant| format!(" --tenant{tenant}")).unwrap_or_default(),
                 self.scope,
                 STANDARD.encode(claims),
@@ -164,13 +165,13 @@ impl CliTool {
                 self.scope,
             ),
         };
-        self.error("Graph asks for a new sign-in (a claims challenge)".to_owned(), &advice)
+        self.error("Graph requires a new sign-in (a claims challenge)".to_owned(), &advice)
     }
 
     fn run_error(&self, failure: &ToolFailure) -> SignInError {
         match failure {
             ToolFailure::Start(error) => {
-                self.unavailable(format!("{} can't be started: {error}", self.path.display()))
+                self.unavailable(format!("can't start {}: {error}", self.path.display()))
             }
             ToolFailure::TimedOut(time) => self.error(
                 format!("no answer within {} s", time.as_secs()),
@@ -182,10 +183,10 @@ impl CliTool {
 
     fn exit_error(&self, ended: &ToolExit) -> SignInError {
         if self.tool.says_signed_out(&ended.stderr) {
-            return self.unavailable(format!("nobody is signed in to it: `{}`", self.tool.login()));
+            return self.unavailable(format!("no account is signed in: run `{}`", self.tool.login()));
         }
         let message = match ended.stderr.trim() {
-            "" => "it failed, and said nothing".to_owned(),
+            "" => "it failed without a message".to_owned(),
             message => format!("it failed: {}", sanitize_truncated(&redact_tokens(message), 400)),
         };
         self.error(message, &format!("try `{}`", self.tool.login()))

@@ -1,4 +1,4 @@
-//! What `az account get-access-token` and `azd auth token` print.
+//! The output of `az account get-access-token` and `azd auth token`.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use jiff::tz::TimeZone;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
-use super::super::NewToken;
+use super::super::IssuedToken;
 use super::super::tokens::clean_token;
 use crate::number::{self, Number};
 
@@ -23,20 +23,20 @@ struct ToolOutput {
     expires_at: Option<String>,
 }
 
-/// The token, if there is one that has not ended. One whose end can't be read is used until Graph refuses it.
-pub(super) fn parse_token(stdout: &[u8], now: Timestamp) -> Option<NewToken> {
+/// The token, if there is one that has not expired. A token whose expiry can't be read is used until Graph refuses it.
+pub(super) fn parse_token(stdout: &[u8], now: Timestamp) -> Option<IssuedToken> {
     let text = std::str::from_utf8(stdout).ok()?.trim_start_matches('\u{feff}');
     let printed: ToolOutput = serde_json::from_str(text).ok()?;
     clean_token(printed.token.expose_secret()).ok()?;
     let epoch = printed.expires_on.and_then(|seconds| seconds.instant());
     let lifetime = match epoch.or_else(|| parse_time(printed.expires_at.as_deref()?)) {
-        Some(end) => Some(number::between(now, end)?),
+        Some(end) => Some(number::duration_between(now, end)?),
         None => None,
     };
     if lifetime.is_some_and(|life| life < Duration::from_secs(1)) {
         return None;
     }
-    Some(NewToken { token: printed.token, lifetime })
+    Some(IssuedToken { token: printed.token, lifetime })
 }
 
 fn parse_time(text: &str) -> Option<Timestamp> {
@@ -44,7 +44,7 @@ fn parse_time(text: &str) -> Option<Timestamp> {
         return Some(moment);
     }
     let local: DateTime = text.parse().ok()?;
-    // Without a known zone the time means nothing.
+    // Without a known time zone, the instant is unknown.
     let zone = TimeZone::try_system().ok()?;
     Some(local.to_zoned(zone).ok()?.timestamp())
 }
@@ -60,7 +60,7 @@ mod tests {
     }
 
     #[test]
-    fn ends_are_read_as_each_version_prints_them() {
+    fn expiry_is_read_from_each_version() {
         let local = Timestamp::from_second(1_700_000_600).unwrap();
         let local = local.to_zoned(TimeZone::try_system().unwrap_or(TimeZone::UTC));
         let old = format!(r#","expiresOn":"{}.123456""#, local.strftime("%Y-%m-%d %H:%M:%S"));
@@ -75,11 +75,14 @@ mod tests {
         for unreadable in ["18446744073709551615", "-1e300", "true", "[1]", "\"NaN\""] {
             assert_eq!(lifetime(&format!(r#","expires_on":{unreadable}"#)), Some(None), "{unreadable}");
         }
-        assert_eq!(lifetime(r#","expiresOn":"9999-12-30T00:00:00Z""#), Some(Some(number::LONGEST.as_secs())));
+        assert_eq!(
+            lifetime(r#","expiresOn":"9999-12-30T00:00:00Z""#),
+            Some(Some(number::MAX_DURATION.as_secs()))
+        );
     }
 
     #[test]
-    fn azd_calls_it_token() {
+    fn azd_token_is_read() {
         let now = Timestamp::from_second(1_700_000_000).unwrap();
         assert!(parse_token(br#"{"token":"fake","expiresOn":"2023-11-14T23:13:20Z"}"#, now).is_some());
     }

@@ -1,12 +1,12 @@
-//! Where a program is: on the PATH, and nowhere else. A relative folder of the PATH is passed over, for it would be
-//! looked for where the program happens to run, beside somebody's input.
+//! Finding a program on the PATH, and nowhere else. Relative folders of the PATH are skipped, because they would be
+//! resolved in the current folder, next to input files.
 
 use std::path::{Path, PathBuf};
 
-use super::super::chain::EnvVariables;
+use super::super::chain::EnvLookup;
 
-/// The program of this name.
-pub(super) fn find(name: &str, vars: EnvVariables<'_>) -> Option<PathBuf> {
+/// The first program of this name on the PATH.
+pub(super) fn find(name: &str, vars: EnvLookup<'_>) -> Option<PathBuf> {
     let path = vars("PATH")?;
     let endings = executable_suffixes(vars);
     std::env::split_paths(&path)
@@ -15,8 +15,8 @@ pub(super) fn find(name: &str, vars: EnvVariables<'_>) -> Option<PathBuf> {
         .find(|path| is_executable(path))
 }
 
-/// What a program's file may end in: on Windows `az` is `az.cmd`.
-fn executable_suffixes(vars: EnvVariables<'_>) -> Vec<String> {
+/// The suffixes of executable files: on Windows, `az` is `az.cmd`.
+fn executable_suffixes(vars: EnvLookup<'_>) -> Vec<String> {
     if !cfg!(windows) {
         return vec![String::new()];
     }
@@ -59,7 +59,7 @@ mod tests {
         let expected = Some(Path::new(&first).join("az"));
         assert_eq!(found(format!("{empty}:{plain}:{first}:{second}")), expected);
         assert_eq!(found(format!("{empty}:{plain}")), None);
-        // Tests run in the crate's folder: it is not searched, however it is named.
+        // Tests run in the crate's folder, which is not searched by any name.
         for relative in [".", "", "target", "./src"] {
             assert_eq!(found(relative.to_owned()), None, "{relative}");
         }

@@ -1,4 +1,4 @@
-//! Running another program: without a shell, without this program's secrets, and not for longer than it may take.
+//! Running another program without a shell, without this program's secrets, and with a time limit.
 
 use std::io;
 use std::path::Path;
@@ -13,17 +13,17 @@ use tokio::process::{Child, Command};
 #[cfg(unix)]
 use super::descendants;
 
-/// How long a program may take. `az` is slow to start, and asks Entra when its own token is old.
+/// Time limit for a program. `az` is slow to start, and asks Entra if its own token is old.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// How long the output of a program that has ended is still waited for. It is all there by then; but what the program
-/// started and left behind, as `az` may, can hold it open.
+/// How long to wait for the end of the output after a program has ended. All of it is there by then, but a process that
+/// the program started and left running, as `az` may do, can keep the output open.
 const DRAIN_TIMEOUT: Duration = Duration::from_millis(500);
 
-/// Longest output that is read, in bytes. One with a token has a few thousand.
+/// Longest output that is read, in bytes. Output with a token has a few thousand.
 const MAX_OUTPUT: usize = 256 << 10;
 
-/// Secrets of this program that its children don't get.
+/// Secrets of this program that its children do not get.
 const SECRETS: [&str; 6] = [
     "ENTRA_REVOKE_TOKEN",
     "AZURE_CLIENT_SECRET",
@@ -33,14 +33,14 @@ const SECRETS: [&str; 6] = [
     "IDENTITY_HEADER",
 ];
 
-/// How a program ended, and what it wrote. Standard output holds a token.
+/// The exit status and output of a program. Standard output may contain a token.
 pub(super) struct ToolExit {
     pub(super) success: bool,
     pub(super) stdout: Zeroizing<Vec<u8>>,
     pub(super) stderr: String,
 }
 
-/// Why a program did not come to an end of its own.
+/// Why a program did not run to its end.
 pub(super) enum ToolFailure {
     Start(io::Error),
     TimedOut(Duration),
@@ -64,8 +64,8 @@ async fn run_with_timeout(
     }
 }
 
-/// A program that is ended with what it has started when nobody waits for it any more. One that has ended by itself
-/// keeps what it left behind.
+/// A running program that is killed on drop, with its descendants. If it has ended on its own, the processes that it
+/// left running are kept.
 struct RunningTool(Child);
 
 impl Drop for RunningTool {
@@ -73,7 +73,7 @@ impl Drop for RunningTool {
         #[cfg(unix)]
         if let Some(id) = self.0.id().and_then(|id| rustix::process::Pid::from_raw(id.cast_signed())) {
             let started = descendants::list(id);
-            // Itself first, so that it starts nothing more.
+            // The program first, so that it can't start more processes.
             let _ = self.0.start_kill();
             descendants::kill_all(&started);
         }
@@ -91,11 +91,11 @@ fn command(path: &Path, arguments: &[&str]) -> Command {
     for secret in SECRETS {
         command.env_remove(secret);
     }
-    // Not where this program runs: some programs take settings, or parts of themselves, from there.
+    // Not the current folder, because some programs load settings or code from there.
     if let Some(folder) = path.parent() {
         command.current_dir(folder);
     }
-    // It stays in this program's process group: a terminal's ^C is meant for both.
+    // It stays in this program's process group, because ^C in a terminal is meant for both.
     command
 }
 
@@ -107,7 +107,7 @@ async fn wait_with_output(child: &mut Child) -> io::Result<ToolExit> {
             pin!(async { tokio::try_join!(read(from_stdout, &mut stdout), read(from_stderr, &mut stderr)) });
         tokio::select! {
             status = child.wait() => {
-                // What was read until then counts.
+                // After a timeout, the output so far counts.
                 if let Ok(read) = tokio::time::timeout(DRAIN_TIMEOUT, reading).await {
                     read?;
                 }
@@ -123,12 +123,12 @@ async fn wait_with_output(child: &mut Child) -> io::Result<ToolExit> {
     Ok(ToolExit { success: status.success(), stdout, stderr })
 }
 
-/// As large as it may get: a buffer that grows leaves copies of what it held.
+/// A buffer of full size, because a growing buffer leaves copies of secrets in memory.
 fn buffer() -> Zeroizing<Vec<u8>> {
     Zeroizing::new(Vec::with_capacity(MAX_OUTPUT))
 }
 
-/// Reads as much as fits. Where it is broken off, what came until then is in the buffer.
+/// Reads as much as fits. If the read is cancelled, the output so far is in the buffer.
 async fn read(from: Option<impl AsyncRead + Unpin>, bytes: &mut Vec<u8>) -> io::Result<()> {
     let Some(from) = from else { return Ok(()) };
     let mut from = from.take(MAX_OUTPUT as u64);
@@ -144,7 +144,7 @@ mod tests {
     async fn a_program_that_hangs_is_ended_with_what_it_started() {
         let dir = tempfile::tempdir().unwrap();
         let note = dir.path().join("pid");
-        // `exec` would make one process of both.
+        // The `wait` keeps the shell from replacing itself with `sleep`, so that there are two processes.
         let script = format!("sleep 600 & echo $! > {}; wait", note.display());
         let failed =
             run_with_timeout(Path::new("/bin/sh"), &["-c", &script], Duration::from_millis(300)).await;
@@ -179,7 +179,7 @@ mod tests {
         let sleeper = std::fs::read_to_string(&note).unwrap().trim().parse().unwrap();
         let sleeper = rustix::process::Pid::from_raw(sleeper).unwrap();
         rustix::process::kill_process(sleeper, rustix::process::Signal::KILL).unwrap();
-        let Ok(ended) = ended else { panic!("it ended, with all it had to say") };
+        let Ok(ended) = ended else { panic!("it ended, with all its output") };
         assert_eq!(
             (ended.success, ended.stdout.as_slice(), ended.stderr.as_str()),
             (true, &b"out\n"[..], "err\n")

@@ -1,4 +1,4 @@
-//! The services that give a job its tokens: GitHub's
+//! The services that issue tokens to a CI job: GitHub's
 //! (docs.github.com/actions/reference/security/oidc) and Azure Pipelines'
 //! (learn.microsoft.com/rest/api/azure/devops/distributedtask/oidctoken/create).
 
@@ -7,7 +7,7 @@ use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, Heade
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
-use super::super::chain::{EnvVariables, FoundCredential};
+use super::super::chain::{CredentialSetup, EnvLookup};
 use super::super::retry_policy::{self, EndpointAnswer};
 use super::super::secret_text::trim_line_end;
 use super::super::token_service::{PlainHttpScope, TokenService, parse_service_url};
@@ -16,7 +16,7 @@ use super::super::{ClientProof, Credential, CredentialConfig, SignInError};
 use super::Federation;
 use crate::http::HttpClients;
 
-/// A service that gives a job tokens, and what the job proves itself with there.
+/// A service that issues tokens to a job, and the job's credential for it.
 #[derive(Debug)]
 pub struct JobService {
     kind: JobServiceKind,
@@ -32,20 +32,17 @@ enum JobServiceKind {
 impl JobServiceKind {
     fn advice(self) -> &'static str {
         match self {
-            JobServiceKind::GitHub => "give the job `permissions: id-token: write`",
+            JobServiceKind::GitHub => "add `permissions: id-token: write` to the job",
             JobServiceKind::Pipelines => {
-                "map the job's token in the step's env (SYSTEM_ACCESSTOKEN: $(System.AccessToken)), and check the \
-                 service connection's id and that the pipeline may use it"
+                "map the job's token in the step's env (SYSTEM_ACCESSTOKEN: $(System.AccessToken)), and check \
+                 the ID of the service connection and that the pipeline may use it"
             }
         }
     }
 }
 
-/// The job's service, if this is a job that has one.
-pub(super) fn find(
-    config: &CredentialConfig,
-    vars: EnvVariables<'_>,
-) -> Result<FoundCredential, SignInError> {
+/// The job's service, if this is a CI job with one.
+pub(super) fn find(config: &CredentialConfig, vars: EnvLookup<'_>) -> Result<CredentialSetup, SignInError> {
     let connection =
         config.sources.service_connection.clone().or_else(|| vars("AZURESUBSCRIPTION_SERVICE_CONNECTION_ID"));
     if let Some(connection) = connection {
@@ -54,19 +51,19 @@ pub(super) fn find(
     let secret = |name: &str| vars(name).map(|token| trim_line_end(&token).to_owned());
     match (vars("ACTIONS_ID_TOKEN_REQUEST_URL"), secret("ACTIONS_ID_TOKEN_REQUEST_TOKEN")) {
         (Some(url), Some(token)) => github(config, &url, token),
-        _ if vars("GITHUB_ACTIONS").is_some() => Ok(FoundCredential::incomplete(
-            "GitHub Actions gives this job no tokens: add `permissions: id-token: write` to it",
+        _ if vars("GITHUB_ACTIONS").is_some() => Ok(CredentialSetup::incomplete(
+            "GitHub Actions does not give this job tokens: add `permissions: id-token: write` to it",
         )),
-        _ if vars("SYSTEM_OIDCREQUESTURI").is_some() => Ok(FoundCredential::absent(
-            "Azure Pipelines needs the id of a service connection (--service-connection)",
+        _ if vars("SYSTEM_OIDCREQUESTURI").is_some() => Ok(CredentialSetup::absent(
+            "Azure Pipelines needs the ID of a service connection (--service-connection)",
         )),
-        _ => Ok(FoundCredential::absent(
-            "AZURE_FEDERATED_TOKEN_FILE is not set, and this is no job that has tokens",
+        _ => Ok(CredentialSetup::absent(
+            "AZURE_FEDERATED_TOKEN_FILE is not set, and this is not a CI job that issues tokens",
         )),
     }
 }
 
-fn github(config: &CredentialConfig, url: &str, token: String) -> Result<FoundCredential, SignInError> {
+fn github(config: &CredentialConfig, url: &str, token: String) -> Result<CredentialSetup, SignInError> {
     let mut url = parse_service_url("ACTIONS_ID_TOKEN_REQUEST_URL", url, PlainHttpScope::Loopback)?;
     url.query_pairs_mut().append_pair("audience", exchange_audience(&config.scope));
     build_credential(config, JobServiceKind::GitHub, "GitHub's token service", url, token)
@@ -74,18 +71,18 @@ fn github(config: &CredentialConfig, url: &str, token: String) -> Result<FoundCr
 
 fn pipelines(
     config: &CredentialConfig,
-    vars: EnvVariables<'_>,
+    vars: EnvLookup<'_>,
     connection: &str,
-) -> Result<FoundCredential, SignInError> {
+) -> Result<CredentialSetup, SignInError> {
     let Some(url) = vars("SYSTEM_OIDCREQUESTURI") else {
-        return Ok(FoundCredential::incomplete(
-            "a service connection is named, but this is no job of Azure Pipelines",
+        return Ok(CredentialSetup::incomplete(
+            "a service connection is set, but this is not an Azure Pipelines job",
         ));
     };
     let token = vars("SYSTEM_ACCESSTOKEN").map(|token| trim_line_end(&token).to_owned());
     let Some(token) = token else {
-        return Ok(FoundCredential::incomplete(
-            "a service connection is named, but SYSTEM_ACCESSTOKEN is not set: map it in the step's env \
+        return Ok(CredentialSetup::incomplete(
+            "a service connection is set, but SYSTEM_ACCESSTOKEN is not set: map it in the step's env \
              (SYSTEM_ACCESSTOKEN: $(System.AccessToken))",
         ));
     };
@@ -99,28 +96,28 @@ fn pipelines(
     build_credential(&filled, JobServiceKind::Pipelines, "Azure Pipelines' token service", url, token)
 }
 
-/// Every job of GitHub that may log in to Azure has a service, whether or not it is meant for this program: where the
-/// app is not named, another way may be.
+/// Every GitHub job that may log in to Azure has this service, even if it is not intended for this program. So if the
+/// tenant or the app is not named, this is not an error, and another sign-in method may be used.
 fn build_credential(
     config: &CredentialConfig,
     kind: JobServiceKind,
     name: &'static str,
     url: Url,
     token: String,
-) -> Result<FoundCredential, SignInError> {
+) -> Result<CredentialSetup, SignInError> {
     let missing = match (&config.tenant, &config.client_id) {
         (None, _) => "the tenant (--tenant or AZURE_TENANT_ID)",
         (_, None) => "the app (--client-id or AZURE_CLIENT_ID)",
         _ => {
             let service = TokenService { name, url, secret: Some(SecretString::from(token)) };
             let proof = ClientProof::Federated(Federation::Job(JobService { kind, service }));
-            return Ok(FoundCredential::Ready(Credential::App(config.build_app(proof, name)?)));
+            return Ok(CredentialSetup::Ready(Credential::App(config.build_app(proof, name)?)));
         }
     };
-    Ok(FoundCredential::incomplete(format!("{name} is there, but {missing} is not named")))
+    Ok(CredentialSetup::incomplete(format!("{name} is available, but {missing} is missing")))
 }
 
-/// Whom a job's token is for: Entra, by another name in each cloud
+/// The audience of a job's token: Entra, which has its own name in each cloud
 /// (learn.microsoft.com/entra/workload-id/workload-identity-federation-config-app-trust-managed-identity).
 fn exchange_audience(scope: &str) -> &'static str {
     let host = Url::parse(scope).ok().and_then(|url| url.host_str().map(str::to_owned)).unwrap_or_default();
@@ -133,7 +130,7 @@ fn exchange_audience(scope: &str) -> &'static str {
     }
 }
 
-/// What the services answer: `value` is GitHub's, `oidcToken` is Azure Pipelines'.
+/// The answer of the services: GitHub returns `value`, Azure Pipelines returns `oidcToken`.
 #[derive(Deserialize)]
 struct JobTokenBody {
     #[serde(alias = "oidcToken")]
@@ -148,7 +145,7 @@ impl JobService {
         }
     }
 
-    /// A fresh token.
+    /// Gets a new token.
     pub(super) async fn token(&self, http: &HttpClients) -> Result<SecretString, SignInError> {
         let client = self.service.client(http)?;
         let bearer = self.bearer()?;
@@ -170,9 +167,8 @@ impl JobService {
 
     fn bearer(&self) -> Result<HeaderValue, SignInError> {
         let token = self.service.secret.as_ref().map(ExposeSecret::expose_secret).unwrap_or_default();
-        let mut bearer = HeaderValue::from_str(&format!("Bearer {}", token.trim())).map_err(|_| {
-            self.service.error("the job's token holds characters that none has".to_owned(), "")
-        })?;
+        let mut bearer = HeaderValue::from_str(&format!("Bearer {}", token.trim()))
+            .map_err(|_| self.service.error("the job's token has invalid characters".to_owned(), ""))?;
         bearer.set_sensitive(true);
         Ok(bearer)
     }
@@ -181,7 +177,7 @@ impl JobService {
         let url = self.service.url.clone();
         let request = match self.kind {
             JobServiceKind::GitHub => client.get(url),
-            // Without the last header a refusal is a redirect to a page for people.
+            // Without the last header, a refusal is a redirect to a sign-in page.
             JobServiceKind::Pipelines => client
                 .post(url)
                 .header(CONTENT_LENGTH, 0)
@@ -195,7 +191,7 @@ impl JobService {
         let body: Option<JobTokenBody> = serde_json::from_slice(&answer.body).ok();
         let token = body.map(|body| body.value).filter(|token| clean_token(token.expose_secret()).is_ok());
         token.ok_or_else(|| {
-            self.service.error("its answer holds no token that can be used".to_owned(), self.kind.advice())
+            self.service.error("its answer has no usable token".to_owned(), self.kind.advice())
         })
     }
 }

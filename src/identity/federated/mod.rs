@@ -1,36 +1,33 @@
-//! An app that trusts the tokens of a cluster or a pipeline: workload identity federation
-//! (learn.microsoft.com/entra/workload-id/workload-identity-federation). No secret of the app is anywhere: it proves
-//! itself with a token that its surroundings give it, and a fresh one is taken for each request.
+//! Workload identity federation, for apps that trust the tokens of a cluster or a pipeline
+//! (learn.microsoft.com/entra/workload-id/workload-identity-federation). The app has no secret. It proves itself with a
+//! token of its surroundings, and each request uses a new one.
 
 mod ci_job;
 
 use secrecy::SecretString;
 
 use super::app_identity::ASSERTION_TYPE;
-use super::chain::{EnvVariables, FoundCredential};
+use super::chain::{CredentialSetup, EnvLookup};
 use super::token_endpoint::TokenForm;
 use super::{ClientProof, Credential, CredentialConfig, SecretFile, SignInError};
 use crate::http::HttpClients;
 use ci_job::JobService;
 
-/// Where the tokens come from that the app trusts.
+/// The source of the tokens that the app trusts.
 #[derive(Debug)]
 pub enum Federation {
-    /// A file that whoever runs the program keeps fresh, as Kubernetes does.
+    /// A file that the platform keeps up to date, as Kubernetes does.
     File(SecretFile),
-    /// A service that gives the job of a pipeline a token when it asks.
+    /// A service that issues tokens to a pipeline's job.
     Job(JobService),
 }
 
 /// The federation that is set up here, if one is.
-pub(super) fn find(
-    config: &CredentialConfig,
-    vars: EnvVariables<'_>,
-) -> Result<FoundCredential, SignInError> {
+pub(super) fn find(config: &CredentialConfig, vars: EnvLookup<'_>) -> Result<CredentialSetup, SignInError> {
     let named_by_flag =
         config.sources.federated_token_file.clone().map(|path| ("--federated-token-file", path));
     let named = || vars("AZURE_FEDERATED_TOKEN_FILE").map(|path| ("AZURE_FEDERATED_TOKEN_FILE", path.into()));
-    // A flag for a pipeline is meant, whatever file the environment names.
+    // A flag for a pipeline takes precedence over a file that the environment names.
     let file = if config.sources.service_connection.is_some() {
         named_by_flag
     } else {
@@ -39,8 +36,8 @@ pub(super) fn find(
     match file {
         Some((named_by, path)) => {
             let proof = ClientProof::Federated(Federation::File(SecretFile::new(named_by, path)));
-            Ok(FoundCredential::Ready(Credential::App(
-                config.build_app(proof, "a federated token's file is named")?,
+            Ok(CredentialSetup::Ready(Credential::App(
+                config.build_app(proof, "a federated token file is set")?,
             )))
         }
         None => ci_job::find(config, vars),
@@ -56,7 +53,7 @@ impl Federation {
         }
     }
 
-    /// Adds the proof of this moment to a form.
+    /// Adds a new assertion to a form.
     pub(super) async fn add_assertion(
         &self,
         http: &HttpClients,

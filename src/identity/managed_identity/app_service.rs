@@ -7,12 +7,12 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::super::retry_policy;
 use super::super::token_service::TokenService;
-use super::super::{NewToken, SignInError};
+use super::super::{IssuedToken, SignInError};
 use super::identity_ref::IdentityRef;
 use super::token_response;
 use crate::http::HttpClients;
 
-/// The service of one app; its header shows that the request comes from inside.
+/// The token service of one app. A secret header shows that a request comes from inside the app.
 #[derive(Debug)]
 pub(super) struct AppService {
     service: TokenService,
@@ -28,7 +28,7 @@ impl AppService {
         }
     }
 
-    pub(super) async fn token(&self, http: &HttpClients, resource: &str) -> Result<NewToken, SignInError> {
+    pub(super) async fn token(&self, http: &HttpClients, resource: &str) -> Result<IssuedToken, SignInError> {
         let client = self.service.direct(http)?;
         let header = self.header()?;
         let mut parameters = vec![("api-version", "2019-08-01"), ("resource", resource)];
@@ -49,7 +49,7 @@ impl AppService {
             status if status.is_success() => token_response::parse_token(&self.service, &answer),
             StatusCode::BAD_REQUEST | StatusCode::NOT_FOUND => Err(self.service.refusal_error(
                 &answer,
-                "assign the identity to the app, or name the one that is assigned (--identity)",
+                "assign the identity to the app, or name the assigned one (--identity)",
             )),
             _ => Err(self.service.refusal_error(&answer, "")),
         }
@@ -59,7 +59,7 @@ impl AppService {
         let secret = self.service.secret.as_ref().map(ExposeSecret::expose_secret).unwrap_or_default();
         let mut header = HeaderValue::from_str(secret.trim()).map_err(|_| SignInError::Setting {
             name: "IDENTITY_HEADER",
-            reason: "it holds characters that no header has".to_owned(),
+            reason: "it has characters that are not allowed in a header".to_owned(),
         })?;
         header.set_sensitive(true);
         Ok(header)

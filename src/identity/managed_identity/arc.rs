@@ -1,6 +1,6 @@
-//! Azure Arc: a machine that is not Azure's, with an agent of Azure's
-//! (learn.microsoft.com/azure/azure-arc/servers/managed-identity-authentication). Whoever asks for a token must show
-//! that they can read a file that only administrators and the agent's group can.
+//! Azure Arc: a machine outside of Azure with Azure's agent
+//! (learn.microsoft.com/azure/azure-arc/servers/managed-identity-authentication). A client must prove that it can read
+//! a file that only administrators and the agent's group can read.
 
 use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
@@ -11,11 +11,11 @@ use reqwest::{RequestBuilder, StatusCode, Url};
 use secrecy::zeroize::Zeroizing;
 use secrecy::{ExposeSecret, SecretString};
 
-use super::super::chain::EnvVariables;
+use super::super::chain::EnvLookup;
 use super::super::retry_policy::{self, EndpointAnswer};
 use super::super::secret_file::{self, SecretFileError};
 use super::super::token_service::TokenService;
-use super::super::{NewToken, SignInError};
+use super::super::{IssuedToken, SignInError};
 use super::{token_response, unavailable};
 use crate::files::{self, FileError, PipePolicy};
 use crate::http::HttpClients;
@@ -31,8 +31,8 @@ pub(super) struct ArcAgent {
     key_folder: PathBuf,
 }
 
-/// The folder that the agent writes its keys to; no other file is ever read for it.
-pub(super) fn default_key_folder(vars: EnvVariables<'_>) -> Option<PathBuf> {
+/// The folder of the agent's keys. No file outside of it is read as a key.
+pub(super) fn default_key_folder(vars: EnvLookup<'_>) -> Option<PathBuf> {
     if cfg!(windows) {
         let data = vars("ProgramData")?;
         Some(Path::new(&data).join("AzureConnectedMachineAgent").join("Tokens"))
@@ -51,27 +51,26 @@ impl ArcAgent {
         }
     }
 
-    /// Each token takes two requests, for the agent makes a new key each time.
-    pub(super) async fn token(&self, http: &HttpClients, resource: &str) -> Result<NewToken, SignInError> {
+    /// Gets a token. Each token takes two requests, because the agent makes a new key each time.
+    pub(super) async fn token(&self, http: &HttpClients, resource: &str) -> Result<IssuedToken, SignInError> {
         let client = self.service.direct(http)?;
         let url = self.service.url_with(&[("api-version", "2020-06-01"), ("resource", resource)]);
         let request = || client.get(url.clone()).header("Metadata", "true");
         let challenge = self.send(http.max_wait(), request).await?;
         if challenge.status != StatusCode::UNAUTHORIZED {
-            return Err(self
-                .service
-                .refusal_error(&challenge, "the agent was expected to ask for a key (401)"));
+            return Err(self.service.refusal_error(&challenge, "expected a request for a key (401)"));
         }
         let key = self.read_key(http, &challenge).await?;
-        let mut basic = HeaderValue::from_str(&format!("Basic {}", key.expose_secret()))
-            .map_err(|_| self.service.error("its key holds characters that no header has".to_owned(), ""))?;
+        let mut basic = HeaderValue::from_str(&format!("Basic {}", key.expose_secret())).map_err(|_| {
+            self.service.error("its key has characters that are not allowed in a header".to_owned(), "")
+        })?;
         basic.set_sensitive(true);
         let answer = self.send(http.max_wait(), || request().header(AUTHORIZATION, basic.clone())).await?;
         if answer.status.is_success() {
             return token_response::parse_token(&self.service, &answer);
         }
         let echoing = TokenService { secret: Some(key), url: self.service.url.clone(), ..self.service };
-        Err(echoing.refusal_error(&answer, "look at the agent (azcmagent show)"))
+        Err(echoing.refusal_error(&answer, "check the agent (azcmagent show)"))
     }
 
     async fn send(
@@ -96,11 +95,11 @@ impl ArcAgent {
         challenge: &EndpointAnswer,
     ) -> Result<SecretString, SignInError> {
         let named = challenge.header(WWW_AUTHENTICATE).and_then(realm);
-        let named = named.ok_or_else(|| self.service.error("it names no key file".to_owned(), ""))?;
+        let named = named.ok_or_else(|| self.service.error("it does not name a key file".to_owned(), ""))?;
         let odd = || {
             let reason =
-                format!("it names a file that is no key of the agent: {}", sanitize_truncated(named, 200));
-            self.service.error(reason, "nothing was read: does another program pose as the agent?")
+                format!("it names a file that is not a key of the agent: {}", sanitize_truncated(named, 200));
+            self.service.error(reason, "nothing was read: is another program posing as the agent?")
         };
         let path = key_path(named, &self.key_folder).ok_or_else(odd)?;
         let file = path.clone();
@@ -111,11 +110,13 @@ impl ArcAgent {
         let unread = |reason: &str| self.service.error(format!("its key {}: {reason}", path.display()), "");
         read.map_err(|SecretFileError(reason)| unread(&reason))?.map_err(|error| match error {
             ChallengeFileError::NotAKey => odd(),
-            ChallengeFileError::Io(error) if error.kind() == ErrorKind::PermissionDenied => unavailable(format!(
-                "Azure Arc's key {} can't be read: add this user to the group himds (Linux) or Hybrid Agent \
+            ChallengeFileError::Io(error) if error.kind() == ErrorKind::PermissionDenied => {
+                unavailable(format!(
+                    "can't read Azure Arc's key {}: add this user to the group himds (Linux) or Hybrid Agent \
                  Extension Applications (Windows), or run as an administrator",
-                path.display()
-            )),
+                    path.display()
+                ))
+            }
             ChallengeFileError::Io(error) => unread(&error.to_string()),
         })
     }
@@ -129,8 +130,8 @@ fn realm(header: &str) -> Option<&str> {
     is_basic.then(|| value.trim().trim_matches('"'))
 }
 
-/// The path as far as it names a key right in the folder. Whoever answers on the agent's port says which file is read
-/// and gets its contents: it must not be able to ask for another.
+/// The path, if it names a key directly in the folder. The program that answers on the agent's port names the file and
+/// gets its contents, so it must not be able to name another file.
 fn key_path(named: &str, folder: &Path) -> Option<PathBuf> {
     let path = Path::new(named);
     let is_key = path.extension().is_some_and(|extension| extension == "key");
@@ -143,7 +144,7 @@ enum ChallengeFileError {
 }
 
 fn read_key_file(path: &Path) -> Result<SecretString, ChallengeFileError> {
-    // A link would lead out of the folder.
+    // A link may lead out of the folder.
     if std::fs::symlink_metadata(path).map_err(ChallengeFileError::Io)?.file_type().is_symlink() {
         return Err(ChallengeFileError::NotAKey);
     }

@@ -1,4 +1,4 @@
-//! Which managed identity is meant: the machine's own, or one that was assigned to it.
+//! The choice of the managed identity: the machine's own, or a user-assigned one.
 
 use super::super::{CredentialConfig, SignInError};
 use crate::text::sanitize::sanitize_truncated;
@@ -12,8 +12,8 @@ pub(super) enum IdentityRef {
 }
 
 impl IdentityRef {
-    /// The one that `--identity` names, else the one that `--client-id` or `AZURE_CLIENT_ID` does, as in Azure
-    /// Identity's default chain; none is the machine's own.
+    /// The identity of `--identity`, or else of `--client-id` or `AZURE_CLIENT_ID`, as in Azure Identity's default
+    /// chain. `None` is the machine's own identity.
     pub(super) fn from_config(config: &CredentialConfig) -> Result<Option<IdentityRef>, SignInError> {
         match (&config.sources.identity, &config.client_id) {
             (Some(text), _) => IdentityRef::parse(text).map(Some),
@@ -22,7 +22,7 @@ impl IdentityRef {
         }
     }
 
-    /// Reads `SAMPLE_GUID`, `object:GUID`, or a resource id (`/subscriptions/…`).
+    /// Reads a client ID (a GUID), `object:GUID`, or a resource ID (`/subscriptions/…`).
     pub(super) fn parse(text: &str) -> Result<IdentityRef, SignInError> {
         let text = text.trim();
         let guid = |text: &str| uuid::Uuid::try_parse(text).map(|guid| guid.to_string()).ok();
@@ -36,14 +36,14 @@ impl IdentityRef {
         found.ok_or_else(|| SignInError::Setting {
             name: "--identity",
             reason: format!(
-                "'{}' names no managed identity: give its client id (a GUID), object:GUID, or its resource id \
+                "invalid managed identity '{}': use its client ID (a GUID), object:GUID, or its resource ID \
                  (/subscriptions/…)",
                 sanitize_truncated(text, 100)
             ),
         })
     }
 
-    /// The parameter that names it, with the service's own words for object and resource.
+    /// The query parameter that names it, with the service's names for object and resource IDs.
     pub(super) fn parameter<'a>(&'a self, object: &'a str, resource: &'a str) -> (&'a str, &'a str) {
         match self {
             IdentityRef::Client(id) => ("client_id", id),

@@ -8,7 +8,7 @@ use reqwest::StatusCode;
 
 use super::super::retry_policy::{self, EndpointAnswer, RetryProgress};
 use super::super::token_service::{PlainHttpScope, TokenService, parse_service_url};
-use super::super::{NewToken, SignInError};
+use super::super::{IssuedToken, SignInError};
 use super::identity_ref::IdentityRef;
 use super::{token_response, unavailable};
 use crate::http::HttpClients;
@@ -17,23 +17,24 @@ const ROOT: &str = "http://169.254.169.254";
 const PATH: &str = "/metadata/identity/oauth2/token";
 const VERSION: (&str, &str) = ("api-version", "2018-02-01");
 
-/// How long the service may take to show that it is there. It is on the machine's own host.
+/// Time limit for the probe. The service is on the machine's own host, so it answers fast.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// While it is updated the service answers 410, for 70 s at most.
+/// The service answers 410 during an update, for up to 70 s.
 const MAX_UPDATE_WAIT: Duration = Duration::from_secs(70);
 
-/// The service, and whose token it is asked for.
+/// The service, and the identity whose token is requested.
 #[derive(Debug)]
 pub(super) struct Imds {
     service: TokenService,
     identity: Option<IdentityRef>,
-    /// That it is there: it was chosen, or it has answered before.
+    /// Set if the service is known to exist, because it was chosen or has answered before.
     confirmed: OnceLock<()>,
 }
 
 impl Imds {
-    /// `root` is where else it is, and `chosen` whether it was asked for: then it must be there.
+    /// `root` is another address of the service; `explicit` says that this method was chosen, so that the service must
+    /// exist and is not probed.
     pub(super) fn new(
         root: Option<&str>,
         identity: Option<IdentityRef>,
@@ -57,7 +58,7 @@ impl Imds {
         })
     }
 
-    pub(super) async fn token(&self, http: &HttpClients, resource: &str) -> Result<NewToken, SignInError> {
+    pub(super) async fn token(&self, http: &HttpClients, resource: &str) -> Result<IssuedToken, SignInError> {
         let client = self.service.direct(http)?;
         if self.confirmed.get().is_none() {
             self.probe(&client).await?;
@@ -67,7 +68,7 @@ impl Imds {
             .extend(self.identity.as_ref().map(|identity| identity.parameter("object_id", "msi_res_id")));
         let url = self.service.url_with(&parameters);
         let request = || Ok(client.get(url.clone()).header("Metadata", "true"));
-        let advice = "is this a machine of Azure's, with a managed identity?";
+        let advice = "is this an Azure machine with a managed identity?";
         let given_up = |reason| self.service.error(reason, advice);
         let busy = |answer: &EndpointAnswer, waited| is_busy(answer.status, waited);
         let answer =
@@ -81,14 +82,14 @@ impl Imds {
         Ok(issued)
     }
 
-    /// Whether the service is there: a request that lacks the header it asks for is refused at once, so nothing is
-    /// waited for on machines that have none. Other clouds' machines have a service of their own at this address.
+    /// Checks that the service exists. It refuses a request without its header at once, so machines without the service
+    /// do not wait for long. Machines of other cloud providers have their own service at this address.
     async fn probe(&self, client: &reqwest::Client) -> Result<(), SignInError> {
         let request = client.get(self.service.url_with(&[VERSION])).timeout(PROBE_TIMEOUT);
         match retry_policy::send_once(request).await {
             Ok(answer) if is_imds_status(answer.status) => Ok(()),
             Ok(answer) => Err(unavailable(format!(
-                "{} answered {}, as no machine of Azure's does",
+                "{} answered {}, which is not how Azure machines answer",
                 self.service.host(),
                 answer.status
             ))),
@@ -106,18 +107,19 @@ impl Imds {
                         self.service.describe_answer(answer)
                     ),
                     None => format!(
-                        "{}; give the machine a system-assigned identity, or name its user-assigned one (--identity)",
+                        "{}; assign the machine a system-assigned identity, or name its user-assigned one \
+                         (--identity)",
                         self.service.describe_answer(answer)
                     ),
                 })
             }
-            // Docker Desktop's answer where there is no such service.
+            // Docker Desktop answers this if there is no such service.
             StatusCode::FORBIDDEN if text.contains("unreachable") => {
                 unavailable(self.service.describe_answer(answer))
             }
             _ => self
                 .service
-                .refusal_error(answer, "see Microsoft's page on managed identity tokens for the codes"),
+                .refusal_error(answer, "for the codes, see Microsoft's page on managed identity tokens"),
         }
     }
 }
@@ -128,7 +130,7 @@ fn is_imds_status(status: StatusCode) -> bool {
         || matches!(status, StatusCode::BAD_REQUEST | StatusCode::GONE | StatusCode::TOO_MANY_REQUESTS)
 }
 
-/// As Microsoft's page on these tokens has it: 404, 429 and 5xx pass; 410 does within 70 s.
+/// Whether to retry, by Microsoft's page on these tokens: 404, 429 and 5xx are temporary; 410 is for up to 70 s.
 fn is_busy(status: StatusCode, waited: RetryProgress) -> bool {
     match status {
         StatusCode::GONE => waited.total_wait < MAX_UPDATE_WAIT,

@@ -1,6 +1,6 @@
-//! The identity of the machine or service that the program runs on
-//! (learn.microsoft.com/entra/identity/managed-identities-azure-resources/overview). No secret is set up anywhere: a
-//! service that only the machine reaches gives the tokens.
+//! The managed identity of the machine or service that the program runs on
+//! (learn.microsoft.com/entra/identity/managed-identities-azure-resources/overview). It needs no secret: a service that
+//! only the machine can reach issues the tokens.
 
 mod app_service;
 mod arc;
@@ -8,20 +8,20 @@ mod identity_ref;
 mod imds;
 mod token_response;
 
-use super::chain::{EnvVariables, FoundCredential};
+use super::chain::{CredentialSetup, EnvLookup};
 use super::token_service::PlainHttpScope;
-use super::{Auth, Credential, CredentialConfig, NewToken, SignInError, token_service};
+use super::{Auth, Credential, CredentialConfig, IssuedToken, SignInError, token_service};
 use crate::http::HttpClients;
 use app_service::AppService;
 use arc::ArcAgent;
 use identity_ref::IdentityRef;
 use imds::Imds;
 
-/// A managed identity, and the service that gives its tokens.
+/// A managed identity, and the service that issues its tokens.
 #[derive(Debug)]
 pub struct ManagedIdentity {
     service: IdentityService,
-    /// What the token is for, such as `https://graph.microsoft.com`.
+    /// The resource that the token is for, such as `https://graph.microsoft.com`.
     resource: String,
 }
 
@@ -32,17 +32,14 @@ enum IdentityService {
     Arc(ArcAgent),
 }
 
-/// The managed identity that may be had here. Whether a machine has one shows only when it is asked: without any
-/// variable it is looked for where virtual machines have it.
-pub(super) fn find(
-    config: &CredentialConfig,
-    vars: EnvVariables<'_>,
-) -> Result<FoundCredential, SignInError> {
+/// The managed identity that may be available here. Only a request shows if the machine has one. If no variable names a
+/// service, it is requested at the address of virtual machines.
+pub(super) fn find(config: &CredentialConfig, vars: EnvLookup<'_>) -> Result<CredentialSetup, SignInError> {
     let identity = IdentityRef::from_config(config)?;
     let resource = config.scope.trim_end_matches("/.default").to_owned();
     let here =
-        |service| Ok(FoundCredential::Ready(Credential::Managed(ManagedIdentity { service, resource })));
-    // The order of Microsoft's own libraries.
+        |service| Ok(CredentialSetup::Ready(Credential::Managed(ManagedIdentity { service, resource })));
+    // In the order of Microsoft's libraries.
     match (vars("IDENTITY_ENDPOINT"), vars("IDENTITY_HEADER"), vars("MSI_ENDPOINT")) {
         (Some(_), Some(_), _) if vars("IDENTITY_SERVER_THUMBPRINT").is_some() => {
             Ok(unsupported("Service Fabric"))
@@ -55,15 +52,15 @@ pub(super) fn find(
         (_, _, Some(_)) => Ok(unsupported("Cloud Shell")),
         (Some(url), None, _) if vars("IMDS_ENDPOINT").is_some() => {
             if identity.is_some() {
-                return Ok(FoundCredential::incomplete(
-                    "Azure Arc knows the machine's own identity only, but a user-assigned one is named (--identity, \
-                     --client-id or AZURE_CLIENT_ID)",
+                return Ok(CredentialSetup::incomplete(
+                    "Azure Arc only has the machine's own identity, but a user-assigned one is named \
+                     (--identity, --client-id or AZURE_CLIENT_ID)",
                 ));
             }
             let url = token_service::parse_service_url("IDENTITY_ENDPOINT", &url, PlainHttpScope::Loopback)?;
             match arc::default_key_folder(vars) {
                 Some(folder) => here(IdentityService::Arc(ArcAgent::new(url, folder))),
-                None => Ok(FoundCredential::absent("Azure Arc is supported on Linux and Windows only")),
+                None => Ok(CredentialSetup::absent("Azure Arc is supported on Linux and Windows only")),
             }
         }
         _ => {
@@ -75,13 +72,13 @@ pub(super) fn find(
     }
 }
 
-fn unsupported(place: &str) -> FoundCredential {
-    FoundCredential::incomplete(format!("the managed identity of {place} is not supported"))
+fn unsupported(place: &str) -> CredentialSetup {
+    CredentialSetup::incomplete(format!("the managed identity of {place} is not supported"))
 }
 
 impl ManagedIdentity {
-    /// Gets a token. A challenge's claims can't be passed on: these services take none.
-    pub(super) async fn request(&self, http: &HttpClients) -> Result<NewToken, SignInError> {
+    /// Gets a token. The claims of a challenge can't be passed on, because these services do not accept any.
+    pub(super) async fn request(&self, http: &HttpClients) -> Result<IssuedToken, SignInError> {
         match &self.service {
             IdentityService::Imds(imds) => imds.token(http, &self.resource).await,
             IdentityService::AppService(service) => service.token(http, &self.resource).await,
@@ -90,7 +87,7 @@ impl ManagedIdentity {
     }
 }
 
-/// What the machine does not have, so that `--auth auto` goes on.
+/// The error for something that the machine does not have, so that `--auth auto` tries the next method.
 fn unavailable(why: impl Into<String>) -> SignInError {
     SignInError::Unavailable { auth: Auth::ManagedIdentity, why: why.into() }
 }

@@ -1,5 +1,5 @@
-//! The token that these services give. They write its end as seconds since 1970 or as seconds from now, as numbers or
-//! as text.
+//! The token in the answer of these services. They write its expiry as seconds since 1970 or as seconds from now, each
+//! as a number or as text.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use super::super::retry_policy::EndpointAnswer;
 use super::super::token_endpoint::usable_lifetime;
 use super::super::token_service::TokenService;
 use super::super::tokens::clean_token;
-use super::super::{NewToken, SignInError};
+use super::super::{IssuedToken, SignInError};
 use crate::number::{self, Number};
 
 #[derive(Deserialize)]
@@ -22,34 +22,34 @@ struct ServiceTokenBody {
     expires_in: Option<Number>,
 }
 
-/// The token of a success.
-pub(super) fn parse_token(service: &TokenService, answer: &EndpointAnswer) -> Result<NewToken, SignInError> {
+/// The token of a successful answer.
+pub(super) fn parse_token(
+    service: &TokenService,
+    answer: &EndpointAnswer,
+) -> Result<IssuedToken, SignInError> {
     read(&answer.body, answer_time(answer)).ok_or_else(|| {
-        service.error(
-            "its answer holds no token that can be used; is this machine's clock right?".to_owned(),
-            "",
-        )
+        service.error("its answer has no usable token; is this machine's clock right?".to_owned(), "")
     })
 }
 
-/// The server's clock where it tells it: `expires_on` is by that one.
+/// The server's time if the answer has it, because `expires_on` refers to the server's clock.
 fn answer_time(answer: &EndpointAnswer) -> Timestamp {
     let date = answer.header(DATE).and_then(|date| httpdate::parse_http_date(date).ok());
     date.and_then(|date| Timestamp::try_from(date).ok()).unwrap_or_else(Timestamp::now)
 }
 
-fn read(body: &[u8], now: Timestamp) -> Option<NewToken> {
+fn read(body: &[u8], now: Timestamp) -> Option<IssuedToken> {
     let body: ServiceTokenBody = serde_json::from_slice(body).ok()?;
     clean_token(body.access_token.expose_secret()).ok()?;
-    let until = |end: Timestamp| number::between(now, end).unwrap_or_default();
+    let until = |end: Timestamp| number::duration_between(now, end).unwrap_or_default();
     let on = body.expires_on.and_then(|on| on.instant()).map(until);
     let within = body.expires_in.and_then(|within| usable_lifetime(&within));
-    // A token from a cache may have less time left than when it was made: the shorter of both is right.
+    // A cached token has less time left than a new one, so the shorter of both times is right.
     let lifetime = [on, within].into_iter().flatten().min()?;
     if lifetime < Duration::from_secs(1) {
         return None;
     }
-    Some(NewToken { token: body.access_token, lifetime: Some(lifetime) })
+    Some(IssuedToken { token: body.access_token, lifetime: Some(lifetime) })
 }
 
 #[cfg(test)]
@@ -63,7 +63,7 @@ mod tests {
     }
 
     #[test]
-    fn ends_are_read_in_every_form() {
+    fn expiry_is_read_in_every_form() {
         assert_eq!(lifetime(r#","expires_on":1003600"#), Some(3600));
         assert_eq!(lifetime(r#","expires_on":"1003600""#), Some(3600));
         assert_eq!(lifetime(r#","expires_in":"3599""#), Some(3599));
@@ -77,7 +77,7 @@ mod tests {
             assert_eq!(lifetime(&format!(r#","expires_on":{none}"#)), None, "{none}");
             assert_eq!(lifetime(&format!(r#","expires_on":"{none}""#)), None, "{none}");
         }
-        let longest = number::LONGEST.as_secs();
+        let longest = number::MAX_DURATION.as_secs();
         assert_eq!(lifetime(r#","expires_in":18446744073709551615,"expires_on":1003600"#), Some(3600));
         assert_eq!(lifetime(r#","expires_in":1.8e19"#), Some(longest));
         assert_eq!(lifetime(r#","expires_on":253402207200"#), Some(longest));

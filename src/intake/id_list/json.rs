@@ -1,10 +1,10 @@
-//! Lists as JSON: an array, Graph's `{"value": […]}`, or one value after another.
+//! Lists as JSON: an array, an object `{"value": […]}` as in Graph, or one value after another.
 
 use super::super::json_completeness::{has_further_pages, is_annotation, states_more_than_list};
 use super::{IdList, ListError, ListRow, ListTable};
 use crate::json::Json;
 
-/// Reads the records; none where the text does not begin like JSON.
+/// Reads the records; `None` if the text does not begin like JSON.
 pub(super) fn read(bytes: &[u8]) -> Option<Result<IdList, ListError>> {
     let first = bytes.iter().find(|byte| !byte.is_ascii_whitespace())?;
     if !matches!(first, b'{' | b'[') {
@@ -12,13 +12,13 @@ pub(super) fn read(bytes: &[u8]) -> Option<Result<IdList, ListError>> {
     }
     let text = std::str::from_utf8(bytes).ok()?.trim_end_matches('\u{1a}');
     let values = serde_json::Deserializer::from_str(text).into_iter::<Json>();
-    // A name that comes twice names twice: programs differ in which of the two they take.
+    // If an object has a name twice, both values count, because programs differ in which of the two they use.
     let values: Vec<Json> = match values.collect::<Result<_, serde_json::Error>>() {
         Ok(values) => values,
-        // Read as text, what is cut off or broken would lose entries.
+        // It is not read as text: if it is truncated or damaged, entries would be lost.
         Err(error) => {
-            // The parser's own words may quote the text.
-            let reason = "it begins like JSON and can't be read as JSON. Make the list again".to_owned();
+            // The parser's message is not shown, because it may quote the text.
+            let reason = "it begins like JSON but is not valid JSON. Export the list again".to_owned();
             return Some(Err(ListError::Line { line: error.line() as u64, reason }));
         }
     };
@@ -31,20 +31,17 @@ pub(super) fn read(bytes: &[u8]) -> Option<Result<IdList, ListError>> {
     Some(Ok(IdList { tables: vec![table], comments: Vec::new() }))
 }
 
-/// Takes in a value that stands alone. What stands in it is never shown, not even a key.
+/// Adds a top-level value to the table. Its content is never shown, not even a key.
 fn read_document(value: Json, table: &mut ListTable) -> Result<(), String> {
     if has_further_pages(&value) {
         return Err(
-            "it is one page of several: it says that more follows, as by an @odata.nextLink. Fetch all \
-                    pages"
+            "it is one page of several: it says that more pages follow (@odata.nextLink). Fetch all pages"
                 .to_owned(),
         );
     }
     if states_more_than_list(&value) {
         return Err(
-            "it is one page of several, or cut: it says that it has more entries than it holds. Fetch \
-                    all of it"
-                .to_owned(),
+            "it is incomplete: it says that there are more entries than it has. Fetch all of them".to_owned()
         );
     }
     match value {
@@ -78,13 +75,13 @@ fn push(item: &Json, table: &mut ListTable) {
     collect("", item, &mut cells, &mut names);
     if cells.iter().any(|cell: &String| !crate::user_id::trim(cell).is_empty()) {
         let line = table.records.len() as u64 + 1;
-        // A bare text has no name.
+        // A bare string has no names.
         let names = matches!(item, Json::Object(_)).then_some(names);
         table.records.push(ListRow { line, cells, names });
     }
 }
 
-/// All texts within a value, with the names of their members; names that are ids themselves, too.
+/// Collects all texts in a value with the names of their members, and also names that are IDs.
 fn collect(name: &str, value: &Json, cells: &mut Vec<String>, names: &mut Vec<String>) {
     let mut put = |text: String| {
         cells.push(text);

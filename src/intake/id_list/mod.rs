@@ -1,7 +1,8 @@
-//! A list of accounts that protects or excludes, read in full: every record of every sheet, every cell, and no choice of a
-//! column. What can't be read ends the reading. Which cells name an account is the guard's matter.
+//! A list of accounts to protect or exclude. It is read in full: every record of every sheet and every cell, without
+//! choosing a column. Anything that can't be read ends the reading. The guard decides which cells name an account.
 //!
-//! A source of users may be read kindly, since a row that is not understood is only not sent. Here it would be sent.
+//! A source of users may be read leniently, because a user whose row is not understood is only not revoked. Here, that
+//! user would be revoked.
 
 mod json;
 mod spreadsheet;
@@ -18,44 +19,44 @@ use super::row_builder::non_user_kind;
 use super::source_reader::CUT_LINE;
 use crate::files::{self, FileError, PipePolicy};
 
-/// The most that a list may hold, in bytes.
+/// The maximum size of a list, in bytes.
 const MAX_BYTES: u64 = 256 * 1024 * 1024;
-/// How many bytes are looked at to tell what a source is.
+/// How many bytes are read to detect the format.
 const HEAD_BYTES: usize = 64 * 1024;
 
-/// A list, in full.
+/// A complete list.
 #[derive(Debug, Default)]
 pub(crate) struct IdList {
     pub(crate) tables: Vec<ListTable>,
-    /// Lines of comments, and what they say.
+    /// The lines of comments, each with its text.
     pub(crate) comments: Vec<(u64, String)>,
 }
 
-/// A sheet of a workbook, or the whole of any other source.
+/// A sheet of a workbook, or all of any other source.
 #[derive(Debug, Default)]
 pub(crate) struct ListTable {
     /// The sheet's name.
     pub(crate) sheet: Option<String>,
-    /// The records that hold something, in order.
+    /// The records that are not empty, in order.
     pub(crate) records: Vec<ListRow>,
 }
 
 /// One record.
 #[derive(Debug, Default)]
 pub(crate) struct ListRow {
-    /// Its line, its row in the sheet, or its place in the array; from 1.
+    /// Its line, its row in the sheet, or its position in the array; from 1.
     pub(crate) line: u64,
     pub(crate) cells: Vec<String>,
-    /// What each cell is called, where the record itself says so.
+    /// The name of each cell, if the record itself has names.
     pub(crate) names: Option<Vec<String>>,
 }
 
 /// Why a list can't be read in full.
 #[derive(Debug)]
 pub(crate) enum ListError {
-    /// The source as a whole.
+    /// An error of the whole source.
     Source(IntakeError),
-    /// This line.
+    /// An error on this line.
     Line { line: u64, reason: String },
 }
 
@@ -68,7 +69,7 @@ impl From<IntakeError> for ListError {
 /// Reads the list.
 ///
 /// # Errors
-/// When any part of it can't be read.
+/// If any part of it can't be read.
 pub(crate) fn read(path: &Path) -> Result<IdList, ListError> {
     let name = escape_name(&path.display().to_string());
     if path.is_dir() {
@@ -81,8 +82,8 @@ pub(crate) fn read(path: &Path) -> Result<IdList, ListError> {
     from_reader(&name, files::is_stream(&file), Box::new(file))
 }
 
-/// Of a stream the last line must have a line end: whoever wrote it may have died in the middle of it, and half an account
-/// protects nobody.
+/// Reads the list. The last line of a stream must have a line end, because the program that wrote it may have been
+/// killed in the middle of it, and a truncated ID protects no one.
 fn from_reader(name: &str, is_stream: bool, reader: Box<dyn Read + Send>) -> Result<IdList, ListError> {
     let failed = |error| IntakeError::Read { name: name.to_owned(), error };
     let mut raw = HashingReader::new(reader);
@@ -109,13 +110,13 @@ fn from_reader(name: &str, is_stream: bool, reader: Box<dyn Read + Send>) -> Res
         None => text::read(name, &bytes)?,
     };
     match list.tables.iter().all(|table| table.records.is_empty()) {
-        true => Err(IntakeError::NoRows { name: name.to_owned(), what: "it holds no entry" }.into()),
+        true => Err(IntakeError::NoRows { name: name.to_owned(), what: "it has no entries" }.into()),
         false => Ok(list),
     }
 }
 
-/// The whole text, or a little more than the largest. The decoder needs room in its buffer: `read_to_end` would at times offer
-/// too little, and then wait for ever.
+/// The whole text, or slightly more than the maximum. The decoder needs room in its buffer: `read_to_end` may offer too
+/// little, and would then loop for ever.
 fn decode(mut text: DecodedText) -> std::io::Result<Vec<u8>> {
     let (mut bytes, mut room) = (Vec::new(), vec![0; 64 * 1024]);
     while bytes.len() as u64 <= MAX_BYTES {
@@ -129,48 +130,48 @@ fn decode(mut text: DecodedText) -> std::io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// What the columns of a table hold, by the names in its header.
+/// The columns of a table, by the names in its header.
 #[derive(Debug, Default)]
 pub(crate) struct ListColumns {
-    /// How many there are.
+    /// The number of columns.
     pub(crate) width: usize,
-    /// Those of object ids.
-    pub(crate) objects: Vec<usize>,
-    /// Those of user principal names.
+    /// The columns of object IDs.
+    pub(crate) object_ids: Vec<usize>,
+    /// The columns of user principal names.
     pub(crate) upns: Vec<usize>,
-    /// Those of mail addresses.
+    /// The columns of mail addresses.
     pub(crate) mails: Vec<usize>,
-    /// Those of both that hold nothing but ids of users.
-    pub(crate) sure: Vec<usize>,
-    /// That of the tenant in which an entry holds.
+    /// The columns that have only IDs of users.
+    pub(crate) user_only: Vec<usize>,
+    /// The column of the tenant in which an entry applies.
     pub(crate) tenant: Option<usize>,
-    /// All those of tenants: a GUID in them is no user's.
+    /// All columns of tenants: a GUID in them is not a user.
     pub(crate) tenants: Vec<usize>,
     object_type: Option<usize>,
 }
 
 impl ListColumns {
-    /// Reads a header; none where no name in it is known to stand over ids of people.
+    /// Reads a header; `None` if no name in it is known as one for IDs of people.
     pub(crate) fn from_known_names(names: &[String]) -> Option<ListColumns> {
         names.iter().any(|name| names_people(name)).then(|| ListColumns::from_names(names))
     }
 
-    /// What columns of these names hold, whatever they are.
+    /// Reads a header with any names.
     pub(crate) fn from_names(names: &[String]) -> ListColumns {
         let known = classify_names(names);
         ListColumns {
             width: names.len(),
-            objects: known.object_ids,
+            object_ids: known.object_ids,
             upns: known.upns,
             mails: known.mails,
-            sure: known.user_only,
+            user_only: known.user_only,
             tenant: known.tenant,
             tenants: known.tenants,
             object_type: known.object_type,
         }
     }
 
-    /// What the record is, if it says that it is no user: "a Group".
+    /// The kind of the record if it says that it is not a user: "a Group".
     pub(crate) fn non_user_kind(&self, cells: &[String]) -> Option<&'static str> {
         non_user_kind(cells.get(self.object_type?)?)
     }

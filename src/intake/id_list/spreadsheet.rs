@@ -1,4 +1,4 @@
-//! Lists as workbooks: every sheet, hidden or not, with its hidden rows and columns.
+//! Lists as workbooks: every sheet, including hidden ones, with its hidden rows and columns.
 
 use super::super::error::IntakeError;
 use super::super::input_digest::HashingReader;

@@ -95,7 +95,7 @@ fn json_gives_all_its_texts() {
     assert_eq!(cells(b"{\"upn\": \"a@x.com\"}\n{\"upn\": \"b@x.com\"}"), [["a@x.com"], ["b@x.com"]]);
 }
 
-/// The decoder gives nothing where it is offered too little room, as `read_to_end` does for some lengths.
+/// The decoder returns nothing if the buffer is too small, as the one of `read_to_end` is for some lengths.
 #[test]
 fn a_decoded_list_of_any_length_is_read_to_its_end() {
     for length in 0..200 {

@@ -1,4 +1,4 @@
-//! Lists as text: one account on each line, or cells with a delimiter between them.
+//! Lists as text: one account per line, or cells with a delimiter between them.
 
 use super::super::bulk_template::is_version;
 use super::super::csv_record;
@@ -8,12 +8,12 @@ use super::super::record_reader::{RecordDefect, RecordError, RecordFormat, Recor
 use super::{IdList, ListError, ListRow, ListTable};
 use crate::user_id::trim;
 
-/// How many records are compared to tell what separates cells.
+/// How many records are compared to detect the delimiter.
 const MAX_ROWS: usize = 200;
 
-/// Reads the records of a text. Bytes that are no UTF-8 could not be decoded.
+/// Reads the records of a text. Bytes that are not UTF-8 are those that could not be decoded.
 pub(super) fn read(name: &str, bytes: &[u8]) -> Result<IdList, ListError> {
-    let shape = shape(bytes);
+    let shape = detect_format(bytes);
     let open_quote = |error| match error {
         RecordError::OpenQuote { line } => {
             ListError::Source(IntakeError::OpenQuote { name: name.to_owned(), line })
@@ -25,7 +25,7 @@ pub(super) fn read(name: &str, bytes: &[u8]) -> Result<IdList, ListError> {
     let mut record = csv_record::CsvRecord::default();
     while records.read(&mut record).map_err(open_quote)? {
         let line = record.line;
-        let mut cells = cells(&record).map_err(|reason| ListError::Line { line, reason })?;
+        let mut cells = decode_cells(&record).map_err(|reason| ListError::Line { line, reason })?;
         if is_blank(&cells) {
             continue;
         }
@@ -51,13 +51,14 @@ pub(super) fn read(name: &str, bytes: &[u8]) -> Result<IdList, ListError> {
     Ok(list)
 }
 
-fn cells(record: &csv_record::CsvRecord) -> Result<Vec<String>, String> {
+fn decode_cells(record: &csv_record::CsvRecord) -> Result<Vec<String>, String> {
     match record.defect {
         Some(RecordDefect::TooLong) => return Err("longer than 1 MiB".to_owned()),
         Some(RecordDefect::TooManyCells) => return Err("more than 16,384 cells".to_owned()),
         Some(RecordDefect::StrayQuote { from, to }) => {
             return Err(format!(
-                "a quoted cell runs from line {from} to line {to} and text follows its closing quote: a stray quote (\")?"
+                "a quoted cell runs from line {from} to line {to} and text follows its closing quote: a stray \
+                 quote (\")?"
             ));
         }
         None => {}
@@ -66,17 +67,18 @@ fn cells(record: &csv_record::CsvRecord) -> Result<Vec<String>, String> {
     for (at, bytes) in record.cells().enumerate() {
         let number = at + 1;
         let text = std::str::from_utf8(bytes)
-            .map_err(|_| format!("cell {number} holds bytes that are no text: save the list as UTF-8"))?;
+            .map_err(|_| format!("cell {number} has bytes that are not text: save the list as UTF-8"))?;
         if text.contains('\0') {
-            return Err(format!("cell {number} holds a NUL byte"));
+            return Err(format!("cell {number} has a NUL byte"));
         }
         cells.push(text.to_owned());
     }
     Ok(cells)
 }
 
-/// How lines fall into cells: by the delimiter that gives the first record several, and most others as many.
-fn shape(bytes: &[u8]) -> RecordFormat {
+/// How lines are split into cells: by the delimiter that splits the first record into several, and most other records
+/// into as many.
+fn detect_format(bytes: &[u8]) -> RecordFormat {
     let mut best: Option<(usize, usize, u8)> = None;
     for delimiter in DELIMITERS {
         let mut records = RecordReader::new(bytes, RecordFormat::Cells(delimiter));
@@ -111,7 +113,8 @@ fn shape(bytes: &[u8]) -> RecordFormat {
     best.map_or(RecordFormat::Lines, |(_, _, delimiter)| RecordFormat::Cells(delimiter))
 }
 
-/// Whether the record is Excel's `sep=;`, and the delimiter it names; none where that itself has split it.
+/// The delimiter in Excel's line `sep=;`, if the record is one. The inner `None` means that this delimiter itself has
+/// split the line.
 fn sep_line(cells: &[String]) -> Option<Option<u8>> {
     match cells {
         [line] => from_sep_line(trim(line)).map(Some),
@@ -120,12 +123,12 @@ fn sep_line(cells: &[String]) -> Option<Option<u8>> {
     }
 }
 
-/// Whether nothing stands in the record; a 0x1A ends files of DOS.
+/// Whether the record is empty; a 0x1A is the end mark of DOS files.
 fn is_blank(cells: &[String]) -> bool {
     cells.iter().all(|cell| trim(cell).trim_matches('\u{1a}').is_empty())
 }
 
-/// Whether the record begins with `#`, and that is no name of a column.
+/// Whether the record is a comment: it begins with a `#` that is not the name of a column.
 fn is_comment(cells: &[String], shape: RecordFormat) -> bool {
     let Some(rest) = cells.first().and_then(|cell| trim(cell).strip_prefix('#')) else { return false };
     match shape {
@@ -134,8 +137,8 @@ fn is_comment(cells: &[String], shape: RecordFormat) -> bool {
     }
 }
 
-/// Where a comment begins behind the entry of a plain list: at a `#` after white space. (The `#` of `#EXT#` follows a letter.)
-/// A line with delimiters before it may be a row of cells, which have no comments.
+/// The start of a comment after an entry of a plain list: a `#` after white space. (The `#` of `#EXT#` follows a
+/// letter.) If there are delimiters before it, the line may be a row of cells, which have no comments.
 fn trailing_comment(line: &str) -> Option<usize> {
     let mut before = ' ';
     let (at, _) = line.char_indices().find(|(_, c)| {
@@ -146,12 +149,12 @@ fn trailing_comment(line: &str) -> Option<usize> {
     (!line[..at].contains([',', ';', '\t', '|'])).then_some(at)
 }
 
-/// The first line of Entra's templates, and nothing else that begins like it: an account may stand behind the word.
+/// Whether the record is the first line of Entra's templates and has nothing else: an account may follow the word.
 fn is_template_version(cells: &[String]) -> bool {
     is_version(cells[0].trim_end_matches([',', ';', '\t', '|', ' '])) && is_blank(&cells[1..])
 }
 
-/// Whether the record is a line drawn under a header.
+/// Whether the record is a separator line under a header.
 fn is_separator(cells: &[String]) -> bool {
     let drawn: String = cells.iter().flat_map(|cell| cell.chars()).filter(|c| !c.is_whitespace()).collect();
     drawn.len() >= 3 && drawn.chars().all(|c| "-=_|+:*".contains(c))

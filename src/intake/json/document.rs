@@ -1,4 +1,4 @@
-//! Reads JSON values one after another and hands their records on, one at a time.
+//! Reads JSON values one after another, and adds their records to the table one at a time.
 
 use std::fmt;
 use std::io::Read;
@@ -9,12 +9,14 @@ use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::super::json_completeness::may_hold_list;
-use super::flatten::{JsonMember, check_context, explain, explain_misfit, names_user, refuse_duplicate_keys};
+use super::flatten::{
+    JsonMember, check_context, describe_foreign_object, explain, names_user, refuse_duplicate_keys,
+};
 use super::line_tracker::LineTracker;
 use super::table::JsonTable;
 use crate::json::Json;
 
-/// Why a text is not read, and where.
+/// Why a text is refused, and on which line.
 #[derive(Debug)]
 pub(super) struct JsonFault {
     pub(super) line: u64,
@@ -34,7 +36,7 @@ pub(super) fn read(reader: impl Read, place: &LineTracker, table: &mut JsonTable
         }
         place.begin_record();
         let line = place.line();
-        let document = JsonDocument { line, reading: &mut reading };
+        let document = JsonDocument { line, state: &mut reading };
         if let Err(error) = document.deserialize(&mut parser) {
             return Err(reading.describe_fault(&error));
         }
@@ -44,7 +46,7 @@ pub(super) fn read(reader: impl Read, place: &LineTracker, table: &mut JsonTable
 struct DocumentState<'a> {
     tracker: &'a LineTracker,
     table: &'a mut JsonTable,
-    /// What this program found, where the parser found nothing.
+    /// The fault that this program found, if the parser found none.
     fault: Option<JsonFault>,
 }
 
@@ -56,12 +58,12 @@ impl DocumentState<'_> {
         let what = if self.tracker.is_exhausted() {
             "one record is longer than 1 MiB: is it the right file?".to_owned()
         } else if error.is_eof() {
-            "the text ends before its last list or object does: the file is cut off. Make it again".to_owned()
+            "the text ends inside a list or an object: the file is truncated. Export it again".to_owned()
         } else if explain(error).contains("unicode code point") {
-            "its bytes are not UTF-8. If the file was saved as Windows-1252, give --encoding windows-1252"
+            "its bytes are not UTF-8. If the file was saved as Windows-1252, use --encoding windows-1252"
                 .to_owned()
         } else {
-            format!("{}. Make the file again, or correct it there", explain(error))
+            format!("{}. Export the file again, or correct this line", explain(error))
         };
         JsonFault { line: self.tracker.line(), what }
     }
@@ -76,10 +78,10 @@ impl DocumentState<'_> {
     }
 }
 
-/// One value that stands by itself: a list of records, an object around such a list, or a record.
+/// One top-level value: a list of records, an object around such a list, or a record.
 struct JsonDocument<'a, 'b> {
     line: u64,
-    reading: &'a mut DocumentState<'b>,
+    state: &'a mut DocumentState<'b>,
 }
 
 impl<'de> DeserializeSeed<'de> for JsonDocument<'_, '_> {
@@ -98,15 +100,15 @@ impl<'de> Visitor<'de> for JsonDocument<'_, '_> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<(), A::Error> {
-        read_list(self.reading, seq).map(drop)
+        read_list(self.state, seq).map(drop)
     }
 
     fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<(), E> {
-        self.reading.add(self.line, &serde_json::Value::from(text).to_string())
+        self.state.add(self.line, &serde_json::Value::from(text).to_string())
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        let JsonDocument { line, reading } = self;
+        let JsonDocument { line, state: reading } = self;
         let mut parts: Vec<JsonMember> = Vec::new();
         let mut list: Option<(String, u64)> = None;
         while let Some(key) = map.next_key::<String>()? {
@@ -119,9 +121,8 @@ impl<'de> Visitor<'de> for JsonDocument<'_, '_> {
                 ObjectContent::List(0) => parts.push((key, "[]".to_owned())),
                 ObjectContent::List(count) => {
                     if let Some((other, _)) = &list {
-                        let what = format!(
-                            "the object holds two lists, {other} and {key}: write one alone to a file"
-                        );
+                        let what =
+                            format!("the object has two lists, {other} and {key}: save only one to a file");
                         return Err(reading.refuse(line, what));
                     }
                     list = Some((key, count));
@@ -130,7 +131,7 @@ impl<'de> Visitor<'de> for JsonDocument<'_, '_> {
             }
         }
         refuse_duplicate_keys(&parts).map_err(|what| reading.refuse(line, what))?;
-        if let Some(what) = explain_misfit(&parts) {
+        if let Some(what) = describe_foreign_object(&parts) {
             return Err(reading.refuse(line, what));
         }
         // An empty list is the list, unless it belongs to a user.
@@ -147,7 +148,7 @@ impl<'de> Visitor<'de> for JsonDocument<'_, '_> {
     }
 }
 
-/// Reads the records of a list, and says how many there are.
+/// Reads the records of a list, and returns their number.
 fn read_list<'de, A: SeqAccess<'de>>(reading: &mut DocumentState<'_>, mut seq: A) -> Result<u64, A::Error> {
     let mut count = 0;
     while seq.next_element_seed(JsonRecord { reading })?.is_some() {
@@ -165,7 +166,7 @@ impl<'de> DeserializeSeed<'de> for JsonRecord<'_, '_> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        // The parser has seen the record's first byte, and no more.
+        // The parser has read only the first byte of the record.
         self.reading.tracker.begin_record();
         let line = self.reading.tracker.line();
         let value = Box::<RawValue>::deserialize(deserializer)?;
@@ -173,13 +174,13 @@ impl<'de> DeserializeSeed<'de> for JsonRecord<'_, '_> {
     }
 }
 
-/// What stands under a key that may hold the list of users.
+/// The value of a key that may have the list of users.
 struct ObjectSeed<'a, 'b> {
     reading: &'a mut DocumentState<'b>,
 }
 
 enum ObjectContent {
-    /// A list of so many records, which were handed on.
+    /// A list with this number of records, which were added to the table.
     List(u64),
     /// Anything else, as JSON.
     Value(String),
@@ -205,7 +206,7 @@ impl<'de> Visitor<'de> for ObjectSeed<'_, '_> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<ObjectContent, A::Error> {
-        // A name that comes twice is kept, so that the record is refused for it.
+        // A name that occurs twice is kept, so that the record is refused for it.
         let value = Json::deserialize(MapAccessDeserializer::new(map))?;
         serde_json::to_string(&value).map(ObjectContent::Value).map_err(serde::de::Error::custom)
     }

@@ -1,4 +1,4 @@
-//! One JSON value as cells with their keys, and what an object around a list says of it.
+//! Flattens one JSON value to cells with their keys, and checks what an object around a list says about it.
 
 use std::fmt;
 
@@ -10,14 +10,14 @@ use super::super::cell::{is_id_like, trim};
 use super::super::column_roles::is_known_id;
 use super::super::error::quote;
 use super::super::json_completeness::{
-    LISTS, has_further_pages, is_description, normal, parse_count, text_means_further_pages,
+    LISTS, has_further_pages, is_description, normalize_key, parse_count, text_means_further_pages,
 };
 use crate::json::Json;
 
-/// How deep objects may stand in one another.
+/// How deep objects may be nested.
 const MAX_DEPTH: usize = 32;
 
-/// A key and the text of its value, as it stands.
+/// A key and the JSON text of its value, unchanged.
 pub(super) type JsonMember = (String, String);
 
 /// Whether one of the keys names a user.
@@ -25,11 +25,11 @@ pub(super) fn names_user(parts: &[JsonMember]) -> bool {
     parts.iter().any(|(key, value)| is_known_id(key) && !matches!(value.as_str(), "null" | "\"\""))
 }
 
-/// The cells of an object: objects within it with a dot between the keys, lists as JSON.
+/// The cells of an object: keys of nested objects are joined with a dot, and lists remain JSON.
 pub(super) fn flatten(object: &[JsonMember]) -> Result<Vec<(String, String)>, String> {
     if let Some((key, _)) = object.iter().find(|(key, _)| is_id_like(key)) {
         return Err(format!(
-            "the key {} looks like a user id, and users are read from values: write a list of them, as \
+            "the key {} looks like a user ID, and users are read from values: write a list of them, as \
              `jq 'keys'` does",
             quote(key)
         ));
@@ -46,9 +46,7 @@ fn flatten_into(
     depth: usize,
 ) -> Result<(), String> {
     if depth > MAX_DEPTH {
-        return Err(format!(
-            "objects stand in one another more than {MAX_DEPTH} deep: is it the right file?"
-        ));
+        return Err(format!("objects are nested more than {MAX_DEPTH} deep: is it the right file?"));
     }
     for (key, value) in object {
         let name = format!("{prefix}{key}");
@@ -57,8 +55,9 @@ fn flatten_into(
                 let inner = parse_members(value)?;
                 if inner.is_empty() {
                     cells.push((name, String::new()));
-                } else if normal(key) == "additionalproperties" {
-                    // The Graph SDKs put there what their types do not know: the kind of a group's member, for instance.
+                } else if normalize_key(key) == "additionalproperties" {
+                    // The Graph SDKs put properties there that their types don't have: for example, the type of a
+                    // group's member.
                     let taken =
                         |(inner, _): &&JsonMember| object.iter().any(|(key, _)| is_same_key(key, inner));
                     let (kept, lifted): (Vec<&JsonMember>, Vec<&JsonMember>) = inner.iter().partition(taken);
@@ -82,27 +81,24 @@ fn flatten_into(
     Ok(())
 }
 
-/// Whether two keys are one column.
+/// Whether two keys are the same column.
 pub(super) fn is_same_key(a: &str, b: &str) -> bool {
     trim(a).to_lowercase() == trim(b).to_lowercase()
 }
 
-/// Whether a list under this key of a record is one of users, of which the record is the group, say.
+/// Whether a list under this key of a record is a list of users, for example of a group.
 fn holds_users(key: &str, list: &str) -> bool {
-    let key = normal(key);
+    let key = normalize_key(key);
     let named = LISTS.contains(&key.as_str()) || key == "membersdelta";
     named && (list.contains('{') || list.split('"').any(is_id_like))
 }
 
-/// What to do about a list within a record.
+/// The error for a list of users in a record.
 pub(super) fn inner_list_error(key: &str) -> String {
-    format!(
-        "{} holds a list of its own: write that list alone to a file, as `jq '.[].members'` does",
-        quote(key)
-    )
+    format!("{} is itself a list: save only that list to a file, as `jq '.[].members'` does", quote(key))
 }
 
-/// The text of a string, a number, `true` or `false`; nothing for `null`.
+/// The text of a string, a number, `true` or `false`; empty for `null`.
 pub(super) fn scalar(value: &str) -> Result<String, String> {
     match value.as_bytes().first() {
         Some(b'"') => serde_json::from_str(value).map_err(|error| explain(&error)),
@@ -111,7 +107,7 @@ pub(super) fn scalar(value: &str) -> Result<String, String> {
     }
 }
 
-/// The keys and values of an object, as they stand; a key that comes twice is refused.
+/// The keys and values of an object, unchanged. A key that occurs twice is refused.
 pub(super) fn parse_members(object: &str) -> Result<Vec<JsonMember>, String> {
     struct MemberVisitor;
 
@@ -135,7 +131,7 @@ pub(super) fn parse_members(object: &str) -> Result<Vec<JsonMember>, String> {
     serde_json::Deserializer::from_str(object).deserialize_map(MemberVisitor).map_err(|error| explain(&error))
 }
 
-/// Refuses an object in which a key comes twice: programs differ in which of the two they take.
+/// Refuses an object in which a key occurs twice, because programs differ in which of the two they use.
 pub(super) fn refuse_duplicate_keys(parts: &[JsonMember]) -> Result<(), String> {
     let mut seen = std::collections::HashSet::new();
     match parts.iter().find(|(key, _)| !seen.insert(trim(key).to_lowercase())) {
@@ -144,58 +140,55 @@ pub(super) fn refuse_duplicate_keys(parts: &[JsonMember]) -> Result<(), String> 
     }
 }
 
-/// What is wrong where one object has a key twice.
+/// The error for an object that has a key twice.
 pub(super) fn duplicate_key_error(key: &str) -> String {
-    format!(
-        "the key {} comes twice in one object (case does not count): rename or delete one of the two",
-        quote(key)
-    )
+    format!("the key {} occurs twice in one object (ignoring case): rename or delete one of them", quote(key))
 }
 
-/// What is wrong with the object around a list of `count` records: there are more than stand here, or something
-/// beside the list may name users, too.
+/// Checks the object around a list of `count` records: it must not say that there are more records, and nothing next to
+/// the list may name users.
 pub(super) fn check_context(list: &str, count: u64, parts: &[JsonMember]) -> Result<(), String> {
     if names_user(parts) {
         return Err(format!(
-            "the object holds a list in {} and names a user beside it: write the list alone to a file, as \
-             `jq '.value'` does",
+            "the object has a list in {} and also names a user: save only the list to a file, as `jq '.value'` \
+             does",
             quote(list)
         ));
     }
     let is_list = |value: &str| value.starts_with('[') && compact(value) != "[]";
     if let Some((key, _)) = parts.iter().find(|(key, value)| is_list(value) && !is_description(key)) {
         return Err(format!(
-            "the object holds two lists, {} and {}: write the one that is meant to a file, as `jq '.value'` does",
+            "the object has two lists, {} and {}: save only the one you want to a file, as `jq '.value'` does",
             quote(list),
             quote(key)
         ));
     }
     let around = parts.iter().filter(|(key, _)| !is_description(key)).cloned().collect::<Vec<_>>();
-    let told = ["links", "meta", "metadata"];
-    for (key, value) in parts.iter().filter(|(key, _)| told.contains(&normal(key).as_str())) {
+    let descriptions = ["links", "meta", "metadata"];
+    for (key, value) in parts.iter().filter(|(key, _)| descriptions.contains(&normalize_key(key).as_str())) {
         if serde_json::from_str::<Json>(value).is_ok_and(|value| has_further_pages(&value)) {
             return Err(further_pages_error(list, key));
         }
         if value.starts_with('{') {
-            check_pages(list, count, &flatten(&parse_members_or_empty(value))?)?;
+            check_is_complete(list, count, &flatten(&parse_members_or_empty(value))?)?;
         }
     }
-    check_pages(list, count, &flatten(&around)?)
+    check_is_complete(list, count, &flatten(&around)?)
 }
 
 fn parse_members_or_empty(object: &str) -> Vec<JsonMember> {
     parse_members(object).unwrap_or_default()
 }
 
-/// Refuses what is not the whole list.
-fn check_pages(list: &str, count: u64, cells: &[(String, String)]) -> Result<(), String> {
+/// Refuses a list that is not complete.
+fn check_is_complete(list: &str, count: u64, cells: &[(String, String)]) -> Result<(), String> {
     for (key, text) in cells {
         if text_means_further_pages(key, text) {
             return Err(further_pages_error(list, key));
         }
-        if parse_count(key, text).is_some_and(|told| told > count as f64) {
+        if parse_count(key, text).is_some_and(|stated| stated > count as f64) {
             return Err(format!(
-                "{} says {text} and {} holds {count}, so it is not the whole list. Fetch all of it",
+                "{} says {text}, but {} has {count}, so it is not the whole list. Fetch all of it",
                 quote(key),
                 quote(list)
             ));
@@ -206,28 +199,28 @@ fn check_pages(list: &str, count: u64, cells: &[(String, String)]) -> Result<(),
 
 fn further_pages_error(list: &str, key: &str) -> String {
     format!(
-        "{} says that further pages follow, so {} is not the whole list. Fetch all pages, and put their lists \
-         together as `jq -s '[.[].value[]]'` does",
+        "{} says that more pages follow, so {} is not the whole list. Fetch all pages, and join their lists as \
+         `jq -s '[.[].value[]]'` does",
         quote(key),
         quote(list)
     )
 }
 
-/// What the object is, if it is none of users and no list of them.
-pub(super) fn explain_misfit(object: &[JsonMember]) -> Option<String> {
+/// What the object is, if it is neither a user nor a list of users.
+pub(super) fn describe_foreign_object(object: &[JsonMember]) -> Option<String> {
     let holds = |name: &str, first: char| {
         object.iter().any(|(key, value)| key.eq_ignore_ascii_case(name) && value.starts_with(first))
     };
     if holds("tables", '[') {
         return Some(
-            "it is the answer of Log Analytics, with its rows in `tables`: export the result as CSV, or query it with \
-             `az monitor log-analytics query`, whose JSON is read"
+            "it is a response of Log Analytics, with its rows in `tables`: export the result as CSV, or query it \
+             with `az monitor log-analytics query`, whose JSON is read"
                 .to_owned(),
         );
     }
     if holds("responses", '[') {
         return Some(
-            "it is the answer to a batch of requests: write the list of users alone to a file".to_owned(),
+            "it is the response to a batch of requests: save only the list of users to a file".to_owned(),
         );
     }
     if holds("error", '{') && !names_user(object) {
@@ -236,14 +229,14 @@ pub(super) fn explain_misfit(object: &[JsonMember]) -> Option<String> {
         let code = code.and_then(|parts| parts.into_iter().find(|(key, _)| key.eq_ignore_ascii_case("code")));
         let code = code.and_then(|(_, code)| scalar(&code).ok()).map(|code| format!(" ({})", quote(&code)));
         return Some(format!(
-            "it is the answer of a request that failed{}, not a list: fetch the list again",
+            "it is the response to a failed request{}, not a list: fetch the list again",
             code.unwrap_or_default()
         ));
     }
     None
 }
 
-/// The JSON text without white space between its parts.
+/// The JSON text without white space between its tokens.
 fn compact(text: &str) -> String {
     let (mut inside, mut escaped) = (false, false);
     let mut kept = String::with_capacity(text.len());
@@ -259,7 +252,7 @@ fn compact(text: &str) -> String {
     kept
 }
 
-/// The parser's words, without its own count of lines.
+/// The parser's message without its own line number, which the tracker's replaces.
 pub(super) fn explain(error: &serde_json::Error) -> String {
     let text = error.to_string();
     let place = format!(" at line {} column {}", error.line(), error.column());
@@ -300,12 +293,12 @@ mod tests {
 
     #[test]
     fn nested_user_lists_are_refused() {
-        assert!(cells(r#"{"id": 1, "ID": 2}"#).unwrap_err().contains("comes twice"));
+        assert!(cells(r#"{"id": 1, "ID": 2}"#).unwrap_err().contains("occurs twice"));
         assert!(
-            cells(r#"{"ann@contoso.com": {"name": "Ann"}}"#).unwrap_err().contains("looks like a user id")
+            cells(r#"{"ann@contoso.com": {"name": "Ann"}}"#).unwrap_err().contains("looks like a user ID")
         );
-        assert!(cells(r#"{"id": 1, "members": [{"id": 2}]}"#).unwrap_err().contains("list of its own"));
-        assert!(cells(r#"{"id": 1, "users": ["a@b.de"]}"#).unwrap_err().contains("list of its own"));
+        assert!(cells(r#"{"id": 1, "members": [{"id": 2}]}"#).unwrap_err().contains("is itself a list"));
+        assert!(cells(r#"{"id": 1, "users": ["a@b.de"]}"#).unwrap_err().contains("is itself a list"));
         assert!(cells(r#"{"id": 1, "proxyAddresses": ["SMTP:a@b.de"], "users": []}"#).is_ok());
     }
 
@@ -313,9 +306,9 @@ mod tests {
     fn a_page_is_not_a_list() {
         let around = |text: &str, count| check_context("value", count, &parse_members(text).unwrap());
         assert!(around(r#"{"@odata.context": "x", "@odata.count": 2}"#, 2).is_ok());
-        assert!(around(r#"{"@odata.nextLink": "https://x"}"#, 2).unwrap_err().contains("further pages"));
+        assert!(around(r#"{"@odata.nextLink": "https://x"}"#, 2).unwrap_err().contains("more pages"));
         assert!(around(r#"{"@odata.nextLink": null, "Count": 2}"#, 2).is_ok());
-        assert!(around(r#"{"totalResults": 3}"#, 2).unwrap_err().contains("holds 2"));
+        assert!(around(r#"{"totalResults": 3}"#, 2).unwrap_err().contains("has 2"));
         assert!(around(r#"{"paging": {"next": "x"}}"#, 2).is_err());
         assert!(around(r#"{"links": {"next": "x"}}"#, 2).is_err());
         assert!(around(r#"{"links": [{"rel": "next", "href": "x"}]}"#, 2).is_err());
@@ -325,6 +318,6 @@ mod tests {
         assert!(around(r#"{"hasMore": false}"#, 2).is_ok());
         assert!(around(r#"{"guests": ["x"]}"#, 2).unwrap_err().contains("two lists"));
         assert!(around(r#"{"Schema": [{"Name": "x"}]}"#, 2).is_ok());
-        assert!(around(r#"{"upn": "a@b.de"}"#, 2).unwrap_err().contains("beside it"));
+        assert!(around(r#"{"upn": "a@b.de"}"#, 2).unwrap_err().contains("also names a user"));
     }
 }

@@ -1,15 +1,15 @@
-//! Where a JSON text is being read: its physical line, and how much one record has taken so far.
+//! The position in a JSON text: the physical line, and the size of the record so far.
 
 use std::cell::Cell;
 use std::io::{self, BufRead, Read};
 
 use super::super::record_reader::MAX_RECORD;
 
-/// The place of the byte that was read last.
+/// The position of the byte that was read last.
 pub(super) struct LineTracker {
     line: Cell<u64>,
     before: Cell<u8>,
-    /// How many bytes the record may still take.
+    /// How many bytes the record may still have.
     remaining: Cell<usize>,
 }
 
@@ -23,12 +23,12 @@ impl LineTracker {
         self.line.get()
     }
 
-    /// From here on another record is read.
+    /// Begins a new record.
     pub(super) fn begin_record(&self) {
         self.remaining.set(MAX_RECORD);
     }
 
-    /// Whether the record is longer than any that is read.
+    /// Whether the record is too long.
     pub(super) fn is_exhausted(&self) -> bool {
         self.remaining.get() == 0
     }
@@ -43,8 +43,8 @@ impl LineTracker {
     }
 }
 
-/// A reader that keeps the place. It gives one byte at a time, so that the place is never ahead of the parser by more
-/// than the one byte that it looks at.
+/// A reader that tracks the position. It returns one byte at a time, so the position is never more than one byte, which
+/// the parser peeks at, ahead of the parser.
 pub(super) struct TrackedReader<'a, R> {
     inner: R,
     tracker: &'a LineTracker,

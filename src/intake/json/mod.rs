@@ -1,13 +1,14 @@
-//! JSON: a list of texts or of objects, an object around such a list, or such values one after another.
+//! JSON: a list of strings or objects, an object around such a list, or such values one after another.
 //!
 //! ```text
-//! text ──▶ place ──▶ document ──▶ record ──▶ table ──▶ entries
-//!          lines,    values, one   keys and   union of   in a second
-//!          bounds    at a time     cells      the keys   pass
+//! text ──▶ tracker ──▶ document ──▶ record ──▶ table ──▶ rows
+//!          lines,      values, one  keys and   union of  in a second
+//!          bounds      at a time    cells      the keys  pass
 //! ```
 //!
-//! The keys of objects are the columns, by the same rules as the header of a CSV. The text is read to its end before the
-//! first row is given: what is cut off, malformed, or says of itself that it is one page of several is refused whole.
+//! The keys of objects are the columns, with the same rules as for the header of a CSV. The text is read to its end
+//! before the first row is returned: a text that is truncated, malformed, or says that it is one page of several is
+//! refused completely.
 
 mod document;
 mod flatten;
@@ -27,13 +28,13 @@ use super::error::IntakeError;
 use super::layout::{Layout, decide_json_layout, no_such_column};
 use super::{IntakeOptions, NO_TENANT_COLUMN};
 
-pub(super) use self::table::Rows;
+pub(super) use self::table::JsonRows;
 
-/// The name of the column where the records are texts: one that the reader made up.
+/// The name of the only column if the records are strings, which have no keys.
 const TEXT_COLUMN: &str = "column 1";
 
-/// Whether the decoded text begins as JSON does: with a list or an object of double quotes, lists or objects. A GUID in
-/// braces and a name in square brackets do not.
+/// Whether the decoded text begins like JSON: with a list or an object that is empty or begins with a double quote, a
+/// list or an object. A GUID in braces and a name in square brackets do not.
 pub(super) fn looks_like_json(text: &[u8]) -> bool {
     let space = |byte: &&u8| byte.is_ascii_whitespace();
     let mut bytes = text.iter().skip_while(|byte| byte.is_ascii_whitespace());
@@ -41,18 +42,18 @@ pub(super) fn looks_like_json(text: &[u8]) -> bool {
     let next = bytes.find(|byte| !space(byte));
     match (first, next) {
         (Some(b'{'), Some(b'"' | b'}')) | (Some(b'['), Some(b'"' | b'{' | b'[' | b']')) => true,
-        // Nothing but an opening: cut off.
+        // Only an opening bracket: the text is truncated.
         (Some(b'{' | b'['), None) => true,
         _ => false,
     }
 }
 
-/// Reads all of the text, and decides how to understand its records.
+/// Reads all of the text, and decides how to read its records.
 pub(super) fn open(
     name: &str,
     text: DecodedText,
     options: &IntakeOptions,
-) -> Result<(Rows, Layout, DecodedText), IntakeError> {
+) -> Result<(JsonRows, Layout, DecodedText), IntakeError> {
     let mut table = JsonTable::new();
     let place = LineTracker::new();
     let mut text = BufReader::with_capacity(32 * 1024, text);
@@ -67,13 +68,13 @@ pub(super) fn open(
         }
         _ => text_list_layout(name, options)?,
     };
-    // The header stands in no record.
+    // The header is not a record.
     layout.rows_before = 0;
     let rows = table.into_rows().map_err(|error| IntakeError::Read { name: name.to_owned(), error })?;
     Ok((rows, layout, text.into_inner()))
 }
 
-/// How to read records that are texts: as one column.
+/// The layout of records that are strings: one column.
 fn text_list_layout(name: &str, options: &IntakeOptions) -> Result<Layout, IntakeError> {
     let columns = vec![TEXT_COLUMN.to_owned()];
     let asked = [
@@ -88,6 +89,6 @@ fn text_list_layout(name: &str, options: &IntakeOptions) -> Result<Layout, Intak
             return Err(no_such_column(name, flag, column, &[]));
         }
     }
-    let said = vec!["a list of texts, each a user id".to_owned()];
-    Ok(Layout { columns, notes: said, ..Layout::default() })
+    let notes = vec!["a list of strings, each a user ID".to_owned()];
+    Ok(Layout { columns, notes, ..Layout::default() })
 }

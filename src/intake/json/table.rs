@@ -1,5 +1,5 @@
-//! The records of a JSON text under the union of their keys: a key may appear first in the last record, so all are
-//! read, and kept in a temporary file where they are many, before the first becomes a row.
+//! The records of a JSON text, with the union of their keys as columns. A key may first appear in the last record, so
+//! all records are read before the first becomes a row. Many records are kept in a temporary file.
 
 use std::collections::HashMap;
 use std::io::{self, BufRead, BufReader, BufWriter, Seek, Write};
@@ -14,22 +14,23 @@ use crate::files::TemporaryFile;
 
 /// Records are kept in memory up to this size, in bytes, and in a temporary file beyond.
 const SPOOL_MEMORY: usize = 4 << 20;
-/// How many records are looked at to decide which key holds the ids, and the most memory that they take, in bytes.
+/// How many records are used to decide which key has the IDs.
 const MAX_ROWS: usize = 1_000;
+/// The maximum memory of these records, in bytes.
 const MAX_BYTES: usize = 16 << 20;
 
-/// What the records are.
+/// The kind of the records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum TableShape {
     Texts,
     Objects,
 }
 
-/// A record's line, and its cells that hold something, each with its column.
+/// A record's line, and its cells that are not empty, each with its column.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub(super) struct KeptObject(u64, Vec<(usize, String)>);
+pub(super) struct SpooledRecord(u64, Vec<(usize, String)>);
 
-impl KeptObject {
+impl SpooledRecord {
     fn entry(self, width: usize) -> RawRow {
         let mut cells = vec![String::new(); width];
         for (at, text) in self.1 {
@@ -44,9 +45,9 @@ pub(super) struct JsonTable {
     shape: Option<TableShape>,
     keys: Vec<String>,
     key_columns: HashMap<String, usize>,
-    /// How many bytes the keys have together.
+    /// The total length of the keys, in bytes.
     key_bytes: usize,
-    first: Vec<KeptObject>,
+    first: Vec<SpooledRecord>,
     first_bytes: usize,
     /// Whether `first` is complete.
     is_sampled: bool,
@@ -73,31 +74,31 @@ impl JsonTable {
         self.shape
     }
 
-    /// How many records are no blanks.
+    /// How many records are not blank.
     pub(super) fn count(&self) -> u64 {
         self.count
     }
 
-    /// Adds the record that begins on this line, by its JSON.
+    /// Adds the record that begins on this line, as JSON.
     pub(super) fn add(&mut self, line: u64, value: &str) -> Result<(), String> {
         match value.as_bytes().first() {
             Some(b'{') => self.add_object(line, &parse_members(value)?),
             Some(b'[') => {
-                Err("a list stands within the list: write one list of users, as `jq 'flatten'` does, or \
-                               a table as CSV"
+                Err("a list is inside the list: write one list of users, as `jq 'flatten'` does, or \
+                     a table as CSV"
                     .to_owned())
             }
-            // A null among users is nobody.
+            // A null in the list is not a user.
             Some(b'n') => Ok(()),
             _ => {
                 self.set_shape(TableShape::Texts)?;
                 let text = scalar(value)?;
-                self.push(KeptObject(line, vec![(0, text)]))
+                self.push(SpooledRecord(line, vec![(0, text)]))
             }
         }
     }
 
-    /// Adds an object by its parts.
+    /// Adds an object by its members.
     pub(super) fn add_object(&mut self, line: u64, object: &[JsonMember]) -> Result<(), String> {
         self.set_shape(TableShape::Objects)?;
         let mut cells: Vec<(usize, String)> = Vec::new();
@@ -111,20 +112,19 @@ impl JsonTable {
                 cells.push((at, text));
             }
         }
-        self.push(KeptObject(line, cells))
+        self.push(SpooledRecord(line, cells))
     }
 
     fn set_shape(&mut self, form: TableShape) -> Result<(), String> {
         match self.shape.replace(form) {
             Some(before) if before != form => {
-                Err("texts and objects are mixed in the list: write one list of either, as `jq` does"
-                    .to_owned())
+                Err("the list mixes strings and objects: write one list of either, as `jq` does".to_owned())
             }
             _ => Ok(()),
         }
     }
 
-    /// The column of the key; case does not count, as in a CSV's header.
+    /// The column of the key. Case is ignored, as in the header of a CSV.
     fn column_of(&mut self, key: &str) -> Result<usize, String> {
         let name = trim(key).to_lowercase();
         if let Some(at) = self.key_columns.get(&name) {
@@ -142,12 +142,12 @@ impl JsonTable {
         Ok(self.keys.len() - 1)
     }
 
-    fn push(&mut self, record: KeptObject) -> Result<(), String> {
+    fn push(&mut self, record: SpooledRecord) -> Result<(), String> {
         if record.1.iter().all(|(_, text)| trim(text).is_empty()) {
             return Ok(());
         }
         self.count += 1;
-        let failed = |error: io::Error| format!("the records cannot be kept in a temporary file: {error}");
+        let failed = |error: io::Error| format!("can't keep the records in a temporary file: {error}");
         serde_json::to_writer(&mut self.spool, &record).map_err(|error| failed(error.into()))?;
         self.spool.write_all(b"\n").map_err(failed)?;
         if !self.is_sampled {
@@ -162,7 +162,7 @@ impl JsonTable {
         Ok(())
     }
 
-    /// The header and the first records, to decide how to read them.
+    /// The header and the first records, to decide how to read the table.
     pub(super) fn take_first_rows(&mut self) -> Vec<RawRow> {
         let line = self.first.first().map_or(1, |record| record.0);
         let header = RawRow { line, cells: self.keys.clone(), ..RawRow::default() };
@@ -171,30 +171,30 @@ impl JsonTable {
         std::iter::once(header).chain(first).collect()
     }
 
-    /// The records, from the first.
-    pub(super) fn into_rows(self) -> io::Result<Rows> {
+    /// All records, from the first.
+    pub(super) fn into_rows(self) -> io::Result<JsonRows> {
         let width = self.keys.len().max(1);
         let mut spool = self.spool.into_inner().map_err(io::IntoInnerError::into_error)?;
         spool.rewind()?;
-        Ok(Rows { spool: BufReader::new(spool), line: Vec::new(), width })
+        Ok(JsonRows { spool: BufReader::new(spool), line: Vec::new(), width })
     }
 }
 
-/// The records of a JSON text, in their order.
-pub(in super::super) struct Rows {
+/// The records of a JSON text, in order.
+pub(in super::super) struct JsonRows {
     spool: BufReader<TemporaryFile>,
     line: Vec<u8>,
     width: usize,
 }
 
-impl Rows {
+impl JsonRows {
     /// The next record, if there is one.
     pub(in super::super) fn next(&mut self) -> io::Result<Option<RawRow>> {
         self.line.clear();
         if self.spool.read_until(b'\n', &mut self.line)? == 0 {
             return Ok(None);
         }
-        let record: KeptObject = serde_json::from_slice(&self.line)?;
+        let record: SpooledRecord = serde_json::from_slice(&self.line)?;
         Ok(Some(record.entry(self.width)))
     }
 }

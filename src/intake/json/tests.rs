@@ -42,12 +42,13 @@ const BOB: &str = "8a0f3c1e-1111-2222-3333-44445555666b";
 #[test]
 fn a_list_of_texts() {
     let (intake, rows) = read_with(
-        b"\xef\xbb\xbf[\r\n  \"ann@contoso.com\",\r\n  \"bo\\u0062@contoso.com\",\r\n null, \"\",\r\n \"# no comment\"\r\n]\r\n",
+        b"\xef\xbb\xbf[\r\n  \"ann@contoso.com\",\r\n  \"bo\\u0062@contoso.com\",\r\n null, \"\",\r\n \"# no \
+             comment\"\r\n]\r\n",
         &IntakeOptions::default(),
     )
     .unwrap();
     assert_eq!(ids(&rows), [(2, "ann@contoso.com"), (3, "bob@contoso.com"), (5, "# no comment")]);
-    assert_eq!(intake.notices(), ["f: JSON, UTF-8; a list of texts, each a user id"]);
+    assert_eq!(intake.notices(), ["f: JSON, UTF-8; a list of strings, each a user ID"]);
     let digest = &intake.finish().unwrap()[0];
     assert_eq!((digest.kind, digest.bytes), (SourceKind::Json, 87));
     assert_eq!(serde_json::to_string(&digest.kind).unwrap(), "\"json\"");
@@ -69,11 +70,11 @@ fn the_members_of_a_group() {
     );
     let (intake, rows) = read_with(text.as_bytes(), &IntakeOptions::default()).unwrap();
     assert_eq!(ids(&rows), [(2, ANN), (9, BOB)]);
-    assert_eq!(rows[1].verdict, RowStatus::Unreadable("a Group, not a user".into()));
+    assert_eq!(rows[1].status, RowStatus::Unreadable("a Group, not a user".into()));
     let columns = ["@odata.type", "businessPhones", "id", "jobTitle", "userPrincipalName", "late"];
     assert_eq!(intake.columns(), columns);
     assert_eq!(rows[0].cells, ["#microsoft.graph.user", r#"["1","2"]"#, ANN, "", "ann@contoso.com", ""]);
-    assert_eq!(rows[0].also, ["ann@contoso.com"]);
+    assert_eq!(rows[0].other_ids, ["ann@contoso.com"]);
     assert_eq!(rows[1].cells[5], "17");
 }
 
@@ -106,12 +107,12 @@ fn the_forms_in_which_tools_write_users() {
 
 #[test]
 fn incomplete_lists_are_refused() {
-    assert_refused(r#"{"value": [{"id": "1"}], "@odata.nextLink": "https://x"}"#, "further pages");
-    assert_refused(r#"{"@odata.nextLink": "https://x", "value": [{"id": "1"}]}"#, "further pages");
+    assert_refused(r#"{"value": [{"id": "1"}], "@odata.nextLink": "https://x"}"#, "more pages");
+    assert_refused(r#"{"@odata.nextLink": "https://x", "value": [{"id": "1"}]}"#, "more pages");
     assert_refused(r#"{"@odata.count": 5, "value": ["a@b.de"]}"#, "says 5");
     assert_refused(r#"{"totalResults": 5, "Resources": [{"userName": "a@b.de"}]}"#, "says 5");
-    assert_refused(r#"[{"value": [{"id": "1"}]}, {"value": [{"id": "2"}]}]"#, "list of its own");
-    assert_refused(r#"{"id": "1", "members": [{"id": "2"}]}"#, "beside it");
+    assert_refused(r#"[{"value": [{"id": "1"}]}, {"value": [{"id": "2"}]}]"#, "is itself a list");
+    assert_refused(r#"{"id": "1", "members": [{"id": "2"}]}"#, "also names a user");
     assert_refused(r#"{"members": ["a@b.de"], "owners": ["b@b.de"]}"#, "two lists");
     assert_refused(r#"{"users": ["a@b.de"], "members": ["b@b.de"]}"#, "two lists");
     assert_refused(r#"{"tables": [{"columns": [{"name": "UPN"}], "rows": [["a@b.de"]]}]}"#, "Log Analytics");
@@ -120,15 +121,15 @@ fn incomplete_lists_are_refused() {
         "`Authorization_RequestDenied`",
     );
     assert_refused(r#"{"responses": [{"id": "1", "body": {"value": []}}]}"#, "batch");
-    assert_refused(r#"[["a@b.de", "Ann"]]"#, "a list stands within the list");
-    assert_refused(r#"["a@b.de", {"upn": "c@b.de"}]"#, "mixed");
-    assert_refused(r#"[{"upn": "a@b.de", "UPN": "c@b.de"}]"#, "comes twice");
-    assert_refused(r#"{"a@b.de": {"id": 1}, "c@b.de": {"id": 2}}"#, "looks like a user id");
+    assert_refused(r#"[["a@b.de", "Ann"]]"#, "a list is inside the list");
+    assert_refused(r#"["a@b.de", {"upn": "c@b.de"}]"#, "mixes");
+    assert_refused(r#"[{"upn": "a@b.de", "UPN": "c@b.de"}]"#, "occurs twice");
+    assert_refused(r#"{"a@b.de": {"id": 1}, "c@b.de": {"id": 2}}"#, "looks like a user ID");
     assert_refused("[]", "the list in it is empty");
     assert_refused("{}", "the list in it is empty");
     assert_refused(r#"{"value": []}"#, "the list in it is empty");
-    assert_refused(r#"[{"name": "Ann"}]"#, "Say which with --column");
-    assert_refused(r#"[{"Kennung": "a@b.de", "Chef": "c@b.de"}]"#, "Say which with --column");
+    assert_refused(r#"[{"name": "Ann"}]"#, "Choose one with --column");
+    assert_refused(r#"[{"Kennung": "a@b.de", "Chef": "c@b.de"}]"#, "Choose one with --column");
 }
 
 #[test]
@@ -170,7 +171,7 @@ fn options_hold_as_for_a_csv() {
     };
     let rows = read_with(text.as_bytes(), &options).unwrap().1;
     assert_eq!(ids(&rows), [(2, "c@b.de")]);
-    assert!(matches!(rows[0].verdict, RowStatus::Excluded(_)));
+    assert!(matches!(rows[0].status, RowStatus::Excluded(_)));
     let rows =
         read_with(text.as_bytes(), &IntakeOptions { column: Some("1".into()), ..IntakeOptions::default() })
             .unwrap()
@@ -192,7 +193,7 @@ fn text_with_brackets_is_not_read_as_json() {
 
 #[test]
 fn memory_is_bounded_by_the_record_and_not_by_the_text() {
-    // More than is kept in memory; the key that names users comes in the last record.
+    // More than is kept in memory; only the last record has the key that names users.
     let filler = "x".repeat(1_000);
     let mut text = "[".to_owned();
     for number in 0..6_000 {
@@ -218,7 +219,7 @@ fn quoted(text: &str, escape: u8) -> String {
     format!("\"{escaped}\"")
 }
 
-/// The users in one of the forms, and whether every shorter text of this form is cut off.
+/// The users in one of the forms, and whether every shorter text in this form is truncated.
 fn render(users: &[String], form: usize, space: &str, escape: u8) -> (String, bool) {
     let texts: Vec<String> = users.iter().map(|user| quoted(user, escape)).collect();
     let object = |text: &String| {
@@ -262,7 +263,7 @@ proptest! {
         let rows = read_with(&encode(&text), &IntakeOptions::default()).unwrap().1;
         let found: Vec<&str> = rows.iter().map(|row| row.id.as_str()).collect();
         prop_assert_eq!(&found, &users);
-        prop_assert!(rows.iter().all(|row| row.verdict == RowStatus::Read));
+        prop_assert!(rows.iter().all(|row| row.status == RowStatus::Read));
         let lines = text.replace("\r\n", "\n").replace('\r', "\n").matches('\n').count() as u64 + 1;
         prop_assert!(rows.iter().all(|row| row.line <= lines));
 
@@ -271,7 +272,8 @@ proptest! {
         if closed {
             prop_assert!(read_with(&encode(part), &IntakeOptions::default()).is_err(), "{}", part);
         } else if let Ok((_, rows)) = read_with(&encode(part), &IntakeOptions::default()) {
-            // Values one after another have no end of their own: a text cut between two of them cannot be told.
+            // Values one after another have no end mark, so a text that is truncated between two of them is not
+            // noticed.
             let ends = part.trim_end().ends_with('}');
             prop_assert!(ends && users.starts_with(&rows.into_iter().map(|row| row.id).collect::<Vec<_>>()));
         }

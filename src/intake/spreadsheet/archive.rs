@@ -1,6 +1,6 @@
-//! The zip archive of a workbook, unpacked within bounds.
+//! The zip archive of a workbook, unpacked within limits.
 //!
-//! No size that the archive states of itself is believed: bytes are counted while they are unpacked.
+//! The sizes that the archive states are not trusted: bytes are counted while they are unpacked.
 
 use std::cell::Cell;
 use std::collections::HashMap;
@@ -13,23 +13,23 @@ use zip::read::ZipFile;
 
 use super::WorkbookError;
 
-/// The most that is read of the file to find its table of contents, in bytes. That of a workbook has some kilobytes.
+/// How much of the file may be read to find its table of contents, in bytes. A workbook's has a few kilobytes.
 const MAX_DIRECTORY_BYTES: u64 = 16 * 1024 * 1024;
-/// The most parts of a workbook.
+/// The maximum number of parts in a workbook.
 const MAX_PARTS: usize = 10_000;
-/// The most that is unpacked of one workbook, in bytes.
+/// The maximum size of a workbook after unpacking, in bytes.
 const MAX_UNPACKED: u64 = 1024 * 1024 * 1024;
-/// From so many unpacked bytes of a part on, it may have at most [`MAX_RATIO`] times its packed size. Sheets of real
-/// life stay below 100; a bomb comes near 1,000.
+/// A part with more unpacked bytes than this may have at most [`MAX_RATIO`] times its packed size. Real sheets stay
+/// below 100; a zip bomb has nearly 1,000.
 const RATIO_CHECK_FROM: u64 = 8 * 1024 * 1024;
 const MAX_RATIO: u64 = 200;
-/// The longest tag or text between tags, in bytes. A cell of Excel's has at most 32,767 characters.
+/// The maximum length of a tag or of text between tags, in bytes. A cell in Excel has at most 32,767 characters.
 const MAX_NODE_BYTES: usize = 4 * 1024 * 1024;
 
 /// A workbook's parts.
 pub(super) struct Archive {
     zip: ZipArchive<CountingReader>,
-    /// Where each part is, by its name in lower case: names of parts differ in more than case.
+    /// The index of each part, by its name in lower case. The names of parts must not differ only in case.
     part_index: HashMap<String, usize>,
     length: u64,
     unpacked: u64,
@@ -39,12 +39,12 @@ impl Archive {
     pub(super) fn open(mut file: File) -> Result<Self, WorkbookError> {
         let length = file.seek(SeekFrom::End(0))?;
         check_end(&mut file, length)?;
-        let left = Rc::new(Cell::new(MAX_DIRECTORY_BYTES));
-        let counted = CountingReader { file: BufReader::new(file), remaining: Rc::clone(&left) };
+        let remaining = Rc::new(Cell::new(MAX_DIRECTORY_BYTES));
+        let counted = CountingReader { file: BufReader::new(file), remaining: Rc::clone(&remaining) };
         let zip = ZipArchive::new(counted)
-            .map_err(|error| WorkbookError::Damaged(format!("it is cut off or damaged: {error}")))?;
-        // From here on, what is unpacked is counted.
-        left.set(u64::MAX);
+            .map_err(|error| WorkbookError::Damaged(format!("it is truncated or damaged: {error}")))?;
+        // From here on, unpacked bytes are counted instead.
+        remaining.set(u64::MAX);
         if zip.len() > MAX_PARTS {
             return Err(WorkbookError::TooLarge("over 10,000 parts".into()));
         }
@@ -54,7 +54,7 @@ impl Archive {
             doubled |= places.insert(normalize_name(&String::from_utf8_lossy(name)), at).is_some();
         }
         if doubled {
-            return Err(WorkbookError::Damaged("it holds two parts of the same name".into()));
+            return Err(WorkbookError::Damaged("it has two parts of the same name".into()));
         }
         Ok(Self { zip, part_index: places, length, unpacked: 0 })
     }
@@ -63,7 +63,7 @@ impl Archive {
         self.part_index.contains_key(&normalize_name(part))
     }
 
-    /// Begins to unpack a part; nothing where there is none of that name.
+    /// Begins to unpack a part; `None` if there is none with that name.
     pub(super) fn part(&mut self, name: &str) -> Result<Option<ArchivePart<'_>>, WorkbookError> {
         let Some(at) = self.part_index.get(&normalize_name(name)) else { return Ok(None) };
         let file = self.zip.by_index(*at).map_err(|error| WorkbookError::Damaged(error.to_string()))?;
@@ -80,13 +80,13 @@ impl Archive {
     }
 }
 
-/// The part's name for comparing.
+/// The part's name, normalized to be compared.
 fn normalize_name(name: &str) -> String {
     name.replace('\\', "/").trim_start_matches('/').to_lowercase()
 }
 
-/// Refuses a ZIP64 end record that is not where it belongs or claims too many members: the library makes room for as
-/// many as are claimed before it reads the first.
+/// Refuses a ZIP64 end record that is in the wrong place or states too many members, because the library allocates
+/// memory for the stated number before it reads the first.
 fn check_end(file: &mut File, length: u64) -> Result<(), WorkbookError> {
     const LOCATOR: &[u8] = b"PK\x06\x07";
     const LOCATOR_LENGTH: usize = 20;
@@ -115,14 +115,14 @@ fn check_end(file: &mut File, length: u64) -> Result<(), WorkbookError> {
                 && number(record, 32).is_some_and(|members| members <= MAX_PARTS as u64)
         });
         if !is_sound {
-            return Err(WorkbookError::Damaged("its table of contents makes no sense".into()));
+            return Err(WorkbookError::Damaged("its table of contents is not valid".into()));
         }
     }
     file.seek(SeekFrom::Start(0))?;
     Ok(())
 }
 
-/// The file, of which only so much may be read.
+/// The file, with a limit on how much may be read.
 struct CountingReader {
     file: BufReader<File>,
     remaining: Rc<Cell<u64>>,
@@ -143,24 +143,26 @@ impl Seek for CountingReader {
     }
 }
 
-/// A part while it is unpacked.
+/// A part that is being unpacked.
 pub(super) struct ArchivePart<'a> {
     inner: BufReader<ZipFile<'a, CountingReader>>,
     packed: u64,
-    /// How much was unpacked of the whole workbook, of this part, and since the last tag or text.
+    /// The unpacked bytes of the whole workbook.
     total: &'a mut u64,
+    /// The unpacked bytes of this part.
     unpacked: u64,
+    /// The bytes since the last tag or text began.
     node: usize,
     limit_hit: Option<&'static str>,
 }
 
 impl ArchivePart<'_> {
-    /// Says that another tag or text begins.
+    /// Begins another tag or text.
     pub(super) fn begin_node(&mut self) {
         self.node = 0;
     }
 
-    /// The bound that ended the reading, if one did.
+    /// The limit that ended the reading, if one did.
     pub(super) fn limit_hit(&self) -> Option<&'static str> {
         self.limit_hit
     }
@@ -181,7 +183,7 @@ impl BufRead for ArchivePart<'_> {
         } else if self.unpacked > RATIO_CHECK_FROM && self.unpacked / MAX_RATIO > self.packed {
             Some("it unpacks to over 200 times its size")
         } else if self.node > MAX_NODE_BYTES {
-            Some("a text in it has over 4 MiB")
+            Some("a text in it is over 4 MiB")
         } else {
             None
         };

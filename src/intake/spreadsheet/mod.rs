@@ -1,17 +1,17 @@
 //! Workbooks: the rows of sheets of an `.xlsx` file, each cell as text.
 //!
-//! The file is copied to a temporary one while it is hashed, so that standard input works too and what is read is what
-//! was hashed. Its parts are unpacked piece by piece and its rows put away on disk: what stays in memory are the shared
-//! strings and the first rows, within bounds.
+//! The file is copied to a temporary file while it is hashed, so that standard input works as well, and the bytes that
+//! are read are those that were hashed. Its parts are unpacked piece by piece, and its rows are spooled to disk. Only
+//! the shared strings and the first rows stay in memory, within limits.
 //!
 //! ```text
 //! archive ──▶ xml ──▶ sheet ──▶ spool ──▶ Rows
-//!  bounded     tags    rows      │
+//!  limited     tags    rows      │
 //!  unpacking   book: strings     └▶ profile: which sheets are lists of users
 //! ```
 //!
-//! It reads the XML by itself, because libraries for workbooks keep to themselves what matters here: which rows are
-//! hidden, and which cells have a formula without a value.
+//! The XML is read here, because libraries for workbooks do not report which rows are hidden and which cells have a
+//! formula without a value.
 
 mod archive;
 mod number_format;
@@ -30,7 +30,7 @@ use super::input_digest::{HashingReader, InputDigest};
 use super::layout::{Layout, decide_layout};
 use super::raw_row::RawRow;
 use super::{IntakeOptions, SheetChoice, SheetSummary, SourceKind};
-use crate::files::{TemporaryState, temporary};
+use crate::files::{TemporaryWriter, temporary_file_error};
 use archive::Archive;
 use row_spool::{RowSpool, SpooledRows, SpooledSheet};
 use sheet::SheetReader;
@@ -38,24 +38,25 @@ use sheet_profile::{FirstRows, SheetProfile};
 use workbook::WorkbookIndex;
 use xml::XmlReader;
 
-/// The largest file that is taken for a workbook, in bytes.
+/// The maximum size of a workbook, in bytes.
 const MAX_FILE_BYTES: u64 = 100 * 1024 * 1024;
-/// The most text that is read of all sheets together, in bytes, and the most cells.
+/// The maximum text of all sheets together, in bytes.
 const MAX_TEXT: usize = 256 * 1024 * 1024;
+/// The maximum number of cells in all sheets together.
 const MAX_CELLS: usize = 10_000_000;
-/// The most cells, with the empty ones between and before those that hold something.
+/// The maximum number of cells in all sheets together, including empty ones before and between the others.
 const MAX_GRID_CELLS: usize = 100_000_000;
-/// The most columns of all sheets together.
+/// The maximum number of columns of all sheets together.
 const MAX_COLUMNS: usize = 100_000;
 
-/// Why a workbook cannot be read.
+/// Why a workbook can't be read.
 #[derive(Debug)]
 enum WorkbookError {
     /// Reading or writing failed.
     Io(io::Error),
-    /// It is damaged, or no workbook.
+    /// It is damaged, or not a workbook.
     Damaged(String),
-    /// It breaks a bound; which one.
+    /// It exceeds a limit; the text says which one.
     TooLarge(String),
 }
 
@@ -66,7 +67,7 @@ impl From<io::Error> for WorkbookError {
 }
 
 impl WorkbookError {
-    /// Other programs would show something else for it than this one reads.
+    /// The error if other programs might show something else than this one reads.
     fn ambiguous(what: &str) -> Self {
         WorkbookError::Damaged(format!("{what} can be read in two ways"))
     }
@@ -81,7 +82,7 @@ impl WorkbookError {
     }
 }
 
-/// The rows of a sheet that hold something, in their order.
+/// The rows of a sheet that are not empty, in order.
 pub(super) struct SheetRows(SpooledRows);
 
 impl SheetRows {
@@ -92,7 +93,7 @@ impl SheetRows {
 
 /// A sheet that is to be read.
 pub(super) struct OpenedSheet {
-    /// What to call it: the workbook, with the sheet where there are several.
+    /// The name for messages: the workbook, and the sheet if there are several.
     pub(super) name: String,
     pub(super) rows: SheetRows,
     pub(super) layout: Layout,
@@ -101,8 +102,8 @@ pub(super) struct OpenedSheet {
 /// A workbook that is to be read.
 pub(super) struct Workbook {
     pub(super) sheets: Vec<OpenedSheet>,
-    /// What was found in its sheets. Where sheets are named, in those alone.
-    pub(super) facts: Vec<SheetSummary>,
+    /// Facts about its sheets. If sheets were named, only about those.
+    pub(super) summaries: Vec<SheetSummary>,
     pub(super) digest: InputDigest,
 }
 
@@ -129,7 +130,7 @@ pub(super) fn open(
     }
     let spooled = spool.finish().map_err(|error| WorkbookError::Io(error).into_intake_error(name))?;
     let chosen: Vec<usize> = match options.sheets {
-        SheetChoice::Auto => vec![sheet_profile::choose(name, &profiles)?],
+        SheetChoice::Auto => vec![sheet_profile::choose_sheet(name, &profiles)?],
         SheetChoice::Named(_) => (0..profiles.len()).collect(),
         SheetChoice::All => (0..profiles.len()).filter(|at| profiles[*at].rows > 0).collect(),
     };
@@ -163,10 +164,11 @@ pub(super) fn open(
     let facts = profiles.iter().enumerate().map(|(at, p)| p.summary(name, chosen.contains(&at))).collect();
     let digest = raw.finish(name.to_owned(), SourceKind::Xlsx);
     let digest = digest.map_err(|error| WorkbookError::Io(error).into_intake_error(name))?;
-    Ok(Workbook { sheets, facts, digest })
+    Ok(Workbook { sheets, summaries: facts, digest })
 }
 
-/// All rows of all sheets of the workbook that begins with `head`, hidden ones too, with the names of the sheets.
+/// Reads all rows of all sheets of the workbook that begins with `head`, including hidden ones, with the names of the
+/// sheets.
 pub(super) fn read_all(
     name: &str,
     head: &[u8],
@@ -190,7 +192,8 @@ fn read_rows(
     sheet: &workbook::SheetEntry,
     bounds: &mut WorkbookSize,
 ) -> Result<Vec<RawRow>, WorkbookError> {
-    let missing = || WorkbookError::Damaged(format!("its sheet {} has no part", quote(&sheet.name)));
+    let missing =
+        || WorkbookError::Damaged(format!("the part of its sheet {} is missing", quote(&sheet.name)));
     let part = book.archive.part(&sheet.part)?.ok_or_else(missing)?;
     let mut reader = SheetReader::new(XmlReader::new(part)?, &book.shared);
     let mut rows = Vec::new();
@@ -201,12 +204,12 @@ fn read_rows(
     Ok(rows)
 }
 
-/// Copies the file to a temporary one.
+/// Copies the file to a temporary file.
 fn copy_to_file(name: &str, head: &[u8], raw: &mut HashingReader) -> Result<File, IntakeError> {
     let failed = |error| IntakeError::Read { name: name.to_owned(), error };
-    let mut file = tempfile::tempfile().map_err(temporary).map_err(failed)?;
+    let mut file = tempfile::tempfile().map_err(temporary_file_error).map_err(failed)?;
     let length =
-        io::copy(&mut Cursor::new(head).chain(raw).take(MAX_FILE_BYTES + 1), &mut TemporaryState(&mut file))
+        io::copy(&mut Cursor::new(head).chain(raw).take(MAX_FILE_BYTES + 1), &mut TemporaryWriter(&mut file))
             .map_err(failed)?;
     if length > MAX_FILE_BYTES {
         return Err(IntakeError::TooLarge { name: name.to_owned(), what: "over 100 MiB".into() });
@@ -214,7 +217,7 @@ fn copy_to_file(name: &str, head: &[u8], raw: &mut HashingReader) -> Result<File
     Ok(file)
 }
 
-/// Refuses archives that are no workbooks.
+/// Refuses archives that are not workbooks.
 fn check_is_xlsx(name: &str, archive: &Archive) -> Result<(), IntakeError> {
     let not = |what: &str, remedy| {
         Err(IntakeError::NotText { name: name.to_owned(), what: what.to_owned(), remedy })
@@ -234,7 +237,7 @@ fn check_is_xlsx(name: &str, archive: &Archive) -> Result<(), IntakeError> {
     }
 }
 
-/// The sheets to look into, by their places.
+/// The indices of the sheets to read.
 fn requested_sheets(
     name: &str,
     sheets: &[workbook::SheetEntry],
@@ -261,7 +264,7 @@ fn requested_sheets(
     Ok(places)
 }
 
-/// How much was read of all sheets together.
+/// How much was read from all sheets together.
 #[derive(Default)]
 struct WorkbookSize {
     text: usize,
@@ -276,14 +279,14 @@ impl WorkbookSize {
         self.grid_cells += row.width();
         if self.text > MAX_TEXT || self.cells > MAX_CELLS || self.grid_cells > MAX_GRID_CELLS {
             let what =
-                "its sheets hold over 256 MiB of text, 10 million cells, or 100 million with empty ones";
+                "its sheets have over 256 MiB of text, 10 million cells, or 100 million with empty ones";
             return Err(WorkbookError::TooLarge(what.into()));
         }
         Ok(())
     }
 }
 
-/// Reads a sheet and puts its rows away.
+/// Reads a sheet and spools its rows.
 fn read_sheet(
     book: &mut WorkbookIndex,
     sheet: workbook::SheetEntry,
@@ -291,7 +294,8 @@ fn read_sheet(
     bounds: &mut WorkbookSize,
     options: &IntakeOptions,
 ) -> Result<SheetProfile, WorkbookError> {
-    let missing = || WorkbookError::Damaged(format!("its sheet {} has no part", quote(&sheet.name)));
+    let missing =
+        || WorkbookError::Damaged(format!("the part of its sheet {} is missing", quote(&sheet.name)));
     let part = book.archive.part(&sheet.part)?.ok_or_else(missing)?;
     let mut reader = SheetReader::new(XmlReader::new(part)?, &book.shared);
     let mut profile = SheetProfile::new(sheet, spool.length());
@@ -307,7 +311,7 @@ fn read_sheet(
         profile.add(row);
     }
     profile.hidden_columns = std::mem::take(&mut reader.hidden_columns);
-    profile.end(spool.length(), options);
+    profile.finish(spool.length(), options);
     Ok(profile)
 }
 
@@ -341,7 +345,7 @@ fn layout(
         layout.notes.push("the sheet is hidden".to_owned());
     }
     if profile.is_hidden_column(layout.roles.id) {
-        layout.notes.push("the column of the ids is hidden".to_owned());
+        layout.notes.push("the column of user IDs is hidden".to_owned());
     }
     layout.notes.extend(hidden);
     match profile.faults {

@@ -1,9 +1,9 @@
-//! What a cell's value is as somebody would type it: whole numbers without a point, dates as in RFC 3339 without a zone.
+//! The value of a cell as a person would type it: whole numbers without a point, dates as in RFC 3339 without a zone.
 
 use jiff::civil::DateTime;
 use jiff::{SignedDuration, Unit};
 
-/// How numbers of a format are meant.
+/// The meaning of numbers with a format.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) enum NumberStyle {
     #[default]
@@ -12,7 +12,7 @@ pub(super) enum NumberStyle {
 }
 
 impl NumberStyle {
-    /// That of a format which every workbook knows by its number.
+    /// The style of a built-in format, which has a fixed number in all workbooks.
     pub(super) fn built_in(id: u32) -> Self {
         match id {
             14..=22 | 27..=36 | 45 | 47 | 50..=58 => NumberStyle::Date,
@@ -21,10 +21,10 @@ impl NumberStyle {
     }
 }
 
-/// What numbers of this format are: dates if it has parts of dates outside of quotes, brackets and escapes.
+/// The style of numbers with this format: dates, if it has parts of dates outside quotes, brackets and escapes.
 pub(super) fn style(format: &str) -> NumberStyle {
     let mut chars = format.chars();
-    // Only the part for positive numbers counts.
+    // Only the section for positive numbers counts.
     while let Some(c) = chars.next() {
         match c {
             '"' => {
@@ -37,7 +37,7 @@ pub(super) fn style(format: &str) -> NumberStyle {
                 let within: String = chars.by_ref().take_while(|c| *c != ']').collect();
                 let is_elapsed =
                     !within.is_empty() && within.chars().all(|c| "hms".contains(c.to_ascii_lowercase()));
-                // Hours gone by, which no date has.
+                // Elapsed time, which is not a date.
                 if is_elapsed {
                     return NumberStyle::Number;
                 }
@@ -53,7 +53,7 @@ pub(super) fn style(format: &str) -> NumberStyle {
     NumberStyle::Number
 }
 
-/// The number as text. Digits stay as they are written.
+/// The number as text. Whole numbers stay as they are written.
 pub(super) fn number(text: &str, style: NumberStyle, from_1904: bool) -> String {
     let text = text.trim();
     let Ok(number) = text.parse::<f64>() else { return text.to_owned() };
@@ -66,14 +66,14 @@ pub(super) fn number(text: &str, style: NumberStyle, from_1904: bool) -> String 
     if digits.bytes().all(|b| b.is_ascii_digit()) { text.to_owned() } else { number.to_string() }
 }
 
-/// The moment of a number of days.
+/// The date and time for a serial number of days.
 fn date(days: f64, from_1904: bool) -> Option<String> {
     if !(0.0..2_958_466.0).contains(&days) {
         return None;
     }
     let first = match from_1904 {
         true => DateTime::constant(1904, 1, 1, 0, 0, 0, 0),
-        // The 60th day of 1900 is one that never was.
+        // Excel's day 60 of 1900 is February 29, which did not exist.
         false if days < 60.0 => DateTime::constant(1899, 12, 31, 0, 0, 0, 0),
         false => DateTime::constant(1899, 12, 30, 0, 0, 0, 0),
     };

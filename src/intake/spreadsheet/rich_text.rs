@@ -1,24 +1,24 @@
-//! Text of a cell: runs put together, without what only says how to pronounce it.
+//! The text of a cell: its runs joined, without phonetic hints.
 
 use super::WorkbookError;
 use super::xml::{XmlNode, XmlReader, name};
 use crate::intake::record_reader::MAX_RECORD;
 
-/// Text in runs, each with a format of its own.
+/// Text in runs, each with its own format.
 pub(super) struct RichText;
 
 impl RichText {
-    /// The text within the tag that was opened last. Text of more than [`MAX_RECORD`] bytes is cut behind that.
+    /// The text within the tag that was opened last. Text with more than [`MAX_RECORD`] bytes is truncated.
     pub(super) fn read(xml: &mut XmlReader<'_>) -> Result<String, WorkbookError> {
         let mut text = String::new();
-        // Whether a run is open, and whether a text in it or outside of one.
+        // Whether a run is open, and whether a text is open, in a run or outside.
         let (mut in_run, mut takes) = (false, false);
-        // Whether there was a text outside of runs, and in this run.
+        // Whether there was a text outside the runs, and in this run.
         let (mut had_plain, mut had_run) = (false, false);
         loop {
             match xml.next()? {
                 XmlNode::Open(_) if takes => {
-                    return Err(WorkbookError::ambiguous("a text with a tag within"));
+                    return Err(WorkbookError::ambiguous("a text with a tag in it"));
                 }
                 XmlNode::Open(tag) if !xml.is_main_namespace(&tag) || name(&tag) == "AlternateContent" => {
                     return Err(WorkbookError::ambiguous("a text with a tag of another namespace"));
@@ -28,11 +28,11 @@ impl RichText {
                     "t" => {
                         let had = if in_run { &mut had_run } else { &mut had_plain };
                         if std::mem::replace(had, true) {
-                            return Err(WorkbookError::ambiguous("a text that is given twice"));
+                            return Err(WorkbookError::ambiguous("a text that occurs twice"));
                         }
                         takes = true;
                     }
-                    // How it is pronounced (rPh), how a run looks (rPr), and whatever else there may be.
+                    // Phonetic hints (rPh), the format of a run (rPr), and any other tag.
                     _ => xml.skip()?,
                 },
                 XmlNode::Close if takes => takes = false,
@@ -45,7 +45,7 @@ impl RichText {
     }
 }
 
-/// The text with the characters that workbooks write as `_x000D_`.
+/// The text with escapes such as `_x000D_` decoded.
 pub(super) fn unescape(text: &str) -> std::borrow::Cow<'_, str> {
     if !text.contains("_x") {
         return text.into();

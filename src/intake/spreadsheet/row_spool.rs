@@ -1,4 +1,4 @@
-//! The rows of sheets on disk, so that memory stays small however many there are.
+//! The rows of sheets on disk, so that memory is bounded for any number of rows.
 
 use std::io::{self, BufRead, BufReader, BufWriter, Read, Seek, SeekFrom, Write};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -6,10 +6,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::sheet::SparseRow;
 use crate::files::TemporaryFile;
 
-/// How much is kept in memory before a file is made of it, in bytes.
+/// How much is kept in memory before a file is used, in bytes.
 const SPOOL_MEMORY: usize = 1024 * 1024;
 
-/// Takes the rows of one sheet after another.
+/// Stores the rows of one sheet after another.
 pub(super) struct RowSpool {
     file: BufWriter<TemporaryFile>,
     length: u64,
@@ -20,7 +20,7 @@ impl RowSpool {
         Self { file: BufWriter::new(TemporaryFile::new(SPOOL_MEMORY)), length: 0 }
     }
 
-    /// Where the next row will stand.
+    /// The position of the next row, in bytes.
     pub(super) fn length(&self) -> u64 {
         self.length
     }
@@ -32,25 +32,25 @@ impl RowSpool {
         self.file.write_all(&line)
     }
 
-    /// What was put, to be read by several.
+    /// The stored rows, for several readers.
     pub(super) fn finish(self) -> io::Result<SpooledSheet> {
         let file = self.file.into_inner().map_err(io::IntoInnerError::into_error)?;
         Ok(SpooledSheet(Arc::new(Mutex::new(file))))
     }
 }
 
-/// Rows that were put away.
+/// Stored rows.
 #[derive(Clone)]
 pub(super) struct SpooledSheet(Arc<Mutex<TemporaryFile>>);
 
 impl SpooledSheet {
-    /// The rows between two places.
+    /// The rows between two positions.
     pub(super) fn rows(&self, from: u64, to: u64) -> SpooledRows {
         SpooledRows { lines: BufReader::new(SpoolSection { file: self.clone(), at: from, to }) }
     }
 }
 
-/// The rows of one sheet, in their order.
+/// The rows of one sheet, in order.
 pub(super) struct SpooledRows {
     lines: BufReader<SpoolSection>,
 }
@@ -65,7 +65,7 @@ impl SpooledRows {
     }
 }
 
-/// Part of a file that others read, too.
+/// A section of a file that has other readers.
 struct SpoolSection {
     file: SpooledSheet,
     at: u64,

@@ -1,4 +1,4 @@
-//! The rows of one sheet, one by one, each cell as text.
+//! Reads the rows of one sheet, one by one, each cell as text.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -9,22 +9,22 @@ use super::WorkbookError;
 use super::number_format::{NumberStyle, number};
 use super::rich_text::{RichText, unescape};
 use super::workbook::SharedStrings;
-use super::xml::{XmlNode, XmlReader, attribute, is_on, name};
+use super::xml::{XmlNode, XmlReader, attribute, attribute_is_true, name};
 use crate::intake::cell::trim;
 use crate::intake::raw_row::{CellFault, RawRow};
 use crate::intake::record_reader::{MAX_CELLS, MAX_RECORD};
 
-/// The most rows of a sheet.
+/// The maximum number of rows in a sheet.
 const MAX_ROWS: u64 = 1_048_576;
-/// The most groups of hidden columns.
+/// The maximum number of groups of hidden columns.
 const MAX_RANGES: usize = 1_000;
-/// The most cells that formulas of several cells leave without a value.
+/// The maximum number of cells without a value in ranges of formulas.
 const MAX_VALUELESS: u64 = 100_000;
 
-/// A row's cells that hold something, each with its column.
+/// A row's cells that are not empty, each with its column.
 #[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct SparseRow {
-    /// Its number, from 1.
+    /// The row number, from 1.
     pub(super) line: u64,
     pub(super) is_hidden: bool,
     pub(super) cells: Vec<(usize, String)>,
@@ -32,7 +32,7 @@ pub(super) struct SparseRow {
 }
 
 impl SparseRow {
-    /// How many cells it has with the empty ones.
+    /// How many cells it has, including empty ones.
     pub(super) fn width(&self) -> usize {
         self.cells.iter().map(|(at, _)| at + 1).max().unwrap_or(0)
     }
@@ -59,26 +59,27 @@ impl SparseRow {
     }
 }
 
-/// Columns of which a formula gives the values in these rows, and gave none.
-struct SheetRange {
+/// A range of cells that a formula should have filled, but that has no values.
+struct ValuelessRange {
     rows: (u64, u64),
     columns: (usize, usize),
     why: String,
 }
 
-/// A sheet while it is read.
+/// A sheet that is being read.
 pub(super) struct SheetReader<'a> {
     xml: XmlReader<'a>,
     shared: &'a SharedStrings,
-    /// Whether the rows have begun, whether they go on, and whether the part has ended.
+    /// Whether the list of rows has begun.
     has_begun: bool,
+    /// Whether the reader is inside the list of rows.
     in_rows: bool,
     ended: bool,
-    /// The columns that are hidden: the first and the last of each group.
+    /// The hidden columns: the first and the last of each group.
     pub(super) hidden_columns: Vec<(usize, usize)>,
     last_line: u64,
-    formula_ranges: Vec<SheetRange>,
-    /// How many cells all of them have had.
+    formula_ranges: Vec<ValuelessRange>,
+    /// The number of cells in all ranges so far.
     valueless: u64,
     ready: VecDeque<SparseRow>,
 }
@@ -99,7 +100,7 @@ impl<'a> SheetReader<'a> {
         }
     }
 
-    /// The next row that holds something.
+    /// The next row that is not empty.
     pub(super) fn next(&mut self) -> Result<Option<SparseRow>, WorkbookError> {
         loop {
             if let Some(row) = self.ready.pop_front() {
@@ -108,17 +109,17 @@ impl<'a> SheetReader<'a> {
             if self.ended {
                 return Ok(None);
             }
-            self.read_on()?;
+            self.read_next_tag()?;
         }
     }
 
-    /// Reads up to the end of a row, or of all.
-    fn read_on(&mut self) -> Result<(), WorkbookError> {
+    /// Reads up to the end of a row, or of the part.
+    fn read_next_tag(&mut self) -> Result<(), WorkbookError> {
         let tag = match self.xml.next()? {
             XmlNode::Open(tag) => tag,
             XmlNode::Text(_) => return Ok(()),
             XmlNode::Close => {
-                // Of rows, and of all else within the rows, the ends were read with them.
+                // This closes the list of rows: the ends of tags in it were read with these.
                 self.in_rows = false;
                 return Ok(());
             }
@@ -131,20 +132,20 @@ impl<'a> SheetReader<'a> {
         match name(&tag) {
             "row" if self.in_rows && is_own => {
                 let line = self.line(&tag)?;
-                let is_hidden = is_on(&tag, "hidden")? || is_zero(&tag, "ht")?;
+                let is_hidden = attribute_is_true(&tag, "hidden")? || is_zero(&tag, "ht")?;
                 self.fill_formula_ranges(line)?;
-                self.row(line, is_hidden)
+                self.read_row(line, is_hidden)
             }
-            // Of another namespace, or a choice between two forms: other programs show no such row.
+            // A tag of another namespace, or a choice between two forms, which other programs may not show.
             _ if self.in_rows => {
                 Err(WorkbookError::ambiguous(&format!("what follows row {} of a sheet", self.last_line)))
             }
             "worksheet" | "sheetData" | "row" if !is_own => Err(WorkbookError::ambiguous("a sheet")),
-            "row" => Err(WorkbookError::ambiguous("a row beside the others")),
+            "row" => Err(WorkbookError::ambiguous("a row outside the list of rows")),
             "worksheet" => Ok(()),
             "sheetData" => {
                 if std::mem::replace(&mut self.has_begun, true) {
-                    return Err(WorkbookError::Damaged("its rows are given twice".into()));
+                    return Err(WorkbookError::Damaged("a sheet has two lists of rows".into()));
                 }
                 self.in_rows = true;
                 Ok(())
@@ -159,7 +160,7 @@ impl<'a> SheetReader<'a> {
         let number =
             |name| Ok::<_, WorkbookError>(attribute(tag, name)?.and_then(|n| n.trim().parse::<usize>().ok()));
         if let (Some(min), Some(max)) = (number("min")?, number("max")?)
-            && (is_on(tag, "hidden")? || is_zero(tag, "width")?)
+            && (attribute_is_true(tag, "hidden")? || is_zero(tag, "width")?)
         {
             self.hidden_columns.push((min.saturating_sub(1), max.saturating_sub(1)));
         }
@@ -169,33 +170,34 @@ impl<'a> SheetReader<'a> {
         Ok(())
     }
 
-    /// The row's number, which follows the one before where none is given.
+    /// The row's number; if it has none, the one after the previous row.
     fn line(&mut self, tag: &BytesStart<'_>) -> Result<u64, WorkbookError> {
         let given = attribute(tag, "r")?.filter(|given| !given.trim().is_empty());
         let line = match given {
-            Some(given) => {
-                given.trim().parse().map_err(|_| WorkbookError::Damaged("a row has no number".into()))?
-            }
+            Some(given) => given
+                .trim()
+                .parse()
+                .map_err(|_| WorkbookError::Damaged("a row number is not valid".into()))?,
             None => self.last_line + 1,
         };
         if line == 0 || line > MAX_ROWS {
-            return Err(WorkbookError::Damaged("a row lies beyond the last one".into()));
+            return Err(WorkbookError::Damaged("a row is beyond row 1,048,576".into()));
         }
         if line <= self.last_line {
             return Err(WorkbookError::Damaged(format!(
-                "its rows are not in order, or row {line} is given twice"
+                "its rows are not in order, or row {line} occurs twice"
             )));
         }
         Ok(line)
     }
 
-    fn row(&mut self, line: u64, is_hidden: bool) -> Result<(), WorkbookError> {
+    fn read_row(&mut self, line: u64, is_hidden: bool) -> Result<(), WorkbookError> {
         let mut cells: BTreeMap<usize, (String, Option<String>)> = BTreeMap::new();
         let mut next_column = 0;
         let mut length = 0;
         loop {
             let tag = match self.xml.next()? {
-                XmlNode::Open(tag) if !self.is_sound(&tag) => {
+                XmlNode::Open(tag) if !self.is_unambiguous(&tag) => {
                     return Err(WorkbookError::ambiguous(&format!("row {line} of a sheet")));
                 }
                 XmlNode::Open(tag) if name(&tag) == "c" => tag,
@@ -208,26 +210,26 @@ impl<'a> SheetReader<'a> {
             };
             let column = match attribute(&tag, "r")?.filter(|given| !given.trim().is_empty()) {
                 Some(given) => column_in_line(given.trim(), line)
-                    .ok_or_else(|| WorkbookError::Damaged(format!("a cell of row {line} has no place")))?,
+                    .ok_or_else(|| WorkbookError::Damaged(format!("a cell of row {line} has no position")))?,
                 None => next_column,
             };
             if column >= MAX_CELLS {
-                return Err(WorkbookError::Damaged("a cell lies beyond the last column".into()));
+                return Err(WorkbookError::Damaged("a cell is beyond column XFD".into()));
             }
             next_column = column + 1;
             let (mut text, fault) = self.cell(&tag, line, column)?;
-            // What is behind the longest record makes it no longer.
+            // Text after the maximum length is dropped.
             if length > MAX_RECORD {
                 text = String::new();
             }
             length += text.len();
             if cells.contains_key(&column) {
                 let place = address(line, column);
-                return Err(WorkbookError::Damaged(format!("its cell {place} is given twice")));
+                return Err(WorkbookError::Damaged(format!("its cell {place} occurs twice")));
             }
             cells.insert(column, (text, fault));
         }
-        // What a formula elsewhere should have filled.
+        // Cells that a formula in another cell should have filled.
         for area in self.formula_ranges.iter().filter(|area| area.rows.0 <= line && line <= area.rows.1) {
             for column in area.columns.0..=area.columns.1 {
                 let (text, fault) = cells.entry(column).or_default();
@@ -254,7 +256,7 @@ impl<'a> SheetReader<'a> {
         Ok(())
     }
 
-    /// Makes the rows before `line` that are not written and that a formula without values should have filled.
+    /// Adds the rows before `line` that are missing, but that a formula without values should have filled.
     fn fill_formula_ranges(&mut self, line: u64) -> Result<(), WorkbookError> {
         let first =
             self.formula_ranges.iter().map(|area| area.rows.0).min().unwrap_or(line).max(self.last_line + 1);
@@ -276,7 +278,7 @@ impl<'a> SheetReader<'a> {
         Ok(())
     }
 
-    /// The cell's text, and why it cannot be trusted.
+    /// The cell's text, and why it can't be trusted.
     fn cell(
         &mut self,
         tag: &BytesStart<'_>,
@@ -301,7 +303,7 @@ impl<'a> SheetReader<'a> {
                 "f" => formula.is_some(),
                 _ => false,
             };
-            if is_again || !self.is_sound(&tag) {
+            if is_again || !self.is_unambiguous(&tag) {
                 return Err(two_ways());
             }
             match name(&tag) {
@@ -324,8 +326,12 @@ impl<'a> SheetReader<'a> {
             "s" if value.trim().is_empty() => inline,
             "s" => {
                 let string = value.trim().parse().ok().and_then(|at| self.shared.string(at));
-                let missing =
-                    || WorkbookError::Damaged(format!("its cell {} names a text that is not there", place()));
+                let missing = || {
+                    WorkbookError::Damaged(format!(
+                        "its cell {} refers to a text that does not exist",
+                        place()
+                    ))
+                };
                 string.ok_or_else(missing)?.to_owned()
             }
             "b" if value.trim() == "1" => "TRUE".to_owned(),
@@ -344,15 +350,15 @@ impl<'a> SheetReader<'a> {
         };
         if kind == "e" {
             let why =
-                format!("the formula in cell {}{shown} ended in the error {}", place(), super::quote(&text));
+                format!("the formula in cell {}{shown} returned the error {}", place(), super::quote(&text));
             return Ok((text, Some(why)));
         }
         if !trim(&text).is_empty() {
             return Ok((text, None));
         }
         let why = format!(
-            "the formula in cell {}{shown} has no stored value: open the workbook in a spreadsheet program and save it, or \
-             put the value in its place",
+            "the formula in cell {}{shown} has no stored value: open the workbook in a spreadsheet program and \
+             save it, or replace the formula with its value",
             place()
         );
         if let Some(((top, left), (bottom, right))) = area.as_deref().and_then(corners) {
@@ -360,20 +366,20 @@ impl<'a> SheetReader<'a> {
             let cells = (bottom + 1).saturating_sub(top) * (right as u64 + 1).saturating_sub(left as u64);
             self.valueless += cells;
             if self.valueless > MAX_VALUELESS {
-                return Err(WorkbookError::TooLarge("formulas without values over 100,000 cells".into()));
+                return Err(WorkbookError::TooLarge("formulas without values in over 100,000 cells".into()));
             }
-            self.formula_ranges.push(SheetRange {
+            self.formula_ranges.push(ValuelessRange {
                 rows: (top, bottom),
                 columns: (left, right),
                 why: why.clone(),
             });
         }
-        // The cell is not empty: a row must not vanish because of it, here or where what remains is read again.
+        // The cell must not be empty, so that its row is not lost, neither here nor when the rest is read again.
         Ok((format!("={formula}"), Some(why)))
     }
 
-    /// Whether every program takes the tag for what its name says.
-    fn is_sound(&self, tag: &BytesStart<'_>) -> bool {
+    /// Whether all programs read the tag in the same way.
+    fn is_unambiguous(&self, tag: &BytesStart<'_>) -> bool {
         self.xml.is_main_namespace(tag) && name(tag) != "AlternateContent"
     }
 
@@ -384,7 +390,7 @@ impl<'a> SheetReader<'a> {
             match self.xml.next()? {
                 XmlNode::Text(piece) if text.len() <= MAX_RECORD => text.push_str(&piece),
                 XmlNode::Text(_) => {}
-                XmlNode::Open(_) => return Err(WorkbookError::ambiguous("a value with a tag within")),
+                XmlNode::Open(_) => return Err(WorkbookError::ambiguous("a value with a tag in it")),
                 XmlNode::Close | XmlNode::End => return Ok(text),
             }
         }
@@ -397,13 +403,13 @@ fn is_zero(tag: &BytesStart<'_>, wanted: &str) -> Result<bool, WorkbookError> {
         .is_some_and(|size| size <= 0.0))
 }
 
-/// The column of a cell such as `B7` in this row. Some programs leave the number out.
+/// The column of a cell such as `B7` in this row. Some programs omit the row number.
 fn column_in_line(cell: &str, line: u64) -> Option<usize> {
     let (column, digits) = column(cell)?;
     (digits.is_empty() || digits.parse() == Ok(line)).then_some(column)
 }
 
-/// The column, from 0, and what follows its letters.
+/// The column, from 0, and the text after its letters.
 fn column(cell: &str) -> Option<(usize, &str)> {
     let cell = cell.strip_prefix('$').unwrap_or(cell);
     let letters = cell.bytes().take_while(u8::is_ascii_alphabetic).count();
@@ -415,7 +421,7 @@ fn column(cell: &str) -> Option<(usize, &str)> {
 
 type CellRef = (u64, usize);
 
-/// The corners of an area such as `A2:B9`.
+/// The corners of a range such as `A2:B9`.
 fn corners(area: &str) -> Option<(CellRef, CellRef)> {
     let (from, to) = area.trim().split_once(':')?;
     let corner = |cell| column(cell).and_then(|(column, digits)| Some((digits.parse::<u64>().ok()?, column)));

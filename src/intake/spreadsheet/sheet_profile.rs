@@ -1,4 +1,4 @@
-//! What a sheet holds, and which sheets are lists of users.
+//! Facts about the sheets, and the choice of the sheets that are lists of users.
 
 use super::quote;
 use super::sheet::SparseRow;
@@ -9,26 +9,27 @@ use crate::intake::layout::find_header;
 use crate::intake::raw_row::RawRow;
 use crate::intake::{IntakeOptions, SheetSummary};
 
-/// How many rows are looked at to decide how to read the sheet, and how many cells in them, the empty ones too.
+/// How many rows are used to decide how to read the sheet.
 const MAX_FIRST_ROWS: usize = 1_000;
+/// The maximum number of cells in them, including empty ones.
 const MAX_FIRST_CELLS: usize = 500_000;
-/// The most text of them, in bytes.
+/// The maximum text in them, in bytes.
 const MAX_FIRST_TEXT: usize = 8 * 1024 * 1024;
-/// The most rows with ids of a sheet that only tells whose the workbook is.
+/// The maximum number of rows with IDs in a cover sheet, which only names the people behind the workbook.
 const MAX_COVER_IDS: u64 = 3;
-/// How many numbers of hidden rows are told.
+/// How many numbers of hidden rows a note shows.
 const MAX_NAMED_LINES: usize = 5;
 
-/// A sheet and what was found in it.
+/// A sheet and the facts about it.
 pub(super) struct SheetProfile {
     pub(super) sheet: SheetEntry,
-    /// Where its rows stand in the spool.
+    /// The positions in the spool where its rows begin and end.
     pub(super) from: u64,
     pub(super) to: u64,
     first: FirstRows,
     pub(super) rows: u64,
     id_rows: u64,
-    /// Rows with an id that stands behind words such as `Prepared by`.
+    /// Rows with an ID after words such as `Prepared by`.
     signature_rows: u64,
     fault_rows: u64,
     pub(super) faults: u64,
@@ -76,20 +77,20 @@ impl SheetProfile {
         self.first.add(row);
     }
 
-    pub(super) fn end(&mut self, to: u64, options: &IntakeOptions) {
+    pub(super) fn finish(&mut self, to: u64, options: &IntakeOptions) {
         self.to = to;
-        // Of many sheets, the first rows would be too much to keep.
+        // The first rows are dropped, because those of many sheets would take too much memory.
         let first = std::mem::take(&mut self.first).entries;
         self.has_header = find_header(&first, options).is_some();
     }
 
-    /// How many rows hold what could be an id.
+    /// How many rows may have an ID.
     fn ids(&self) -> u64 {
-        // Under a header, a formula without a value may stand for an id.
+        // Below a header, a formula without a value may be an ID.
         self.id_rows + if self.has_header { self.fault_rows } else { 0 }
     }
 
-    /// Whether the few ids in it only tell whose the workbook is.
+    /// Whether it is a cover sheet: its few IDs only name the people behind the workbook.
     fn is_cover(&self) -> bool {
         !self.has_header
             && self.id_rows <= MAX_COVER_IDS
@@ -109,18 +110,18 @@ impl SheetProfile {
         }
     }
 
-    /// The sheet's name and how many ids it holds.
+    /// The sheet's name and its number of IDs.
     pub(super) fn describe(&self) -> String {
         let hidden = if self.sheet.is_hidden { ", hidden" } else { "" };
         let ids = match self.ids() {
             0 => String::new(),
-            1 => " (1 row with a user id)".to_owned(),
-            rows => format!(" ({rows} rows with user ids)"),
+            1 => " (1 row with a user ID)".to_owned(),
+            rows => format!(" ({rows} rows with user IDs)"),
         };
         format!("{}{hidden}{ids}", quote(&self.sheet.name))
     }
 
-    /// What to say of hidden rows.
+    /// The note on hidden rows.
     pub(super) fn hidden_rows_note(&self, visible_only: bool) -> Option<String> {
         let mut lines = self.hidden_lines.iter().map(u64::to_string).collect::<Vec<_>>().join(", ");
         if self.hidden > MAX_NAMED_LINES as u64 {
@@ -131,7 +132,8 @@ impl SheetProfile {
             (0, _) => return None,
             (_, true) => "left out (--visible-only)",
             (_, false) => {
-                "read, too, because a filter hides rows and removes none: --visible-only leaves hidden rows out"
+                "read as well, because a filter hides rows without removing them: --visible-only leaves hidden \
+                 rows out"
             }
         };
         Some(format!("{} hidden {rows} ({lines}) {are} {what}", self.hidden))
@@ -142,7 +144,7 @@ impl SheetProfile {
     }
 }
 
-/// The first rows of a sheet, as many as are looked at.
+/// The first rows of a sheet.
 #[derive(Default)]
 pub(super) struct FirstRows {
     pub(super) entries: Vec<RawRow>,
@@ -151,21 +153,21 @@ pub(super) struct FirstRows {
 }
 
 impl FirstRows {
-    /// Takes a row, and says whether it takes more.
+    /// Adds a row, and returns whether there is room for more.
     pub(super) fn add(&mut self, row: SparseRow) -> bool {
         self.cells = self.cells.saturating_add(row.width());
         self.text = self.text.saturating_add(row.length());
         let is_little = self.cells <= MAX_FIRST_CELLS && self.text <= MAX_FIRST_TEXT;
         let takes = self.entries.len() < MAX_FIRST_ROWS && (is_little || self.entries.is_empty());
         if takes {
-            // What is no row does not count, as later where rows are read.
+            // Records that are not rows do not count, as when rows are read later.
             self.entries.extend(Some(row.into_raw_row()).filter(|entry| entry.omission().is_none()));
         }
         takes
     }
 }
 
-/// Whether the words before an address tell whose the workbook is.
+/// Whether the words before an address show that the person is behind the workbook.
 fn is_signature(label: &str) -> bool {
     const WORDS: [&str; 22] = [
         "by",
@@ -196,8 +198,8 @@ fn is_signature(label: &str) -> bool {
     label.ends_with(':') || words.any(|word| WORDS.contains(&word.as_str()))
 }
 
-/// Which of the sheets to read where none is named: the one visible sheet that is a list of users.
-pub(super) fn choose(name: &str, profiles: &[SheetProfile]) -> Result<usize, IntakeError> {
+/// The sheet to read if none was named: the only visible one that is a list of users.
+pub(super) fn choose_sheet(name: &str, profiles: &[SheetProfile]) -> Result<usize, IntakeError> {
     let places = |wanted: &dyn Fn(&SheetProfile) -> bool| -> Vec<usize> {
         let found = profiles.iter().enumerate().filter(|(_, profile)| wanted(profile));
         found.map(|(at, _)| at).collect()
@@ -213,12 +215,12 @@ pub(super) fn choose(name: &str, profiles: &[SheetProfile]) -> Result<usize, Int
         match sheets[..] {
             [] => {}
             [only] => return Ok(only),
-            _ => return which("several sheets hold user ids", sheets),
+            _ => return which("several sheets have user IDs", sheets),
         }
     }
     let hidden = places(&|profile| profile.ids() > 0);
     if !hidden.is_empty() {
-        return which("no visible sheet holds user ids, and hidden ones do", &hidden);
+        return which("only hidden sheets have user IDs", &hidden);
     }
     let headed = places(&|profile| is_visible(profile) && profile.has_header);
     let filled = places(&|profile| is_visible(profile) && profile.rows > 0);
@@ -229,6 +231,6 @@ pub(super) fn choose(name: &str, profiles: &[SheetProfile]) -> Result<usize, Int
             let what = if left_out { "all its rows are hidden" } else { "its visible sheets are empty" };
             Err(IntakeError::NoRows { name: name.to_owned(), what })
         }
-        (several, _) => which("several sheets have a column of user ids", several),
+        (several, _) => which("several sheets have a column of user IDs", several),
     }
 }

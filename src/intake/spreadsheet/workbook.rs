@@ -1,25 +1,27 @@
-//! What the sheets of a workbook share: their names and parts, the strings, the formats of dates.
+//! The data that the sheets of a workbook share: their names and parts, the strings, the formats of dates.
 
 use super::WorkbookError;
 use super::archive::Archive;
 use super::number_format::{NumberStyle, style};
 use super::rich_text::{RichText, unescape};
-use super::xml::{XmlNode, XmlReader, attribute, is_on, name, prefixed_attribute};
+use super::xml::{XmlNode, XmlReader, attribute, attribute_is_true, name, prefixed_attribute};
 
-/// The most sheets of a workbook.
+/// The maximum number of sheets in a workbook.
 const MAX_SHEETS: usize = 1_000;
-/// The most shared strings, and the most text in them, in bytes.
+/// The maximum number of shared strings.
 const MAX_STRINGS: usize = 8_000_000;
+/// The maximum text in them, in bytes.
 const MAX_STRING_TEXT: usize = 64 * 1024 * 1024;
-/// The most formats of cells; Excel allows 65,490.
+/// The maximum number of cell formats; Excel allows 65,490.
 const MAX_STYLES: usize = 100_000;
-/// The most relations of a part, and the most text in them, in bytes.
+/// The maximum number of relations of a part.
 const MAX_RELATIONS: usize = 20_000;
+/// The maximum text in them, in bytes.
 const MAX_RELATION_TEXT: usize = 4 * 1024 * 1024;
-/// The longest name of a sheet, in bytes; Excel allows 31 characters.
+/// The maximum length of a sheet's name, in bytes; Excel allows 31 characters.
 const MAX_NAME_CHARS: usize = 1_000;
 
-/// A sheet by its name.
+/// A sheet in the workbook's list.
 #[derive(Debug, Clone)]
 pub(super) struct SheetEntry {
     pub(super) name: String,
@@ -30,12 +32,12 @@ pub(super) struct SheetEntry {
 /// A workbook without the cells of its sheets.
 pub(super) struct WorkbookIndex {
     pub(super) archive: Archive,
-    /// Its sheets of cells, in their order.
+    /// Its sheets of cells, in order.
     pub(super) sheets: Vec<SheetEntry>,
     pub(super) shared: SharedStrings,
 }
 
-/// What cells refer to.
+/// The strings and styles that cells refer to.
 #[derive(Default)]
 pub(super) struct SharedStrings {
     strings: String,
@@ -83,7 +85,7 @@ impl WorkbookIndex {
     }
 }
 
-/// What the part refers to; of the workbook itself where the name is empty.
+/// The relations of the part, or of the workbook itself if the name is empty.
 fn relations(archive: &mut Archive, part: &str) -> Result<Vec<Relationship>, WorkbookError> {
     let (folder, file) = part.rsplit_once('/').unwrap_or(("", part));
     let base = if folder.is_empty() { String::new() } else { format!("{folder}/") };
@@ -116,7 +118,7 @@ fn relations(archive: &mut Archive, part: &str) -> Result<Vec<Relationship>, Wor
     }
 }
 
-/// The part that a relation names, which may be written as a path from the root or from the folder it stands in.
+/// The part that a relation names, as a path from the root or from the folder of the referring part.
 fn resolve(folder: &str, target: &str) -> String {
     let target = target.replace('\\', "/");
     let target = percent_encoding::percent_decode_str(&target).decode_utf8_lossy().into_owned();
@@ -140,9 +142,8 @@ fn read_workbook(
     relations: &[Relationship],
     shared: &mut SharedStrings,
 ) -> Result<Vec<SheetEntry>, WorkbookError> {
-    let part = archive
-        .part(main)?
-        .ok_or_else(|| WorkbookError::Damaged("it has no part for the workbook".into()))?;
+    let part =
+        archive.part(main)?.ok_or_else(|| WorkbookError::Damaged("its workbook part is missing".into()))?;
     let mut xml = XmlReader::new(part)?;
     let mut sheets: Vec<SheetEntry> = Vec::new();
     loop {
@@ -152,20 +153,23 @@ fn read_workbook(
             XmlNode::Close | XmlNode::Text(_) => continue,
         };
         match name(&tag) {
-            "workbookPr" => shared.from_1904 = is_on(&tag, "date1904")?,
+            "workbookPr" => shared.from_1904 = attribute_is_true(&tag, "date1904")?,
             "sheet" if !xml.is_main_namespace(&tag) => {
                 return Err(WorkbookError::ambiguous("its list of sheets"));
             }
             "sheet" => {
                 let sheet = attribute(&tag, "name")?.unwrap_or_default();
                 if sheet.len() > MAX_NAME_CHARS {
-                    return Err(WorkbookError::TooLarge("the name of a sheet has over 1,000 bytes".into()));
+                    return Err(WorkbookError::TooLarge("the name of a sheet is over 1,000 bytes".into()));
                 }
                 let id = prefixed_attribute(&tag, "id")?.unwrap_or_default();
                 let relation = relations.iter().find(|relation| relation.id == id).ok_or_else(|| {
-                    WorkbookError::Damaged(format!("its sheet {} has no part", super::quote(&sheet)))
+                    WorkbookError::Damaged(format!(
+                        "the part of its sheet {} is missing",
+                        super::quote(&sheet)
+                    ))
                 })?;
-                // Sheets of charts and dialogs hold no rows.
+                // Sheets of charts and dialogs have no rows.
                 if relation.kind != "worksheet" {
                     continue;
                 }
@@ -233,7 +237,7 @@ fn read_styles(archive: &mut Archive, part: &str, shared: &mut SharedStrings) ->
             _ => {}
         }
         if custom.len() > MAX_STYLES || shared.styles.len() > MAX_STYLES {
-            return Err(WorkbookError::TooLarge("over 100,000 formats of cells".into()));
+            return Err(WorkbookError::TooLarge("over 100,000 cell formats".into()));
         }
     }
 }

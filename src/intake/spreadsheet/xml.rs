@@ -1,4 +1,4 @@
-//! XML of a part, tag by tag, within bounds.
+//! Reads the XML of a part, tag by tag, within limits.
 
 use quick_xml::Reader;
 use quick_xml::events::{BytesStart, Event};
@@ -8,17 +8,17 @@ use std::io::BufRead;
 use super::WorkbookError;
 use super::archive::ArchivePart;
 
-/// How deep tags may stand within each other. A workbook's need not ten.
+/// How deep tags may be nested. A workbook needs less than ten levels.
 const MAX_DEPTH: usize = 64;
-/// The most prefixes that are declared at one place. Excel declares some twenty.
+/// The maximum number of prefixes in force at one place. Excel declares about twenty.
 const MAX_PREFIXES: usize = 1_000;
-/// The namespaces of spreadsheets: the usual and the strict one.
+/// The namespaces of spreadsheets: the transitional and the strict one.
 const MAIN: [&str; 2] = [
     "http://schemas.openxmlformats.org/spreadsheetml/2006/main",
     "http://purl.oclc.org/ooxml/spreadsheetml/main",
 ];
 
-/// What stands next in a part.
+/// The next node in a part.
 pub(super) enum XmlNode {
     /// A tag opens. An empty one opens and closes.
     Open(BytesStart<'static>),
@@ -34,17 +34,17 @@ pub(super) struct XmlReader<'a> {
     reader: Reader<ArchivePart<'a>>,
     buffer: Vec<u8>,
     depth: usize,
-    /// The namespace of the outermost tag, if it is one of spreadsheets or none at all.
-    home: Option<String>,
+    /// The namespace of the outermost tag, if it is one of [`MAIN`] or empty.
+    root_namespace: Option<String>,
     /// The prefixes in force, the innermost last.
     prefixes: Vec<XmlDeclaration>,
 }
 
-/// A prefix, the empty one too, with the depth of the tag that declares it.
+/// A prefix, which may be empty, with the depth of the tag that declares it.
 struct XmlDeclaration {
     depth: usize,
     prefix: String,
-    /// Whether it stands for the namespace of the outermost tag.
+    /// Whether it means the namespace of the outermost tag.
     is_own: bool,
 }
 
@@ -56,7 +56,7 @@ impl<'a> XmlReader<'a> {
         }
         let mut reader = Reader::from_reader(part);
         reader.config_mut().expand_empty_elements = true;
-        Ok(Self { reader, buffer: Vec::new(), depth: 0, home: None, prefixes: Vec::new() })
+        Ok(Self { reader, buffer: Vec::new(), depth: 0, root_namespace: None, prefixes: Vec::new() })
     }
 
     pub(super) fn next(&mut self) -> Result<XmlNode, WorkbookError> {
@@ -98,7 +98,7 @@ impl<'a> XmlReader<'a> {
                         "gt" => ">",
                         "quot" => "\"",
                         "apos" => "'",
-                        _ => return Err(WorkbookError::Damaged("its XML has entities of its own".into())),
+                        _ => return Err(WorkbookError::Damaged("its XML uses unknown entities".into())),
                     }
                     .to_owned(),
                     Err(error) => return Err(WorkbookError::Damaged(format!("its XML is damaged: {error}"))),
@@ -114,30 +114,30 @@ impl<'a> XmlReader<'a> {
                     continue;
                 }
                 Event::Empty(_) | Event::Comment(_) | Event::PI(_) => continue,
-                // Tags that were never closed: the part is cut off.
+                // Unclosed tags: the part is truncated.
                 Event::Eof if self.depth > 0 => {
-                    return Err(WorkbookError::Damaged("a part of it is cut off".into()));
+                    return Err(WorkbookError::Damaged("a part of it is truncated".into()));
                 }
                 Event::Eof => XmlNode::End,
             });
         }
     }
 
-    /// Takes in the prefixes that the tag declares.
+    /// Adds the prefixes that the tag declares.
     fn declare(&mut self, tag: &BytesStart<'_>) -> Result<(), WorkbookError> {
         let declared = declarations(tag)?;
         if self.depth == 1 {
             let own = prefix(tag);
             let home = declared.iter().find(|(prefix, _)| *prefix == own).map(|(_, space)| space.clone());
-            self.home = match home {
+            self.root_namespace = match home {
                 Some(space) => Some(space).filter(|space| MAIN.contains(&space.as_str())),
                 None => own.is_empty().then(String::new),
             };
-            let is_own = self.home.as_ref().is_some_and(String::is_empty);
+            let is_own = self.root_namespace.as_ref().is_some_and(String::is_empty);
             self.prefixes = vec![XmlDeclaration { depth: 0, prefix: String::new(), is_own }];
         }
         for (prefix, space) in declared {
-            let is_own = self.home.as_ref() == Some(&space);
+            let is_own = self.root_namespace.as_ref() == Some(&space);
             self.prefixes.push(XmlDeclaration { depth: self.depth, prefix, is_own });
         }
         if self.prefixes.len() > MAX_PREFIXES {
@@ -146,14 +146,14 @@ impl<'a> XmlReader<'a> {
         Ok(())
     }
 
-    /// Whether the tag, which was opened last, is of the spreadsheet's own namespace, whatever its prefix.
+    /// Whether the tag that was opened last is in the spreadsheet's namespace, with any prefix.
     pub(super) fn is_main_namespace(&self, tag: &BytesStart<'_>) -> bool {
         let attribute_name = prefix(tag);
         let declared = self.prefixes.iter().rev().find(|declared| declared.prefix == attribute_name);
         declared.is_some_and(|declared| declared.is_own)
     }
 
-    /// Passes over all that stands in the tag that was opened last, among which there may be no rows of the sheet.
+    /// Skips the content of the tag that was opened last, but refuses rows of the sheet in it.
     pub(super) fn skip_unless_rows(&mut self) -> Result<(), WorkbookError> {
         let outside = self.depth.saturating_sub(1);
         while self.depth > outside {
@@ -161,7 +161,7 @@ impl<'a> XmlReader<'a> {
                 XmlNode::Open(tag)
                     if matches!(name(&tag), "sheetData" | "row") && self.is_main_namespace(&tag) =>
                 {
-                    return Err(WorkbookError::ambiguous("a sheet with rows beside the others"));
+                    return Err(WorkbookError::ambiguous("a sheet with rows outside its list of rows"));
                 }
                 XmlNode::End => break,
                 XmlNode::Open(_) | XmlNode::Close | XmlNode::Text(_) => {}
@@ -170,7 +170,7 @@ impl<'a> XmlReader<'a> {
         Ok(())
     }
 
-    /// Passes over all that stands in the tag that was opened last.
+    /// Skips the content of the tag that was opened last.
     pub(super) fn skip(&mut self) -> Result<(), WorkbookError> {
         let outside = self.depth.saturating_sub(1);
         while self.depth > outside {
@@ -182,12 +182,12 @@ impl<'a> XmlReader<'a> {
     }
 }
 
-/// The tag's name without a prefix: workbooks differ in their prefixes and in the addresses of their namespaces.
+/// The tag's name without its prefix, because workbooks differ in their prefixes and namespaces.
 pub(super) fn name<'t>(tag: &'t BytesStart<'_>) -> &'t str {
     tag.local_name().into_inner()
 }
 
-/// The tag's prefix; empty where it has none.
+/// The tag's prefix; empty if it has none.
 fn prefix<'t>(tag: &'t BytesStart<'_>) -> &'t str {
     let name: &'t str = tag.name().into_inner();
     name.split_once(':').map_or("", |(prefix, _)| prefix)
@@ -210,19 +210,21 @@ fn declarations(tag: &BytesStart<'_>) -> Result<Vec<(String, String)>, WorkbookE
         let value = attribute.normalized_value(quick_xml::XmlVersion::Implicit1_0);
         let value = value.map_err(|error| WorkbookError::Damaged(format!("its XML is damaged: {error}")))?;
         if declared.iter().any(|(known, _)| *known == prefix) || declared.len() > MAX_PREFIXES {
-            return Err(WorkbookError::Damaged("its XML declares a prefix twice, or too many".into()));
+            return Err(WorkbookError::Damaged(
+                "its XML declares a prefix twice, or too many prefixes".into(),
+            ));
         }
         declared.push((prefix, value.into_owned()));
     }
     Ok(declared)
 }
 
-/// The value of the tag's attribute of this name. One with a prefix is another attribute.
+/// The value of the tag's attribute with this name. With a prefix, it would be another attribute.
 pub(super) fn attribute(tag: &BytesStart<'_>, attribute_name: &str) -> Result<Option<String>, WorkbookError> {
     find_attribute(tag, |key| key == attribute_name)
 }
 
-/// The value of the tag's attribute of this name, whatever its prefix.
+/// The value of the tag's attribute with this name and any prefix.
 pub(super) fn prefixed_attribute(
     tag: &BytesStart<'_>,
     attribute_name: &str,
@@ -247,7 +249,7 @@ fn find_attribute(
     Ok(None)
 }
 
-/// Whether the tag's attribute says yes.
-pub(super) fn is_on(tag: &BytesStart<'_>, attribute_name: &str) -> Result<bool, WorkbookError> {
+/// Whether the tag's attribute is true.
+pub(super) fn attribute_is_true(tag: &BytesStart<'_>, attribute_name: &str) -> Result<bool, WorkbookError> {
     Ok(attribute(tag, attribute_name)?.is_some_and(|value| matches!(value.trim(), "1" | "true" | "on")))
 }

@@ -1,8 +1,9 @@
-//! What real files hold beside rows: end marks, lines drawn between rows, templates, bytes of another encoding.
+//! Tests of the things in real files that are not rows: end marks, separator lines, templates, bytes in another
+//! encoding.
 
 use super::*;
 
-/// What was passed over: why, how often, and on which lines.
+/// What was skipped: why, how often, and on which lines.
 fn omitted(intake: &Intake) -> Vec<(OmissionReason, u64, Vec<u64>)> {
     let all = intake.omissions().iter().flat_map(Omissions::iter);
     all.map(|omission| (omission.reason, omission.count, omission.lines.clone())).collect()
@@ -26,7 +27,7 @@ fn blanks_around_quotes_shift_no_cell() {
             assert_eq!((rows[0].cells[1].as_str(), why(&rows[1])), ("Lee, Ann", ""), "{text:?}");
         }
     }
-    // With tabs between cells a tab is no blank.
+    // If tabs separate cells, a tab is not a blank.
     let (_, rows) = read(b"Name\tUPN\tNote\n\"Lee\"\tann@b.de\t \"a\tb\" \n\t\"bob@b.de\"\tx\n");
     assert_eq!(ids(&rows), [(2, "ann@b.de"), (3, "bob@b.de")]);
     assert_eq!(rows[0].cells[2], "a\tb");
@@ -41,8 +42,8 @@ fn blanks_around_quotes_shift_no_cell() {
 fn quotes_that_are_not_doubled_shift_no_cell() {
     let text = b"Name,UPN,Manager\n\"Lee \"Ann\", Jr\",ann@b.de,boss@b.de\n\"Lee \\\"Bob\\\", Jr\",bob@b.de\n\"Lee \"Cy\" Li\",cy@b.de,boss@b.de\n";
     let (_, rows) = read(text);
-    assert!(why(&rows[0]).contains("text follows the closing quote"), "{}", why(&rows[0]));
-    assert!(why(&rows[1]).contains("text follows the closing quote"), "{}", why(&rows[1]));
+    assert!(why(&rows[0]).contains("follow the closing quote"), "{}", why(&rows[0]));
+    assert!(why(&rows[1]).contains("follow the closing quote"), "{}", why(&rows[1]));
     assert_eq!((rows[2].id.as_str(), why(&rows[2])), ("cy@b.de", ""));
     let (_, rows) =
         read("No,Name,UPN,Manager\n1,'Lee, Ann',ann@b.de\n2,\u{201c}Lee, Bob\u{201d},bob@b.de\n".as_bytes());
@@ -68,7 +69,7 @@ fn undecodable_bytes_fault_the_cell_not_the_row() {
     cells[6] = b"a\0b";
     bytes.extend(row(cells));
     let (intake, rows) = read(&bytes);
-    let read: Vec<bool> = rows.iter().map(|row| row.verdict == RowStatus::Read).collect();
+    let read: Vec<bool> = rows.iter().map(|row| row.status == RowStatus::Read).collect();
     assert_eq!(read, [true, false, false, true, false, false, false, true, true], "{rows:?}");
     assert!(why(&rows[1]).contains("byte 0xEB in cell 1 is not UTF-8"), "{}", why(&rows[1]));
     let note = &intake.notices()[1];
@@ -80,7 +81,7 @@ fn undecodable_bytes_fault_the_cell_not_the_row() {
     );
     assert!(note.contains("--encoding windows-1252"), "{note}");
     assert_eq!(intake.notices().len(), 2);
-    // What a filter looks at must be readable.
+    // A cell that a filter reads must be readable.
     let filters = vec![Filter::parse_skip("note=left").unwrap()];
     let options = IntakeOptions { filters, ..IntakeOptions::default() };
     let (_, rows) = try_read(&[&bytes], &options).unwrap();
@@ -96,7 +97,7 @@ fn undecodable_byte_after_the_head_faults_one_cell() {
     assert!(bytes.len() > 1024 * 1024);
     bytes.extend(b"zoe@contoso.com,Zo\xeb\n");
     let (intake, rows) = read(&bytes);
-    assert!(rows.iter().all(|row| row.verdict == RowStatus::Read) && rows.len() == 40_001);
+    assert!(rows.iter().all(|row| row.status == RowStatus::Read) && rows.len() == 40_001);
     assert!(
         intake.notices()[1].contains("1 cell could not be read (not UTF-8: line 40002)"),
         "{:?}",
@@ -109,7 +110,7 @@ fn a_list_loses_no_id_to_its_comments() {
     let (intake, rows) =
         read(b"\xc3\xab\xc3\xab\xc3\xabann@b.de\nann@b.de # Zo\xeb\nbob@b.de\0\n# Zo\xeb\ncy@b.de\n");
     let found: Vec<(&str, bool)> =
-        rows.iter().map(|row| (row.id.as_str(), row.verdict == RowStatus::Read)).collect();
+        rows.iter().map(|row| (row.id.as_str(), row.status == RowStatus::Read)).collect();
     assert_eq!(found[1..], [("ann@b.de", true), ("bob@b.de\0", false), ("cy@b.de", true)]);
     assert!(intake.notices()[1].contains("3 cells could not be read"), "{:?}", intake.notices());
 }
@@ -122,7 +123,7 @@ fn truncated_utf16_character_loses_no_user() {
     for end in [&b"\n"[..], b"\0", b"\x1a", b"\x1a\0", b"\x1a\0\r\0\n\0"] {
         let (intake, rows) = read(&[&bytes[..], end].concat());
         assert_eq!(ids(&rows), [(2, "ann@b.de"), (3, "bob@b.de")], "{end:?}");
-        assert!(rows.iter().all(|row| row.verdict == RowStatus::Read), "{end:?} {rows:?}");
+        assert!(rows.iter().all(|row| row.status == RowStatus::Read), "{end:?} {rows:?}");
         assert!(
             omitted(&intake).contains(&(OmissionReason::EndMark, 1, vec![4])),
             "{end:?} {:?}",
@@ -203,7 +204,8 @@ fn templates_are_read_without_their_version_and_example() {
             }
         }
     }
-    // In a table of one's own, a user may stand in such a row: it is not sent, and stands in the report.
+    // In a table that is not a template, such a row may have a user: the user is not revoked, and the report has the
+    // row.
     let (_, rows) = read(b"Name,UPN\nExample: Chris,chris@b.de\nAnn,ann@b.de\n");
     assert!(why(&rows[0]).contains("example row of a bulk template"), "{rows:?}");
     assert_eq!(why(&rows[1]), "");
@@ -213,7 +215,7 @@ fn templates_are_read_without_their_version_and_example() {
     );
 }
 
-/// A line of an input, as real ones hold them.
+/// A line of an input, as in real files.
 fn line() -> impl Strategy<Value = Vec<u8>> {
     let id = "[a-z]{1,6}@b\\.de";
     prop_oneof![
@@ -238,7 +240,7 @@ proptest! {
         header in prop::sample::select(vec!["Name,UPN,Note", "Name [displayName] Required,User name [userPrincipalName] Required,Note"]),
         end in prop::sample::select(vec!["\n", "\r\n", "\r"]),
     ) {
-        // So many characters that it is UTF-8 whatever the rows hold.
+        // Enough characters to be UTF-8, whatever the rows have.
         let mut all = vec![format!("{header},{}", "\u{e9}".repeat(100)).into_bytes()];
         all.extend(lines);
         let Ok((intake, rows)) = try_read(&[&all.join(end.as_bytes())], &IntakeOptions::default()) else { return Ok(()) };
@@ -253,8 +255,8 @@ proptest! {
             prop_assert!(is_row || is_named || is_blank, "line {} is lost: {:?}", number, text);
             prop_assert!(!(is_row && is_named && !text.contains('\u{1a}')), "line {} is told twice: {:?}", number, text);
         }
-        // Whoever is sent is named by an own cell, and never the example.
-        for row in rows.iter().filter(|row| row.verdict == RowStatus::Read) {
+        // A user who is revoked is named by a whole cell, and is never the example.
+        for row in rows.iter().filter(|row| row.status == RowStatus::Read) {
             let text = String::from_utf8_lossy(&all[row.line as usize - 1]).into_owned();
             prop_assert!(text.contains(&row.id) && !text.starts_with("Example"), "{:?} of {:?}", row.id, text);
         }

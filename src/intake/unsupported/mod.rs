@@ -1,7 +1,7 @@
-//! Formats that are known and not read: each is refused by its name, with what to do instead, since a report full of
-//! invalid rows helps no one.
+//! Formats that are recognized but not read. Each is refused by its name and with advice, because a report full of
+//! invalid rows does not help.
 //!
-//! A format is told by what nearly all of its lines look like, or by how it begins; never by one odd line.
+//! A format is recognized by nearly all of its lines or by its beginning, never by a single odd line.
 
 mod binary;
 mod powershell;
@@ -19,7 +19,7 @@ pub(super) use self::binary::find_binary;
 /// A format that is not read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct UnsupportedFormat {
-    /// What it is, with its article.
+    /// The name of the format, with its article.
     pub(super) what: &'static str,
     /// What to do instead.
     pub(super) remedy: &'static str,
@@ -35,11 +35,11 @@ impl UnsupportedFormat {
     }
 }
 
-/// How many lines are looked at.
+/// How many lines are checked.
 const MAX_LINES: usize = 60;
 
-/// The format of the decoded text that begins in this way, if it is one that is not read. `whole` says that the bytes
-/// are all there is.
+/// The format of the decoded text that begins with `bytes`, if it is one that is not read. If `is_complete`, the bytes
+/// are the whole text.
 pub(super) fn find(bytes: &[u8], is_complete: bool, options: &IntakeOptions) -> Option<UnsupportedFormat> {
     let text = String::from_utf8_lossy(bytes);
     let start = text.trim_start_matches(|c: char| c.is_whitespace() || is_invisible(c));
@@ -49,9 +49,10 @@ pub(super) fn find(bytes: &[u8], is_complete: bool, options: &IntakeOptions) -> 
         lines.pop();
     }
     lines.truncate(MAX_LINES);
-    let begins = find_markup(start).or_else(|| find_typeset(start)).or_else(|| powershell::find_dump(start));
+    let begins =
+        find_markup(start).or_else(|| find_document(start)).or_else(|| powershell::find_by_first(start));
     let begins = begins.or_else(|| text_formats::find_by_first(&lines)).or_else(|| find_json_below(&lines));
-    // What separates the cells was said, so that what the lines look like says no more.
+    // If the delimiter was chosen, the text is read as CSV, whatever the lines look like.
     if begins.is_some() || options.delimiter.is_some() {
         return begins;
     }
@@ -59,11 +60,11 @@ pub(super) fn find(bytes: &[u8], is_complete: bool, options: &IntakeOptions) -> 
 }
 
 const HTML: UnsupportedFormat = UnsupportedFormat::new(
-    "an HTML page (many programs save tables so, also as .xls)",
+    "an HTML page (many programs save tables this way, even as .xls)",
     "open it in Excel and save it as .xlsx, or export the table as CSV UTF-8",
 );
 
-/// HTML and XML, which begin with a tag. An address in angle brackets is none.
+/// HTML and XML, which begin with a tag. An address in angle brackets is not a tag.
 fn find_markup(start: &str) -> Option<UnsupportedFormat> {
     let inner = start.strip_prefix('<')?;
     let name_length =
@@ -93,13 +94,13 @@ fn find_markup(start: &str) -> Option<UnsupportedFormat> {
     } else {
         UnsupportedFormat::new(
             "an XML file",
-            "export the list as CSV UTF-8 or JSON, or give one user id on each line",
+            "export the list as CSV UTF-8 or JSON, or write one user ID per line",
         )
     })
 }
 
-/// Documents whose text can be read and holds no rows. (Their first bytes are known; a mark or blanks may stand before.)
-fn find_typeset(start: &str) -> Option<UnsupportedFormat> {
+/// Documents whose text is readable but has no rows. A byte order mark or blanks may precede their first bytes.
+fn find_document(start: &str) -> Option<UnsupportedFormat> {
     if start.starts_with("{\\rtf") {
         return Some(UnsupportedFormat::new("an RTF document", "save it as plain text"));
     }
@@ -121,7 +122,7 @@ fn find_json_below(lines: &[&str]) -> Option<UnsupportedFormat> {
     };
     let at = lines.iter().take(ABOVE + 1).position(opens)?;
     let (above, below) = lines.split_at(at);
-    // A header or a user above it shows that it is a cell of several lines.
+    // If there is a header or a user above it, it is a cell with several lines.
     let is_row = |line: &&str| {
         line.split(|c: char| c.is_whitespace() || ",;|\"".contains(c)).any(is_id_like)
             || line.split(|c: char| ",;|\t".contains(c)).any(|cell| is_known_id(unquote(cell)))
@@ -134,12 +135,12 @@ fn find_json_below(lines: &[&str]) -> Option<UnsupportedFormat> {
     found.then(|| {
         UnsupportedFormat::new(
             "JSON with other text above it",
-            "delete what stands above its first bracket, or keep a tool's warnings out of the file (2>/dev/null)",
+            "delete the text above its first bracket, or keep a tool's warnings out of the file (2>/dev/null)",
         )
     })
 }
 
-/// Whether at least four in five of the lines, and the first, are like this.
+/// Whether the first line and at least four of five lines are like this.
 fn are_mostly(lines: &[&str], is_like: impl Fn(&str) -> bool) -> bool {
     let alike = lines.iter().filter(|line| is_like(line)).count();
     lines.first().is_some_and(|line| is_like(line)) && alike * 5 >= lines.len() * 4

@@ -1,4 +1,4 @@
-//! What PowerShell prints for people, and what it writes for itself.
+//! The formats that PowerShell prints for people or writes for itself.
 
 use super::super::cell::{trim, unquote};
 use super::text_formats::is_word;
@@ -10,14 +10,14 @@ pub(super) const CLIXML: UnsupportedFormat = UnsupportedFormat::new(
 );
 
 const TABLE: UnsupportedFormat = UnsupportedFormat::new(
-    "a table for the screen, with blanks between its columns and long cells cut off (PowerShell's Format-Table, \
-     `az -o table`)",
+    "a table formatted for the screen, with blanks between its columns and long cells truncated (PowerShell's \
+     Format-Table, `az -o table`)",
     "write it as CSV: `… | Select-Object Id, UserPrincipalName | Export-Csv users.csv -NoTypeInformation`, or \
      `az … -o json`",
 );
 
 const LIST: UnsupportedFormat = UnsupportedFormat::new(
-    "a list of properties for the screen (PowerShell's Format-List)",
+    "a list of properties formatted for the screen (PowerShell's Format-List)",
     "write it as CSV: `… | Select-Object Id, UserPrincipalName | Export-Csv users.csv -NoTypeInformation`",
 );
 
@@ -27,17 +27,17 @@ const HASHES: UnsupportedFormat = UnsupportedFormat::new(
 );
 
 const FORMATTED: UnsupportedFormat = UnsupportedFormat::new(
-    "a CSV of PowerShell's formatting, which holds no users",
-    "leave Format-Table and Format-List out before Export-Csv, and choose columns with Select-Object",
+    "a CSV of PowerShell's formatting, which has no users",
+    "remove Format-Table and Format-List before Export-Csv, and choose columns with Select-Object",
 );
 
 const LENGTHS: UnsupportedFormat = UnsupportedFormat::new(
-    "a CSV of the lengths of texts, as PowerShell's Export-Csv makes of texts",
+    "a CSV of text lengths, which PowerShell's Export-Csv makes from texts",
     "write the texts themselves: `… | Set-Content users.txt -Encoding utf8`",
 );
 
-/// What begins in a way that only PowerShell writes.
-pub(super) fn find_dump(start: &str) -> Option<UnsupportedFormat> {
+/// A format of which PowerShell writes the first lines.
+pub(super) fn find_by_first(start: &str) -> Option<UnsupportedFormat> {
     if start.starts_with("#< CLIXML") {
         return Some(CLIXML);
     }
@@ -49,7 +49,7 @@ pub(super) fn find_dump(start: &str) -> Option<UnsupportedFormat> {
     head.any(is_formatted).then_some(FORMATTED)
 }
 
-/// What the lines show to be PowerShell's.
+/// A format that the lines show to be from PowerShell.
 pub(super) fn find(lines: &[&str]) -> Option<UnsupportedFormat> {
     if is_table(lines) {
         Some(TABLE)
@@ -64,7 +64,7 @@ pub(super) fn find(lines: &[&str]) -> Option<UnsupportedFormat> {
     }
 }
 
-/// Whether one of the first lines underlines each word of the line above it, with blanks between.
+/// Whether one of the first lines has a rule under each word of the line above, with blanks between them.
 fn is_table(lines: &[&str]) -> bool {
     lines.iter().take(10).zip(lines.iter().skip(1)).any(|(header, rule)| underlines(header, rule))
 }
@@ -77,7 +77,7 @@ fn underlines(header: &str, rule: &str) -> bool {
     }
     let starts: Vec<usize> =
         (0..rule.len()).filter(|at| rule[*at] == '-' && (*at == 0 || rule[at - 1] == ' ')).collect();
-    // A word of several columns' header may begin anywhere above its rule where cells stand to the right.
+    // In a column aligned to the right, the word may begin anywhere above its rule.
     let covers = |start: usize| {
         let end = rule[start..].iter().position(|c| *c == ' ').map_or(rule.len(), |length| start + length);
         (start..end).any(|at| header.get(at).is_some_and(|c| !c.is_whitespace()))
@@ -85,7 +85,8 @@ fn underlines(header: &str, rule: &str) -> bool {
     starts.len() > 1 && starts.into_iter().all(covers)
 }
 
-/// `UserPrincipalName : ann@contoso.com`, with further lines of a value set in. `group : x` is an entry of a list.
+/// Whether the lines are `UserPrincipalName : ann@contoso.com`, with further lines of a value indented. `group : x` is
+/// an entry of a protect list.
 fn is_list(lines: &[&str]) -> bool {
     let is_property = |line: &str| {
         let Some((name, value)) = line.split_once(':') else { return false };
@@ -97,12 +98,12 @@ fn is_list(lines: &[&str]) -> bool {
     properties * 2 >= lines.len() && are_mostly(lines, |line| is_property(line) || line.starts_with(' '))
 }
 
-/// The words that begin an entry of a list that protects.
+/// Whether the word begins a selector in a protect list.
 pub(super) fn is_selector(name: &str) -> bool {
     ["group", "role"].iter().any(|word| name.eq_ignore_ascii_case(word))
 }
 
-/// A header `Length`, and nothing but numbers below.
+/// Whether there is a header `Length` and only numbers below it.
 fn is_lengths(lines: &[&str]) -> bool {
     let mut lines = lines.iter().skip_while(|line| trim(line).starts_with("#TYPE")).map(|line| unquote(line));
     let header = lines.next().map(trim);

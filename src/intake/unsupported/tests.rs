@@ -101,10 +101,10 @@ fn files_of_other_programs() {
     assert_unsupported("Python", "[{'id': '1', 'userPrincipalName': 'ann@contoso.com'}]");
     assert_unsupported("Python", "{'id': '1'}");
     assert_unsupported(
-        "whole in quotes",
+        "entirely in quotes",
         "\"UPN,Name,Dept\"\n\"ann@contoso.com,\"\"Lee, Ann\"\",HR\"\n\"bob@contoso.com,Bob,IT\"",
     );
-    assert_unsupported("whole in quotes", "UPN;Name\n\"ann@contoso.com;Ann\"\n\"bob@contoso.com;Bob\"");
+    assert_unsupported("entirely in quotes", "UPN;Name\n\"ann@contoso.com;Ann\"\n\"bob@contoso.com;Bob\"");
     assert_unsupported(
         "distinguished names",
         "CN=Ann Lee,OU=Users,DC=contoso,DC=com\n\"CN=Bob,OU=Users,DC=contoso,DC=com\"",

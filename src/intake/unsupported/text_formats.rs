@@ -1,4 +1,4 @@
-//! Formats of one thing a line, and of a name and a value a line.
+//! Text formats that have one item, or a name and a value, on each line.
 
 use super::super::cell::{is_id_like, trim, unquote};
 use super::super::column_roles::is_known_id;
@@ -7,18 +7,18 @@ use super::powershell::is_selector;
 use super::{UnsupportedFormat, are_mostly};
 
 const CARDS: UnsupportedFormat = UnsupportedFormat::new(
-    "a file of contacts or dates (vCard, iCalendar)",
+    "a file of contacts or appointments (vCard, iCalendar)",
     "export the contacts as CSV UTF-8",
 );
 
 const LDIF: UnsupportedFormat = UnsupportedFormat::new(
-    "an LDIF file of a directory on premises",
+    "an LDIF file of an on-premises directory",
     "export the attribute userPrincipalName as CSV, as `csvde` and `Get-ADUser … | Export-Csv` do",
 );
 
 const MAIL: UnsupportedFormat = UnsupportedFormat::new(
-    "a mail or a saved web page (.eml, .mht)",
-    "save its attachment, or the list in it with one user id on each line",
+    "an email or a saved web page (.eml, .mht)",
+    "save its attachment, or the list in it with one user ID per line",
 );
 
 const VALUES: UnsupportedFormat = UnsupportedFormat::new(
@@ -27,48 +27,48 @@ const VALUES: UnsupportedFormat = UnsupportedFormat::new(
 );
 
 const QUOTED: UnsupportedFormat = UnsupportedFormat::new(
-    "a CSV whose rows are whole in quotes (\"), so that each is one cell",
-    "take the quotes off, as `sed -E 's/^\"(.*)\"$/\\1/; s/\"\"/\"/g'` does, or save it again as CSV from where it comes",
+    "a CSV whose rows are entirely in quotes (\"), so each is one cell",
+    "remove the quotes, as `sed -E 's/^\"(.*)\"$/\\1/; s/\"\"/\"/g'` does, or export it as CSV again",
 );
 
 const NAMES: UnsupportedFormat = UnsupportedFormat::new(
-    "a list of distinguished names (CN=…) of a directory on premises",
+    "a list of distinguished names (CN=…) of an on-premises directory",
     "export userPrincipalName instead, as `Get-ADUser … | Select-Object UserPrincipalName | Export-Csv` does",
 );
 
 const SETTINGS: UnsupportedFormat = UnsupportedFormat::new(
-    "a file of settings (`name = value`)",
-    "give one user id on each line, a CSV with a header, or JSON",
+    "a settings file (`name = value`)",
+    "write one user ID per line, a CSV with a header, or JSON",
 );
 
 const YAML: UnsupportedFormat = UnsupportedFormat::new(
     "YAML, or lines of `name: value`",
-    "give JSON (`az … -o json`), a CSV with a header, or one user id on each line",
+    "use JSON (`az … -o json`), a CSV with a header, or one user ID per line",
 );
 
 const BULLETS: UnsupportedFormat = UnsupportedFormat::new(
     "a list with a bullet before each user",
-    "take the bullets off, so that each line is one user id",
+    "remove the bullets, so that each line is one user ID",
 );
 
 const BLANKS: UnsupportedFormat = UnsupportedFormat::new(
     "a table with blanks between its columns",
-    "put tabs or commas there, save it as CSV, or give one user id on each line",
+    "use tabs or commas, save it as CSV, or write one user ID per line",
 );
 
-/// The name before the first of these signs and what stands behind it.
+/// The name before the first such sign, and the value after it.
 fn split(line: &str, sign: char) -> Option<(&str, &str)> {
     line.split_once(sign).map(|(name, value)| (name.trim_start(), value))
 }
 
-/// Whether a value stands apart from the sign before it, or is none.
+/// Whether a value has a blank before it, or is empty.
 fn is_after_blank(value: &str) -> bool {
     value.is_empty() || value.starts_with(char::is_whitespace)
 }
 
-/// Whether it is a name as properties and settings have one: up to 64 letters, digits and these signs, a letter or one of
-/// the first signs in front. By hand, since the tables of a regular expression for it take longer to build than most inputs
-/// take to be read.
+/// Whether it is a name of a property or setting: at most 64 letters, digits and these `signs`, beginning with a letter
+/// or one of the `first` signs. There is no regular expression, because building one takes longer than reading most
+/// inputs.
 pub(super) fn is_word(name: &str, first: &str, signs: &str) -> bool {
     let mut chars = name.chars();
     chars.next().is_some_and(|c| c.is_alphabetic() || first.contains(c))
@@ -76,7 +76,7 @@ pub(super) fn is_word(name: &str, first: &str, signs: &str) -> bool {
         && chars.all(|c| c.is_alphanumeric() || signs.contains(c))
 }
 
-/// A header of a mail.
+/// Whether the line is a header of an email.
 fn is_mail_header(line: &str) -> bool {
     const NAMES: [&str; 16] = [
         "from",
@@ -106,7 +106,7 @@ fn is_mail_header(line: &str) -> bool {
     is_after_blank(value) && (NAMES.contains(&name.as_str()) || of_family)
 }
 
-/// `CN=Ann,OU=Staff,…`
+/// Whether the line is a distinguished name: `CN=Ann,OU=Staff,…`
 fn is_distinguished_name(line: &str) -> bool {
     let is_one = |key: &str, keys: &[&str]| keys.iter().any(|known| key.eq_ignore_ascii_case(known));
     let Some((key, rest)) = line.split_once('=') else { return false };
@@ -115,7 +115,7 @@ fn is_distinguished_name(line: &str) -> bool {
         && next.is_some_and(|(value, key)| !value.is_empty() && is_one(key.trim_start(), &["cn", "ou", "dc"]))
 }
 
-/// `USER=ann@contoso.com`
+/// Whether the line is a setting: `USER=ann@contoso.com`
 fn is_setting(line: &str) -> bool {
     let Some((name, value)) = split(line, '=') else { return false };
     name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_' || c == '$')
@@ -124,7 +124,7 @@ fn is_setting(line: &str) -> bool {
         && !line.trim_start().starts_with("sep=")
 }
 
-/// `user: ann@contoso.com`, as YAML has it, too.
+/// Whether the line is a name and a value, as in YAML: `user: ann@contoso.com`
 fn is_pair(line: &str) -> bool {
     let Some((name, value)) = split(line, ':') else { return false };
     let name = name.strip_prefix("- ").unwrap_or(name);
@@ -133,7 +133,7 @@ fn is_pair(line: &str) -> bool {
     is_after_blank(value) && is_word(name, "_@", "_.@ -") && !is_selector(trim(name))
 }
 
-/// Formats that are told by their first lines.
+/// Formats that are recognized by their first lines.
 pub(super) fn find_by_first(lines: &[&str]) -> Option<UnsupportedFormat> {
     let first = trim(lines.first()?);
     if ["BEGIN:VCARD", "BEGIN:VCALENDAR"].iter().any(|begin| first.eq_ignore_ascii_case(begin)) {
@@ -163,7 +163,7 @@ pub(super) fn find_by_first(lines: &[&str]) -> Option<UnsupportedFormat> {
     (second == Some('\'') || first.starts_with("[{'")).then_some(VALUES)
 }
 
-/// Formats that are told by what nearly all lines look like.
+/// Formats that are recognized by nearly all of their lines.
 pub(super) fn find(lines: &[&str]) -> Option<UnsupportedFormat> {
     let lines: Vec<&str> = lines.iter().copied().filter(|line| !trim(line).starts_with('#')).collect();
     let lines = &lines[..];
@@ -191,13 +191,13 @@ pub(super) fn find(lines: &[&str]) -> Option<UnsupportedFormat> {
     }
 }
 
-/// What follows a bullet.
+/// The text after a bullet.
 fn bullet(line: &str) -> Option<&str> {
     let line = trim(line);
     ["- ", "* ", "• ", "+ ", "– "].iter().find_map(|mark| line.strip_prefix(mark))
 }
 
-/// Whether every row is one cell in quotes in which there are cells. The header may stand without quotes.
+/// Whether every row is one quoted cell that has cells in it. The header may be unquoted.
 fn are_quoted_rows(lines: &[&str]) -> bool {
     let Some((first, rest)) = lines.split_first() else { return false };
     let rows = if rest.is_empty() || unquoted_row(first).is_some() { lines } else { rest };
@@ -209,15 +209,15 @@ fn are_quoted_rows(lines: &[&str]) -> bool {
     inner.len() == rows.len() && inner.into_iter().any(holds_id)
 }
 
-/// What stands within the quotes around a line, if it is one cell that holds a delimiter.
+/// The text in the quotes around a line, if it is one cell with a delimiter in it.
 fn unquoted_row(line: &str) -> Option<&str> {
     let inner = trim(line).strip_prefix('"')?.strip_suffix('"')?;
     let is_one_cell = !inner.replace("\"\"", "").contains('"');
     (is_one_cell && inner.bytes().any(|byte| DELIMITERS.contains(&byte))).then_some(inner)
 }
 
-/// Whether every line falls into several columns by two blanks or more, and one of them is a user id. (A comment after
-/// an id is no column.)
+/// Whether every line has several columns with two or more blanks between them, and one is a user ID. (A comment after
+/// an ID is not a column.)
 fn are_columns_split_by_blanks(lines: &[&str]) -> bool {
     let is_row = |line: &&str| {
         let mut cells = trim(line).split("  ").map(trim).filter(|cell| !cell.is_empty());

@@ -1,32 +1,32 @@
-//! Which accounts a record of a list names: all ids in all of its cells.
+//! Collects the accounts that a record of a list names: all IDs in all of its cells.
 
 use uuid::Uuid;
 
 use crate::directory::Selector;
 use crate::intake::ListColumns;
 use crate::plan::ListEntry;
-use crate::user_id::{UserId, WrittenId, clean, is_unseen, mentions, plain};
+use crate::user_id::{AddressCandidate, UserId, clean, find_addresses, is_invisible, to_ascii};
 
-/// What a cell names, and where it stands in its record.
+/// The IDs and selectors in a record.
 #[derive(Debug, Default)]
 pub(super) struct CollectedIds {
-    /// Each by the spellings that it may have: one, mostly.
+    /// For each ID, the index of its cell and its possible spellings (usually one).
     pub(super) ids: Vec<(usize, Vec<UserId>)>,
     pub(super) selectors: Vec<Selector>,
     /// Whether a cell says `me`.
     pub(super) is_me: bool,
 }
 
-/// Texts that exports write where there is nothing.
+/// Words that exports write into cells without a value.
 const EMPTY_WORDS: [&str; 8] = ["-", "--", "n/a", "#n/a", "na", "null", "none", "nil"];
 
-/// Takes in all cells of a record. Where there is no header, there are no `columns`.
+/// Collects the IDs in all cells of a record. Without a header, there are no `columns`.
 ///
 /// # Errors
-/// Why a cell may name an account, and can't be told which, in words.
+/// When a cell may name an account, but it is not clear which one. The error says why, in words.
 pub(super) fn collect_ids(cells: &[String], columns: Option<&ListColumns>) -> Result<CollectedIds, String> {
     let mut harvest = CollectedIds::default();
-    // With more cells than columns something has shifted, and no column holds what its name says.
+    // If there are more cells than columns, the cells have shifted and the column names can't be trusted.
     let columns = columns.filter(|columns| cells.iter().skip(columns.width).all(|cell| is_blank(cell)));
     for (at, cell) in cells.iter().enumerate() {
         let text = clean(cell);
@@ -39,7 +39,7 @@ pub(super) fn collect_ids(cells: &[String], columns: Option<&ListColumns>) -> Re
     Ok(harvest)
 }
 
-/// Whether nothing stands in a cell, or a word for nothing.
+/// Whether a cell is empty, or has a word that means "empty".
 pub(super) fn is_blank(cell: &str) -> bool {
     let text = clean(cell);
     text.is_empty()
@@ -54,7 +54,7 @@ impl CollectedIds {
 
     fn add_cell(&mut self, at: usize, text: &str) -> Result<(), String> {
         self.is_me |= text.eq_ignore_ascii_case("me");
-        if let ListEntry::Selected(selector) = ListEntry::parse(text, false) {
+        if let ListEntry::Selector(selector) = ListEntry::parse(text, false) {
             return self.add_selector(selector, text);
         }
         if let Ok(id @ UserId::Object(_)) = text.parse::<UserId>() {
@@ -62,7 +62,7 @@ impl CollectedIds {
             return Ok(());
         }
         let mut rest = text.to_owned();
-        for WrittenId { text: address, is_whole } in mentions(text) {
+        for AddressCandidate { text: address, is_whole } in find_addresses(text) {
             if !is_whole {
                 return Err(invalid_entry_reason(text));
             }
@@ -76,8 +76,8 @@ impl CollectedIds {
         for guid in find_guids(&rest)? {
             self.ids.push((at, vec![UserId::Object(guid)]));
         }
-        // What would be an id once its characters are turned back is one that nobody could compare.
-        let plain = plain(&rest);
+        // An ID that appears only after lookalike characters are replaced can't be compared with others.
+        let plain = to_ascii(&rest);
         match plain.contains('@')
             || !find_guids(&plain).is_ok_and(|found| found.len() == find_guids(&rest).map_or(0, |f| f.len()))
         {
@@ -91,15 +91,15 @@ impl CollectedIds {
         let lower = text.to_lowercase();
         let several = text.contains(['\n', '\r', ';', '|'])
             || lower.matches("group:").count() + lower.matches("role:").count() > 1;
-        if name.is_empty() || several || text.chars().any(is_unseen) {
-            return Err("it names no single group or role".to_owned());
+        if name.is_empty() || several || text.chars().any(is_invisible) {
+            return Err("it does not name exactly one group or role".to_owned());
         }
         self.selectors.push(selector);
         Ok(())
     }
 }
 
-/// The ways to read an address: Excel marks text by an apostrophe before it, and lists are bulleted.
+/// The possible spellings of an address: Excel puts an apostrophe before text, and lists have bullets.
 fn spellings(address: &str) -> Vec<UserId> {
     let bare = address.trim_start_matches(['\'', '#', '-', '!', '~', '^']);
     let both = [address, bare].into_iter().filter_map(|text| text.parse().ok());
@@ -109,25 +109,25 @@ fn spellings(address: &str) -> Vec<UserId> {
 }
 
 fn invalid_entry_reason(text: &str) -> String {
-    let id = UserId::read(text);
+    let id = UserId::parse_lenient(text);
     let why = match id {
         Ok(id) => id.check().err(),
         Err(why) => Some(why),
     };
-    // Without the text, and without what may be meant by it: any file may be named as a list.
-    let why = why.map_or_else(|| "it can't be told which account it names".to_owned(), |why| why.to_string());
-    format!("an entry is no user id: {why}")
+    // The message neither quotes the text nor suggests a correction: any file can be named as a list.
+    let why = why.map_or_else(|| "it is not clear which account it names".to_owned(), |why| why.to_string());
+    format!("an entry is not a user ID: {why}")
 }
 
-/// The object ids in a text, with hyphens or without.
+/// Finds the object IDs in a text, with or without hyphens.
 ///
 /// # Errors
-/// When something is nearly one.
+/// When a part of the text is almost an object ID.
 fn find_guids(text: &str) -> Result<Vec<Uuid>, String> {
-    const NOT_QUITE_A_GUID: &str = "an entry is no object id, and looks like one";
+    const NOT_QUITE_A_GUID: &str = "an entry looks like an object ID but is not valid";
     let mut found = Vec::new();
     let is_part = |c: char| c.is_alphanumeric() || c == '-';
-    // What is left without them: none of it may be an id that is cut into pieces.
+    // The text without the IDs found. It is searched below for an ID that is split into pieces.
     let mut rest = String::new();
     for word in text.split_inclusive(|c: char| !is_part(c)) {
         let end = word.trim_start_matches(is_part);
@@ -144,7 +144,7 @@ fn find_guids(text: &str) -> Result<Vec<Uuid>, String> {
         }
         rest.push_str(end);
     }
-    // Hyphens may join one without any to a word: `oid-…`.
+    // A hyphen may join an ID without hyphens to a word: `oid-…`.
     for word in rest.split(|c: char| !c.is_alphanumeric()) {
         found.extend(Uuid::try_parse(word));
     }
@@ -152,18 +152,19 @@ fn find_guids(text: &str) -> Result<Vec<Uuid>, String> {
     if contains_split_guid(&rest) { Err(NOT_QUITE_A_GUID.to_owned()) } else { Ok(found) }
 }
 
-/// What stands in place of an object id that is found: no piece of another one goes on over it.
+/// Replaces each object ID found, so that the pieces of a split ID can't reach across it.
 const SEPARATOR: char = '|';
 
-/// How many hexadecimal digits an object id has, and how many in each group.
+/// The number of hexadecimal digits in an object ID, and in each of its groups.
 const GUID_DIGITS: usize = 32;
 const GUID_GROUPS: [usize; 5] = [8, 4, 4, 4, 12];
 
-/// Whether an object id stands in the text whose groups, or other pieces, are not joined by single hyphens: by blanks, ` - `, `_`
-/// or dots. Numbers, as of telephones, are pieces only in groups of the right length.
+/// Whether the text has an object ID whose groups, or other pieces, are not joined by single hyphens but by
+/// blanks, ` - `, `_` or dots. Plain numbers, such as phone numbers, count only in groups of the right
+/// length.
 fn contains_split_guid(text: &str) -> bool {
     let mut pieces: Vec<&str> = Vec::new();
-    let joins = |c: char| c.is_whitespace() || is_unseen(c) || "-_./\\–—‐‑‒−".contains(c);
+    let joins = |c: char| c.is_whitespace() || is_invisible(c) || "-_./\\–—‐‑‒−".contains(c);
     for run in text.split(|c: char| !c.is_alphanumeric() && !joins(c)) {
         pieces.clear();
         for piece in run.split(|c: char| !c.is_alphanumeric()).filter(|piece| !piece.is_empty()) {
@@ -180,7 +181,7 @@ fn contains_split_guid(text: &str) -> bool {
     false
 }
 
-/// Whether the last of the pieces, two or more, make an object id together.
+/// Whether the last two or more pieces together are an object ID.
 fn ends_with_split_guid(pieces: &[&str]) -> bool {
     let mut digits = 0;
     for (count, at) in (1_usize..).zip((0..pieces.len()).rev()) {
@@ -196,7 +197,7 @@ fn ends_with_split_guid(pieces: &[&str]) -> bool {
     false
 }
 
-/// Into how many pieces an id is cut at most.
+/// The maximum number of pieces of a split ID.
 const MAX_PIECES: usize = 8;
 
 #[cfg(test)]

@@ -1,186 +1,191 @@
-//! Why nobody can tell who is protected.
+//! Errors of the guard: it is not known who is protected.
 
 use std::path::PathBuf;
 
 use crate::directory::DirectoryError;
 use crate::intake::IntakeError;
 
-/// A list of people to leave out can't be used; nothing may be sent.
+/// A list of users to leave out can't be used, so nothing is revoked.
 #[derive(Debug, thiserror::Error)]
 pub enum GuardError {
     /// The file can't be read.
-    #[error("the {list} can't be read: {source}")]
+    #[error("can't read the {list}: {source}")]
     Unreadable {
-        /// Which list.
+        /// The name of the list.
         list: &'static str,
         /// Why.
         source: Box<IntakeError>,
     },
-    /// Others may change the file.
+    /// Other accounts can change the file.
     #[error("the {list} is not used: {why}")]
     Insecure {
-        /// Which list.
+        /// The name of the list.
         list: &'static str,
-        /// Whose it is, and what to do.
+        /// Who can change it, and what to do.
         why: String,
     },
-    /// Nobody can tell which column of the file names people.
+    /// It is not clear which column of the file has the users.
     #[error(
-        "the {list} can't be read: it can't be told which column of {path} names users. Write the ids alone, a line each, or \
-         call their column id or userPrincipalName", path = path.display()
+        "can't read the {list}: it is not clear which column of {path} has the users. Write one ID per line, \
+         or name the column id or userPrincipalName", path = path.display()
     )]
     AmbiguousColumns {
-        /// Which list.
+        /// The name of the list.
         list: &'static str,
         /// Its file.
         path: PathBuf,
     },
-    /// A line of the file names nobody.
-    #[error("{path}, line {line}: {}. Nothing is sent while the {list} can't be read in full", bracket_question(reason), path = path.display())]
+    /// A line of the file does not name a user.
+    #[error(
+        "{path}, line {line}: {}. Nothing is revoked until the whole {list} can be read",
+        bracket_question(reason), path = path.display()
+    )]
     InvalidLine {
-        /// Which list.
+        /// The name of the list.
         list: &'static str,
         /// Its file.
         path: PathBuf,
-        /// The line.
+        /// The line number.
         line: u64,
         /// Why.
         reason: String,
     },
-    /// The file names people by their mail addresses, which are no ids.
+    /// The file has mail addresses, which are not user IDs.
     #[error(
-        "{path}: the {list} needs object ids or user principal names, and this file has mail addresses, which may be \
-         other ones. Nothing is sent while nobody can tell whom it means", path = path.display()
+        "{path} has mail addresses, but the {list} needs object IDs or user principal names, which can be \
+         different. Replace the addresses. Nothing was revoked", path = path.display()
     )]
     MailAddresses {
-        /// Which list.
+        /// The name of the list.
         list: &'static str,
         /// Its file.
         path: PathBuf,
     },
-    /// An entry can be no id, and is no file.
-    #[error("the {list} names '{text}', which is no file, and no user id: {why}")]
+    /// An entry is neither a valid ID nor a file.
+    #[error("the {list} has '{text}', which is neither a file nor a user ID: {why}")]
     InvalidEntry {
-        /// Which list.
+        /// The name of the list.
         list: &'static str,
-        /// What was given.
+        /// The entry.
         text: String,
-        /// Why it is no id.
+        /// Why it is not an ID.
         why: String,
     },
-    /// An entry is an id, and there is a file of that name.
+    /// An entry is an ID, but there is also a file of that name.
     #[error(
-        "the {list} names {entry}, which may be a user or the file of that name. To mean the file, write ./{entry}, or rename the file"
+        "the {list} has {entry}, which may be a user or a file. For the file, write ./{entry}; for the user, \
+         rename the file"
     )]
     IdAndFile {
-        /// Which list.
+        /// The name of the list.
         list: &'static str,
-        /// Which entry.
+        /// The entry.
         entry: String,
     },
-    /// An entry holds in a tenant that the run has not: it would protect nobody.
+    /// An entry is for a tenant that is not in the run, so it would protect no one.
     #[error(
-        "the {list} names {entry} in the tenant {tenant}, which is none of this run's: it would leave nobody out. Take the entry away, or its tenant"
+        "the {list} has {entry} in tenant {tenant}, which is not in this run, so it would have no effect. \
+         Remove the entry or its tenant"
     )]
     OtherTenant {
-        /// Which list.
+        /// The name of the list.
         list: &'static str,
-        /// Which entry.
+        /// The entry.
         entry: String,
         /// Its tenant.
         tenant: String,
     },
-    /// `me` on a list.
-    #[error("the {list} can't hold `me`: name the account by its object id and its user principal name")]
+    /// `me` is on a list.
+    #[error("the {list} can't contain `me`: name the account by its object ID and its user principal name")]
     Me {
-        /// Which list.
+        /// The name of the list.
         list: &'static str,
     },
-    /// `me` is to be sent, and nobody can tell whether that is somebody listed.
+    /// A row says `me`, and it is not known whether that account is on a list.
     #[error(
-        "`me` can't be compared with the {list}: name the account by its object id or user principal name"
+        "`me` can't be compared with the {list}: name the account by its object ID or user principal name"
     )]
     IncomparableMe {
-        /// Which list.
+        /// The name of the list.
         list: &'static str,
     },
-    /// Rows contradict each other about somebody listed.
+    /// Rows contradict each other about a listed user.
     #[error(
-        "'{user}' is to be sent, but another row says that it is somebody on the {list}: the rows contradict each \
-         other. Nothing is sent until that is mended"
+        "the rows contradict each other: '{user}' would be revoked, but another row gives this ID to an \
+         account on the {list}. Fix the input. Nothing was revoked"
     )]
     Contradiction {
-        /// Which list.
+        /// The name of the list.
         list: &'static str,
-        /// The row's id.
+        /// The row's ID.
         user: String,
     },
-    /// Lists pair one id with two of the other kind: what they pair are no ids of one account.
+    /// The lists pair one ID with two of the other kind, so the pairs are not IDs of one account.
     #[error(
-        "the {list} can't be compared with anybody: {what}: {first}, and {second}: it can't be told which is the account's. The \
-         ids of a log are mostly those of its events: give each person's own object id. Nothing is sent until that is mended"
+        "can't use the {list}: {what}, and it is not clear which one is right. In a log, most IDs belong to \
+         events: use each person's own object ID. Nothing was revoked. The entries are {first} and {second}"
     )]
     ConflictingPairs {
-        /// Which list.
+        /// The name of the list.
         list: &'static str,
-        /// What stands beside what, in words.
+        /// The conflict, in words.
         what: &'static str,
-        /// Where the id stands beside one.
+        /// Where the first pair is.
         first: String,
-        /// Where it stands beside the other.
+        /// Where the other pair is.
         second: String,
     },
-    /// A row and a listed person can't be compared.
+    /// A row can't be compared with a listed user.
     #[error(
-        "'{user}' can't be compared with the {list}: one is known by object id only, the other by user principal \
-         name only. List both for each person (a CSV with the columns id and userPrincipalName)"
+        "'{user}' can't be compared with the {list}: one has only an object ID, the other only a user \
+         principal name. List both for each person (a CSV with the columns id and userPrincipalName)"
     )]
     Incomparable {
-        /// Which list.
+        /// The name of the list.
         list: &'static str,
-        /// The row's id.
+        /// The row's ID.
         user: String,
     },
-    /// An entry names nobody, or several.
-    #[error("the {list} names {entry}, {reason}. Nothing is sent while nobody can tell whom it means")]
+    /// An entry names no user, or several users.
+    #[error("the {list} has {entry}, {reason}. Nothing is revoked until every entry can be resolved")]
     NoSuchUser {
-        /// Which list.
+        /// The name of the list.
         list: &'static str,
-        /// Which entry.
+        /// The entry.
         entry: String,
-        /// Why, as "but there is no such user".
+        /// Why, such as "but there is no such user".
         reason: String,
     },
-    /// The directory can't tell whom an entry names.
-    #[error("the {list} names {entry}, and nobody can tell whom that is: {source}. Nothing was sent")]
+    /// The directory can't resolve an entry.
+    #[error("the {list} has {entry}, which can't be resolved: {source}. Nothing was revoked")]
     Directory {
-        /// Which list.
+        /// The name of the list.
         list: &'static str,
-        /// Which entry.
+        /// The entry.
         entry: String,
         /// Why.
         source: DirectoryError,
     },
-    /// Only the directory can tell whom an entry names, and it is not read.
+    /// An entry can be resolved only by the directory, and the directory is not read.
     #[error(
-        "the {list} names {entry}, whose members only the directory knows, and --no-lookup keeps it from being read: take that flag \
-         away, or list the members themselves. Nothing was sent"
+        "the {list} has {entry}, but --no-lookup turns off reading its members from the directory: remove \
+         that flag, or list the members. Nothing was revoked"
     )]
     LookupDisabled {
-        /// Which list.
+        /// The name of the list.
         list: &'static str,
-        /// Which entry.
+        /// The entry.
         entry: String,
     },
-    /// `--unprotect` names somebody whom nothing protects.
-    #[error("--unprotect {id}: nobody of that id is protected; take the flag away, or name the very id")]
+    /// `--unprotect` names a user who is not protected.
+    #[error("--unprotect {id}: this ID is not protected. Check the ID, or remove the flag")]
     NotProtected {
-        /// The id.
+        /// The ID.
         id: String,
     },
 }
 
-/// A reason as part of a sentence: a question at its end stands in brackets.
+/// A reason as part of a sentence: a question at its end is put in brackets.
 fn bracket_question(reason: &str) -> String {
     match reason.strip_suffix('?').and_then(|asked| asked.rsplit_once("; ")) {
         Some((why, asked)) => format!("{why} ({asked}?)"),

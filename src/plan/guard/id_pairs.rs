@@ -1,4 +1,4 @@
-//! Which object id and which user principal name the lists call one account.
+//! Pairs of an object ID and a user principal name that the lists give for one account.
 
 use std::collections::HashMap;
 
@@ -6,20 +6,20 @@ use super::GuardError;
 use crate::text::sanitize::sanitize_truncated;
 use crate::user_id::UserId;
 
-/// Pairs of an object id and a user principal name, as the lists give them. An account has one of each: what stands beside two
-/// of the other kind is no account's.
+/// Pairs of an object ID and a user principal name, as the lists give them. An account has one of each, so an
+/// ID that is paired with two of the other kind shows that the pairs can't be trusted.
 #[derive(Debug, Default)]
 pub(super) struct IdPairs {
-    /// What stands beside each id, and the number of the place.
+    /// For each ID, the other ID of its pair and the index of its location.
     paired: HashMap<UserId, (UserId, usize)>,
     locations: Vec<String>,
 }
 
 impl IdPairs {
-    /// Takes in the ids of an account, if they are such a pair.
+    /// Adds the IDs of an account, if they are such a pair.
     ///
     /// # Errors
-    /// When one of them stands beside another id elsewhere.
+    /// When one of them is paired with another ID elsewhere.
     pub(super) fn add_pair(
         &mut self,
         list: &'static str,
@@ -31,8 +31,8 @@ impl IdPairs {
             | [name @ UserId::Principal(_), object @ UserId::Object(_)] => (object, name),
             _ => return Ok(()),
         };
-        let two_objects = "a user principal name stands beside two object ids";
-        let two_names = "an object id stands beside two user principal names";
+        let two_objects = "one user principal name has two object IDs";
+        let two_names = "one object ID has two user principal names";
         for (id, other, what) in [(name, object, two_objects), (object, name, two_names)] {
             let Some((known, at)) = self.paired.get(id) else { continue };
             if known != other {

@@ -1,23 +1,23 @@
-//! Who is protected unasked: whoever signed in, and the owners of the app.
+//! Users who are protected by default: the signed-in operator, and the owners of the app.
 
-use super::{RowIds, UnprotectedId};
+use super::{RowIds, UnprotectEntry};
 use crate::outcome::Outcome;
 use crate::plan::LeftOutReason;
 use crate::user_id::UserId;
 
-/// What the operator reads of themselves.
+/// Why the operator is left out. The text speaks to the operator.
 pub(in crate::plan) const OPERATOR_REASON: &str =
-    "you are signed in with this account; --include-self sends it last";
-/// What protects an owner.
+    "you are signed in with this account; --include-self revokes it last";
+/// Why an owner is left out.
 const OWNER_REASON: &str = "owner of the app that signs in";
 
-/// Those who are protected by default. A run ends the sessions of whoever carries it out; and whoever owns the app must
-/// be able to help it while it runs.
+/// Users who are protected by default. Without this, a run could end the operator's own sessions. And the
+/// app's owners must be able to fix the app during a run.
 #[derive(Debug, Default)]
 pub(super) struct ImplicitProtection {
-    /// Whoever signed in, by all ids that are known.
+    /// All known IDs of the operator.
     operator_ids: Vec<UserId>,
-    /// Whether they are to be sent, too.
+    /// Whether the operator is revoked too.
     include_operator: bool,
     owner_ids: Vec<Vec<UserId>>,
 }
@@ -36,8 +36,8 @@ impl ImplicitProtection {
         ids.iter().any(|id| self.operator_ids.contains(id))
     }
 
-    /// Takes somebody off, by any id that is known of them.
-    pub(super) fn apply_unprotect(&mut self, unprotected: &mut UnprotectedId) {
+    /// Removes the protection of a user, by any known ID of that user.
+    pub(super) fn apply_unprotect(&mut self, unprotected: &mut UnprotectEntry) {
         if unprotected.has_any_of(&self.operator_ids) {
             self.include_operator = true;
             unprotected.ids.extend(self.operator_ids.iter().cloned());
@@ -56,7 +56,7 @@ impl ImplicitProtection {
         if !self.include_operator && !named.is_me && is(&self.operator_ids) {
             return left_out(OPERATOR_REASON);
         }
-        // Whoever asks for their own account asks for it as an owner's, too.
+        // An operator who asks for their own account is not protected as an owner of the app either.
         let is_operator_row = is(&self.operator_ids);
         match self.owner_ids.iter().any(|owner| is(owner)) && !is_operator_row {
             true => left_out(OWNER_REASON),

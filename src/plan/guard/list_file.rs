@@ -1,30 +1,32 @@
-//! The entries of a list that protects or excludes, read from its file. Every line is understood, or the list is refused.
+//! Reads the entries of a protect or exclude list from its file. If any line is not understood, the list is
+//! refused.
 
 use std::path::Path;
 
 use super::collect_ids::{CollectedIds, collect_ids, is_blank};
-use super::members::Member;
-use super::{FIRST, GuardError, MemberIds};
+use super::members::ListMember;
+use super::{AccountIds, FIRST_LIST, GuardError};
 use crate::files::{self, FileError};
 use crate::intake::{IntakeError, ListColumns, ListError, ListRecord, read_list};
 use crate::text::sanitize::sanitize_truncated;
 use crate::user_id::{UserId, clean, explain};
 
-/// Entries, and lines of comments that hold ids.
+/// The entries, and the line numbers of comments that have IDs.
 pub(super) struct ProtectFileEntries {
-    pub(super) members: Vec<Member>,
+    pub(super) members: Vec<ListMember>,
     pub(super) comments: Vec<u64>,
 }
 
 /// Reads all entries.
 ///
 /// # Errors
-/// When the file can't be read in full, or a line of it is not understood.
+/// When the file can't be read in full, or one of its lines is not understood.
 pub(super) fn read_entries(list: &'static str, path: &Path) -> Result<ProtectFileEntries, GuardError> {
     let line = |line, reason| GuardError::InvalidLine { list, path: path.to_owned(), line, reason };
-    // Whoever may change a list that protects has others revoked. What only orders the sending may be anybody's.
-    // One that can't be followed can't be read either: that is told below.
-    let judged = if list == FIRST { Ok(()) } else { files::check(path) };
+    // Other accounts must not be able to change a protect list: they could have users revoked. The --first
+    // list only changes the order, so it may be writable by others. A path that can't be resolved is reported
+    // below.
+    let judged = if list == FIRST_LIST { Ok(()) } else { files::check_path(path) };
     if let Err(error @ FileError::Distrust(_)) = judged {
         return Err(GuardError::Insecure { list, why: error.to_string() });
     }
@@ -49,10 +51,10 @@ pub(super) fn read_entries(list: &'static str, path: &Path) -> Result<ProtectFil
             }
             if !found.is_empty() {
                 if let Some(what) = columns.and_then(|columns| columns.non_user_kind(&record.cells)) {
-                    let hint = "a list takes users, and `group:NAME` or `role:NAME`";
+                    let hint = "a list can have users, `group:NAME` and `role:NAME`";
                     return Err(wrong(format!("it is {what}, not a user: {hint}")));
                 }
-                if let Some(at) = columns.and_then(|columns| find_unread_cell(record, &found, columns)) {
+                if let Some(at) = columns.and_then(|columns| find_cell_without_id(record, &found, columns)) {
                     return Err(wrong(no_id_reason(at)));
                 }
                 add_record(list, path, record, found, columns, &mut members)?;
@@ -76,48 +78,49 @@ pub(super) fn read_entries(list: &'static str, path: &Path) -> Result<ProtectFil
     Ok(ProtectFileEntries { members, comments })
 }
 
-/// Whether two headers name the same columns in the same order.
+/// Whether two headers have the same columns in the same order.
 fn is_same_header(first: &ListRecord, again: &ListRecord) -> bool {
     let names =
         |record: &ListRecord| record.cells.iter().map(|cell| clean(cell).to_lowercase()).collect::<Vec<_>>();
     names(first) == names(again)
 }
 
-/// A cell in a column of ids that holds something, and no id. Where a surer column of the row has one, a name or a number may
-/// stand in the others.
-fn find_unread_cell(record: &ListRecord, found: &CollectedIds, columns: &ListColumns) -> Option<usize> {
+/// Finds a cell in an ID column that is not empty but has no ID. If a column that surely has IDs has one in
+/// this row, the other ID columns may have a name or a number.
+fn find_cell_without_id(record: &ListRecord, found: &CollectedIds, columns: &ListColumns) -> Option<usize> {
     if !found.selectors.is_empty() || record.cells.iter().skip(columns.width).any(|cell| !is_blank(cell)) {
         return None;
     }
     let has_id = |at: usize| found.ids.iter().any(|(index, _)| *index == at);
     let is_unread = |at: &usize| !has_id(*at) && record.cells.get(*at).is_some_and(|cell| !is_blank(cell));
-    let is_sure = columns.sure.iter().any(|at| has_id(*at));
-    let others = columns.objects.iter().chain(&columns.upns).filter(|_| !is_sure);
-    columns.sure.iter().chain(others).copied().find(is_unread)
+    let is_sure = columns.user_only.iter().any(|at| has_id(*at));
+    let others = columns.object_ids.iter().chain(&columns.upns).filter(|_| !is_sure);
+    columns.user_only.iter().chain(others).copied().find(is_unread)
 }
 
-// What stands in a list is never shown: a plan or a profile of somebody else may name any file of this machine as one.
+// The content of a list is never shown: a plan or a profile from someone else can name any file on this
+// machine.
 
 fn no_id_reason(at: usize) -> String {
     format!(
-        "what stands in column {} is no object id and no user principal name, and another cell of the line is one: it can't \
-         be told which account is meant",
+        "column {} has neither an object ID nor a user principal name, but another cell of the line does: it \
+         is not clear which account is meant",
         at + 1
     )
 }
 
-const NO_ENTRY_REASON: &str = "it names no account by an object id or a user principal name, and no group: or role:. Take the line \
-                        away, or begin it with # if it is a comment";
+const NO_ENTRY_REASON: &str = "it has no object ID, user principal name, `group:` or `role:` entry. Remove \
+     the line, or begin it with # if it is a comment";
 
-/// Takes in one record with ids: an object id and the user principal name beside it are one account, where the header says
-/// so, and any other id is an account of its own.
+/// Adds a record with IDs. If the header says so, an object ID and the user principal name next to it are one
+/// account. Any other ID is an account of its own.
 fn add_record(
     list: &'static str,
     path: &Path,
     record: &ListRecord,
     found: CollectedIds,
     columns: Option<&ListColumns>,
-    members: &mut Vec<Member>,
+    members: &mut Vec<ListMember>,
 ) -> Result<(), GuardError> {
     let fits = |columns: &&ListColumns| record.cells.iter().skip(columns.width).all(|cell| is_blank(cell));
     let columns = columns.filter(fits);
@@ -127,7 +130,7 @@ fn add_record(
     let location = |what: String| format!("{what} ({}, line {})", path.display(), record.line);
     for selector in found.selectors {
         let location = location(selector.to_string());
-        members.push(Member::Selected { selector, location, tenant: tenant.clone() });
+        members.push(ListMember::Selector { selector, location, tenant: tenant.clone() });
     }
     let is_in = |places: fn(&ListColumns) -> &[usize], at: usize| {
         columns.is_some_and(|columns| places(columns).contains(&at))
@@ -139,7 +142,7 @@ fn add_record(
     }
     let mut push = |ids: Vec<UserId>, may_miss: bool| {
         let location = location(format!("account {}", members.len() + 1));
-        members.push(Member::Ids(MemberIds {
+        members.push(ListMember::Account(AccountIds {
             ids,
             location,
             tenant: tenant.clone(),
@@ -151,14 +154,14 @@ fn add_record(
         let first = all.next()?.clone();
         all.all(|id| *id == first).then_some(first)
     };
-    let object = only(|columns| &columns.objects).filter(|id| matches!(id, UserId::Object(_)));
+    let object = only(|columns| &columns.object_ids).filter(|id| matches!(id, UserId::Object(_)));
     let name = only(|columns| &columns.upns).filter(|id| matches!(id, UserId::Principal(_)));
     let mut known = Vec::new();
     if let (Some(object), Some(name)) = (object, name) {
         known = vec![object, name];
         push(known.clone(), false);
     }
-    // The surest first: what stands in a column of mail addresses may be no user's name.
+    // Mail addresses come last, because they are the least certain: one may not be a user principal name.
     ids.sort_by_key(|(at, _)| is_mail(*at));
     for (at, ids) in ids {
         if !ids.iter().any(|id| known.contains(id)) {
@@ -171,8 +174,8 @@ fn add_record(
 
 fn unreadable_error(list: &'static str, path: &Path, source: IntakeError) -> GuardError {
     let text = path.file_name().unwrap_or_default().to_string_lossy();
-    // What was meant for an id and can be none is taken for a file.
-    match UserId::read(&text) {
+    // An invalid ID was parsed as a file name. If there is no such file, the message is about the ID.
+    match UserId::parse_lenient(&text) {
         Ok(id) if !path.exists() => {
             let why = id.check().err().map(|why| explain(&text, &why)).unwrap_or_default();
             GuardError::InvalidEntry { list, text: sanitize_truncated(&text, 120), why }

@@ -1,28 +1,29 @@
-//! Whom the guard must know of, before any row is looked at.
+//! Loads what the guard must know before the first row is checked.
 
-use super::{Guard, GuardError, UnprotectedId, for_each_user};
+use super::{Guard, GuardError, UnprotectEntry, for_each_user};
 use crate::directory::ResolvedId;
 use crate::outcome::Outcome;
 use crate::plan::context::{PlanContext, TenantScope};
-use crate::plan::directory_source::{DirectorySource, ProgressFn, ids_of, resolve_all};
+use crate::plan::directory_source::{DirectorySource, ProgressFn, resolve_all, user_ids};
 use crate::plan::summary::owners_unchecked;
 use crate::plan::{ListEntry, Operator, PlanError, PlanOptions};
 use crate::user_id::UserId;
 
-/// The flag that takes somebody off the lists.
+/// The flag that removes a user from the lists, as errors name it.
 const UNPROTECT: &str = "--unprotect";
 
-/// A guard, and what it could not look at, in words.
+/// A guard, and what could not be checked, in words.
 pub(in crate::plan) struct LoadedGuard {
     pub(in crate::plan) guard: Guard,
     pub(in crate::plan) unchecked: Vec<String>,
 }
 
 impl Guard {
-    /// Looks up everybody who must not be sent.
+    /// Looks up all users who must not be revoked.
     ///
     /// # Errors
-    /// When a list can't be read in full, an entry names nobody, or `--unprotect` names somebody whom nothing protects.
+    /// When a list can't be read in full, an entry does not name a user, or `--unprotect` names a user who is
+    /// not protected.
     pub(in crate::plan) async fn load<D: DirectorySource>(
         options: &PlanOptions,
         operator: &Operator,
@@ -60,12 +61,12 @@ impl Guard {
         loaded.protect_operator(options, operator, context).await;
         loaded.protect_app_owners(operator, context).await;
         loaded.guard.unprotect(options.allow_unused_unprotect, &context.scope)?;
-        loaded.guard.protect_now(options, context, progress).await?;
+        loaded.guard.add_always_protected(options, context, progress).await?;
         Ok(loaded)
     }
 
-    /// Adds whom nothing takes off again.
-    async fn protect_now<D: DirectorySource>(
+    /// Adds the users whom `--unprotect` can't remove.
+    async fn add_always_protected<D: DirectorySource>(
         &mut self,
         options: &PlanOptions,
         context: &PlanContext<'_, D>,
@@ -91,42 +92,42 @@ impl Guard {
         Ok(())
     }
 
-    /// Takes those off that are to be sent all the same.
+    /// Removes the users of `--unprotect` from the lists.
     fn unprotect(&mut self, may_miss: bool, scope: &TenantScope<'_>) -> Result<(), GuardError> {
         for unprotected_id in &mut self.unprotected {
             self.implicit.apply_unprotect(unprotected_id);
             self.protect.apply_unprotect(unprotected_id);
-            let id = unprotected_id.given.to_string();
+            let id = unprotected_id.id.to_string();
             if !unprotected_id.reasons.is_empty() {
                 scope.mark_found(UNPROTECT, &id);
             } else if !may_miss {
-                scope.mark_missing(UNPROTECT, &id.clone(), GuardError::NotProtected { id })?;
+                scope.record_missing(UNPROTECT, &id.clone(), GuardError::NotProtected { id })?;
             }
         }
         Ok(())
     }
 }
 
-/// Those of `--unprotect`, by all ids that are known of them.
+/// The users of `--unprotect`, each with all known IDs.
 async fn resolve_unprotected<D: DirectorySource>(
     given: &[UserId],
     context: &PlanContext<'_, D>,
-) -> Result<Vec<UnprotectedId>, PlanError> {
+) -> Result<Vec<UnprotectEntry>, PlanError> {
     let found = match context.lookup_directory() {
         Some(directory) => resolve_all(directory, given).await?,
         None => Vec::new(),
     };
-    let mut wanted: Vec<UnprotectedId> = given.iter().map(UnprotectedId::new).collect();
+    let mut wanted: Vec<UnprotectEntry> = given.iter().map(UnprotectEntry::new).collect();
     for (unprotected_id, found) in wanted.iter_mut().zip(found) {
         if let ResolvedId::User(person) = found {
-            unprotected_id.ids.extend(ids_of(&person));
+            unprotected_id.ids.extend(user_ids(&person));
         }
     }
     Ok(wanted)
 }
 
-/// Who is protected unasked is looked up to inform: by the names that the token gives, the operator is protected anyway.
-/// What can't be looked up is told.
+/// A failed look-up here does not stop the plan, because the operator is protected by the names in the token
+/// anyway. It is reported as not checked.
 impl LoadedGuard {
     async fn protect_operator<D: DirectorySource>(
         &mut self,
@@ -143,19 +144,19 @@ impl LoadedGuard {
                     _ => None,
                 })
             }
-            // An opaque token does not tell whose it is; Graph does.
+            // An opaque token does not say which user it belongs to, but Graph does.
             (Some(directory), None) if !ids.is_empty() => directory.me().await,
             _ => Ok(None),
         };
         let person = found.unwrap_or_else(|why| {
             let what = match ids.iter().any(|id| *id != UserId::Me) {
                 true => "whether your own account is among them under another name",
-                false => "whose account signs in",
+                false => "which account the token belongs to",
             };
             self.unchecked.push(why.line(what));
             None
         });
-        ids.extend(person.iter().flat_map(ids_of));
+        ids.extend(person.iter().flat_map(user_ids));
         self.guard.implicit.set_operator(ids, options.include_self);
     }
 
@@ -165,7 +166,7 @@ impl LoadedGuard {
         context: &PlanContext<'_, D>,
     ) {
         let Some(directory) = context.info_lookups() else {
-            if context.is_impossible() && !operator.app_ids.is_empty() {
+            if context.is_lookup_impossible() && !operator.app_ids.is_empty() {
                 self.unchecked.push(owners_unchecked());
             }
             return;
@@ -173,33 +174,33 @@ impl LoadedGuard {
         for app in &operator.app_ids {
             match directory.app_owners(app).await {
                 Ok(owners) => {
-                    owners.iter().for_each(|owner| self.guard.implicit.add_owner(ids_of(owner).collect()))
+                    owners.iter().for_each(|owner| self.guard.implicit.add_owner(user_ids(owner).collect()))
                 }
-                // What fails for one app mostly fails for all.
+                // A read that fails for one app usually fails for all of them.
                 Err(why) => return self.unchecked.push(why.line("the app's owners")),
             }
         }
     }
 }
 
-/// What a list is called where it is counted: its file, or the flag that names people directly.
+/// The name under which a list is counted: its file name, or the flag that names users directly.
 fn source_name(outcome: Outcome, entry: &ListEntry) -> String {
     match entry {
         ListEntry::File(path) => path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned(),
-        ListEntry::Id(_) | ListEntry::Selected(_) if outcome == Outcome::Protected => "--protect".to_owned(),
-        ListEntry::Id(_) | ListEntry::Selected(_) => "--exclude".to_owned(),
+        ListEntry::Id(_) | ListEntry::Selector(_) if outcome == Outcome::Protected => "--protect".to_owned(),
+        ListEntry::Id(_) | ListEntry::Selector(_) => "--exclude".to_owned(),
     }
 }
 
-/// Why somebody is left out, in words.
+/// Why a user is left out, in words.
 fn protection_reason(outcome: Outcome, entry: &ListEntry, origin: &str) -> String {
     let protects = outcome == Outcome::Protected;
     match entry {
         ListEntry::Id(_) if protects => "on the protect list".to_owned(),
-        ListEntry::Id(_) => "excluded by id".to_owned(),
+        ListEntry::Id(_) => "excluded by ID".to_owned(),
         ListEntry::File(_) if protects => format!("on the protect list ({origin})"),
         ListEntry::File(_) => format!("excluded by {origin}"),
-        ListEntry::Selected(_) if protects => format!("protected: {origin}"),
-        ListEntry::Selected(_) => format!("excluded: {origin}"),
+        ListEntry::Selector(_) if protects => format!("protected: {origin}"),
+        ListEntry::Selector(_) => format!("excluded: {origin}"),
     }
 }

@@ -1,78 +1,77 @@
-//! Whom the entries of a list name: ids and files at once, groups and roles as the directory tells.
+//! The users that the entries of a list name: IDs and files directly, groups and roles by the directory.
 
 use std::path::Path;
 
 use super::list_file::ProtectFileEntries;
-use super::{FIRST, GuardCounts, GuardError};
+use super::{FIRST_LIST, GuardError, ListCounts};
 use crate::directory::{DirectoryError, ResolvedId, Selector};
 use crate::intake::{self, InputSource, IntakeError, IntakeOptions, RowStatus};
 use crate::plan::ListEntry;
 use crate::plan::context::PlanContext;
 use crate::plan::directory_source::{
-    DirectorySource, ProgressFn, ReadProgress, UserPages, ids_of, resolve_all,
+    DirectorySource, ProgressFn, ReadProgress, UserPages, resolve_all, user_ids,
 };
 use crate::text::sanitize::sanitize_truncated;
 use crate::user_id::UserId;
 
-/// Ids that are looked up at once.
+/// The number of IDs that are looked up together.
 const CHUNK: usize = 2_000;
 
-/// Part of an entry.
+/// What an entry stands for: one account, or a group or role.
 #[derive(Debug)]
-pub(in crate::plan) enum Member {
+pub(in crate::plan) enum ListMember {
     /// One account.
-    Ids(MemberIds),
-    /// Those whom the directory names.
-    Selected {
+    Account(AccountIds),
+    /// The users in a group or role.
+    Selector {
         selector: Selector,
-        /// Where it is given.
+        /// Where the selector comes from, for messages.
         location: String,
-        /// In which tenant, as the file says.
+        /// Its tenant, as the file says.
         tenant: Option<String>,
     },
 }
 
-/// One account, by all ids that are given.
+/// One account, with all IDs that the list gives.
 #[derive(Debug)]
-pub(in crate::plan) struct MemberIds {
-    /// That to look it up by first.
+pub(in crate::plan) struct AccountIds {
+    /// The IDs. The first one is used for the look-up.
     pub(in crate::plan) ids: Vec<UserId>,
-    /// Where they are given.
+    /// Where the IDs come from, for messages.
     pub(in crate::plan) location: String,
-    /// In which tenant, as the file says.
+    /// Its tenant, as the file says.
     pub(in crate::plan) tenant: Option<String>,
-    /// Whether the directory may know no such user: it is a mail address beside an id.
+    /// Whether the user may be missing from the directory, because the ID is a mail address beside an ID.
     pub(in crate::plan) may_be_unknown: bool,
 }
 
-impl Member {
+impl ListMember {
     fn location(&self) -> (&str, Option<&str>) {
         match self {
-            Member::Ids(MemberIds { location, tenant, .. }) | Member::Selected { location, tenant, .. } => {
-                (location, tenant.as_deref())
-            }
+            ListMember::Account(AccountIds { location, tenant, .. })
+            | ListMember::Selector { location, tenant, .. } => (location, tenant.as_deref()),
         }
     }
 }
 
-/// One person on a list: all ids that are known, the reason to give, and where the ids are given.
+/// Called for each user on a list: with all known IDs, the reason to show, and where the IDs come from.
 pub(in crate::plan) type ListedUserVisitor<'a> =
     &'a mut dyn FnMut(Vec<UserId>, &str, &str) -> Result<(), GuardError>;
 
-/// Reads one entry, as far as that can be done without the directory.
+/// Reads one entry, as far as possible without the directory.
 pub(in crate::plan) fn members_of_entry(
     list: &'static str,
     entry: &ListEntry,
-) -> Result<Vec<Member>, GuardError> {
+) -> Result<Vec<ListMember>, GuardError> {
     read_members(list, entry).map(|(members, _)| members)
 }
 
-/// Reads one entry, and counts what it holds.
+/// Reads one entry, and counts its parts.
 pub(in crate::plan) fn read_members(
     list: &'static str,
     entry: &ListEntry,
-) -> Result<(Vec<Member>, GuardCounts), GuardError> {
-    let mut counts = GuardCounts::default();
+) -> Result<(Vec<ListMember>, ListCounts), GuardError> {
+    let mut counts = ListCounts::default();
     let members = match entry {
         ListEntry::Id(UserId::Me) => return Err(GuardError::Me { list }),
         ListEntry::Id(user) => {
@@ -80,22 +79,22 @@ pub(in crate::plan) fn read_members(
             if matches!(user, UserId::Principal(_)) && Path::new(&location).is_file() {
                 return Err(GuardError::IdAndFile { list, entry: location });
             }
-            vec![Member::Ids(MemberIds {
+            vec![ListMember::Account(AccountIds {
                 ids: vec![user.clone()],
                 location,
                 tenant: None,
                 may_be_unknown: false,
             })]
         }
-        // Who goes first is no matter of safety: that list is read as any input is.
-        ListEntry::File(path) if list == FIRST => members_from_rows(list, path)?,
+        // The order is not a safety matter, so the --first list is read like any other input.
+        ListEntry::File(path) if list == FIRST_LIST => members_from_rows(list, path)?,
         ListEntry::File(path) => {
             let ProtectFileEntries { members, comments } = super::list_file::read_entries(list, path)?;
             counts.comments = comments;
             members
         }
-        ListEntry::Selected(selector) => {
-            vec![Member::Selected {
+        ListEntry::Selector(selector) => {
+            vec![ListMember::Selector {
                 selector: selector.clone(),
                 location: selector.to_string(),
                 tenant: None,
@@ -104,15 +103,15 @@ pub(in crate::plan) fn read_members(
     };
     for member in &members {
         match member {
-            Member::Ids(_) => counts.accounts += 1,
-            Member::Selected { selector: Selector::Role { .. }, .. } => counts.roles += 1,
-            Member::Selected { .. } => counts.groups += 1,
+            ListMember::Account(_) => counts.accounts += 1,
+            ListMember::Selector { selector: Selector::Role { .. }, .. } => counts.roles += 1,
+            ListMember::Selector { .. } => counts.groups += 1,
         }
     }
     Ok((members, counts))
 }
 
-fn members_from_rows(list: &'static str, path: &Path) -> Result<Vec<Member>, GuardError> {
+fn members_from_rows(list: &'static str, path: &Path) -> Result<Vec<ListMember>, GuardError> {
     let unreadable = |source: IntakeError| match source.shows_content() {
         true => GuardError::AmbiguousColumns { list, path: path.to_owned() },
         false => GuardError::Unreadable { list, source: Box::new(source) },
@@ -128,27 +127,33 @@ fn members_from_rows(list: &'static str, path: &Path) -> Result<Vec<Member>, Gua
         let number = members.len() + 1;
         let wrong =
             |reason: String| GuardError::InvalidLine { list, path: path.to_owned(), line: row.line, reason };
-        if let RowStatus::Unreadable(_) | RowStatus::Excluded(_) = &row.verdict {
-            return Err(wrong("it names no user".to_owned()));
+        if let RowStatus::Unreadable(_) | RowStatus::Excluded(_) = &row.status {
+            return Err(wrong("the line has no user ID".to_owned()));
         }
         let location = format!("account {number} ({}, line {})", path.display(), row.line);
-        if let ListEntry::Selected(selector) = ListEntry::parse(&row.id, false) {
-            members.push(Member::Selected { selector, location, tenant: row.tenant });
+        if let ListEntry::Selector(selector) = ListEntry::parse(&row.id, false) {
+            members.push(ListMember::Selector { selector, location, tenant: row.tenant });
             continue;
         }
-        let id = UserId::read(&row.id).map_err(|why| wrong(format!("an entry is no user id: {why}")))?;
+        let id = UserId::parse_lenient(&row.id)
+            .map_err(|why| wrong(format!("an entry is not a user ID: {why}")))?;
         if id == UserId::Me {
             return Err(GuardError::Me { list });
         }
-        let also = row.also.iter().filter_map(|text| UserId::read(text).ok());
+        let also = row.other_ids.iter().filter_map(|text| UserId::parse_lenient(text).ok());
         let ids = std::iter::once(id).chain(also).collect();
-        members.push(Member::Ids(MemberIds { ids, location, tenant: row.tenant, may_be_unknown: false }));
+        members.push(ListMember::Account(AccountIds {
+            ids,
+            location,
+            tenant: row.tenant,
+            may_be_unknown: false,
+        }));
     }
     Ok(members)
 }
 
-/// Gives `take` every person whom an entry names, with the reason to give for it; and what the entry holds. `elsewhere` gets the ids
-/// that the file places in another tenant of the run.
+/// Calls `visit` for every user that an entry names, and returns the counts of the entry. `other_tenant` gets
+/// the IDs that the file assigns to another tenant of the run.
 pub(in crate::plan) async fn for_each_user<D: DirectorySource>(
     list: &'static str,
     entry: &ListEntry,
@@ -156,10 +161,10 @@ pub(in crate::plan) async fn for_each_user<D: DirectorySource>(
     progress: ProgressFn<'_>,
     other_tenant: &mut Vec<Vec<UserId>>,
     visit: ListedUserVisitor<'_>,
-) -> Result<GuardCounts, GuardError> {
+) -> Result<ListCounts, GuardError> {
     let reason = match entry {
         ListEntry::File(path) => path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned(),
-        ListEntry::Id(_) | ListEntry::Selected(_) => String::new(),
+        ListEntry::Id(_) | ListEntry::Selector(_) => String::new(),
     };
     let mut accounts = Vec::new();
     let (members, counts) = read_members(list, entry)?;
@@ -171,21 +176,21 @@ pub(in crate::plan) async fn for_each_user<D: DirectorySource>(
                 entry: sanitize_truncated(location, 200),
                 tenant: sanitize_truncated(tenant.unwrap_or_default(), 80),
             };
-            context.scope.mark_missing(list, location, why)?;
-            if let Member::Ids(MemberIds { ids, .. }) = member {
+            context.scope.record_missing(list, location, why)?;
+            if let ListMember::Account(AccountIds { ids, .. }) = member {
                 other_tenant.push(ids);
             }
             continue;
         }
         match member {
-            Member::Ids(ids) => accounts.push(ids),
-            Member::Selected { selector, location, .. } => {
-                members_from_directory(list, &selector, &location, context, progress, visit).await?;
+            ListMember::Account(ids) => accounts.push(ids),
+            ListMember::Selector { selector, location, .. } => {
+                visit_directory_members(list, &selector, &location, context, progress, visit).await?;
             }
         }
     }
     let Some(directory) = context.lookup_directory() else {
-        for MemberIds { ids, location, .. } in accounts {
+        for AccountIds { ids, location, .. } in accounts {
             context.scope.mark_found(list, &location);
             visit(ids, &reason, &location)?;
         }
@@ -198,7 +203,7 @@ pub(in crate::plan) async fn for_each_user<D: DirectorySource>(
         let failed = |source| GuardError::Directory { list, entry: entry.to_string(), source };
         let found = resolve_all(directory, &asked).await.map_err(failed)?;
         for (member, found) in chunk.iter_mut().zip(found) {
-            let MemberIds { ids, location, may_be_unknown: may_miss, .. } = member;
+            let AccountIds { ids, location, may_be_unknown: may_miss, .. } = member;
             let ids = std::mem::take(ids);
             if *may_miss && !matches!(found, ResolvedId::User(_)) {
                 visit(ids, &reason, location)?;
@@ -209,7 +214,7 @@ pub(in crate::plan) async fn for_each_user<D: DirectorySource>(
                     context.scope.mark_found(list, location);
                     visit(ids, &reason, location)?;
                 }
-                Err(why) => context.scope.mark_missing(list, location, why)?,
+                Err(why) => context.scope.record_missing(list, location, why)?,
             }
         }
         so_far += chunk.len() as u64;
@@ -218,30 +223,30 @@ pub(in crate::plan) async fn for_each_user<D: DirectorySource>(
     Ok(counts)
 }
 
-/// All ids of a person on a list; nobody passes who is nobody in the directory.
+/// All IDs of a user on a list. A user who is not in the directory is an error.
 fn resolve_member(
     list: &'static str,
     mut ids: Vec<UserId>,
     entry: &str,
     found: ResolvedId,
 ) -> Result<Vec<UserId>, GuardError> {
-    let nobody = |reason: &str| {
+    let unresolved = |reason: &str| {
         Err(GuardError::NoSuchUser { list, entry: sanitize_truncated(entry, 200), reason: reason.to_owned() })
     };
     match found {
         ResolvedId::User(person) => {
-            ids.extend(ids_of(&person));
+            ids.extend(user_ids(&person));
             Ok(ids)
         }
-        ResolvedId::Missing => nobody("but there is no such user"),
-        ResolvedId::Deleted(_) => nobody("but that user is deleted"),
+        ResolvedId::Missing => unresolved("but there is no such user"),
+        ResolvedId::Deleted(_) => unresolved("but that user is deleted"),
         ResolvedId::Ambiguous(names) => {
-            nobody(&format!("which may be any of {}", sanitize_truncated(&names.join(", "), 300)))
+            unresolved(&format!("which may be any of {}", sanitize_truncated(&names.join(", "), 300)))
         }
     }
 }
 
-async fn members_from_directory<D: DirectorySource>(
+async fn visit_directory_members<D: DirectorySource>(
     list: &'static str,
     selector: &Selector,
     entry: &str,
@@ -255,7 +260,7 @@ async fn members_from_directory<D: DirectorySource>(
     };
     let mut pages = match directory.select_users(selector).await {
         Err(why @ DirectoryError::NotFound { .. }) => {
-            return context.scope.mark_missing(list, entry, failed(why));
+            return context.scope.record_missing(list, entry, failed(why));
         }
         asked => asked.map_err(failed)?,
     };
@@ -264,19 +269,23 @@ async fn members_from_directory<D: DirectorySource>(
     while let Some(page) = pages.next_page().await.map_err(failed)? {
         so_far += page.len() as u64;
         for person in &page {
-            visit(ids_of(person).collect(), &what, entry)?;
+            visit(user_ids(person).collect(), &what, entry)?;
         }
         progress(&ReadProgress { what: &what, count: so_far, total: pages.expected() });
     }
     let missing = pages.missing();
     if missing > 0 {
-        let reason = format!("Graph counted {missing} more users than it gave");
+        let reason = format!("Graph counted {missing} more users than it returned");
         return Err(failed(DirectoryError::Untrusted { what, reason }));
     }
-    // A group or a role that holds nobody is mostly another one than was meant.
+    // An empty group or role is usually not the intended one.
     if so_far == 0 && !context.allow_empty {
-        let reason = "which holds no user; --allow-empty goes on".to_owned();
-        return context.scope.mark_missing(list, entry, GuardError::NoSuchUser { list, entry: what, reason });
+        let reason = "which has no users (use --allow-empty if that is intended)".to_owned();
+        return context.scope.record_missing(
+            list,
+            entry,
+            GuardError::NoSuchUser { list, entry: what, reason },
+        );
     }
     context.scope.mark_found(list, entry);
     Ok(())

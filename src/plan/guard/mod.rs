@@ -1,9 +1,10 @@
-//! Who must not be sent: the protect list, whoever is protected by default, and the exclusions; fail-closed.
+//! The guard: users who must not be revoked. They are on the protect list or the exclude list, or are
+//! protected by default. The guard fails closed.
 //!
-//! Where the directory is read, everybody on a list is looked up first, and compared by object id. Otherwise an object id
-//! and a UPN can name the same person, and nobody can tell: where a protected person is known only by one and a row only
-//! by the other, the plan is refused. So it is where the lists pair one id with two of the other kind: such a pair proves
-//! nothing.
+//! If the directory is read, all users on a list are looked up first and compared by object ID. Otherwise an
+//! object ID and a UPN can belong to the same person without any sign of it. So if a listed user has only one
+//! of them and a row has only the other, the plan is refused. It is also refused if the lists pair one ID
+//! with two of the other kind, because then the pairs prove nothing.
 
 mod collect_ids;
 mod error;
@@ -15,7 +16,7 @@ mod members;
 mod protect_list;
 
 pub use error::GuardError;
-use members::MemberIds;
+use members::AccountIds;
 pub(super) use members::{for_each_user, members_of_entry, read_members};
 
 use crate::journal::ListRecord;
@@ -27,61 +28,61 @@ use implicit_protection::ImplicitProtection;
 pub(super) use implicit_protection::OPERATOR_REASON;
 use protect_list::ProtectList;
 
-/// What the protect list is called in errors.
-pub(crate) const PROTECTED: &str = "protect list";
+/// The name of the protect list in errors.
+pub(crate) const PROTECT_LIST: &str = "protect list";
 
-/// What the exclusions are called in errors.
-pub(crate) const EXCLUDED: &str = "list of exclusions";
+/// The name of the exclude list in errors.
+pub(crate) const EXCLUDE_LIST: &str = "exclude list";
 
-/// What the list of those who go first is called in errors.
-pub(crate) const FIRST: &str = "list of those who go first";
+/// The name of the `--first` list in errors.
+pub(crate) const FIRST_LIST: &str = "--first list";
 
-/// What an entry of a list holds.
+/// The counts of an entry of a list.
 #[derive(Clone, Debug, Default)]
-pub(super) struct GuardCounts {
+pub(super) struct ListCounts {
     pub(super) accounts: u64,
     pub(super) groups: u64,
     pub(super) roles: u64,
-    /// Lines of comments that hold ids: nobody is left out by them.
+    /// Line numbers of comments that have IDs. They leave no one out.
     pub(super) comments: Vec<u64>,
 }
 
-/// Everybody who must not be sent.
+/// All users who must not be revoked.
 #[derive(Debug)]
 pub(super) struct Guard {
     protect: ProtectList,
     exclude: ProtectList,
     implicit: ImplicitProtection,
-    unprotected: Vec<UnprotectedId>,
-    /// Which ids the lists call one account, where nobody is looked up.
+    unprotected: Vec<UnprotectEntry>,
+    /// The IDs that the lists give for one account; used only without look-ups.
     pairs: IdPairs,
-    /// Whether everybody was looked up: then ids of two kinds are no riddle.
+    /// Whether all users were looked up. If so, IDs of the two kinds can be compared.
     is_resolved: bool,
 }
 
-/// Somebody of `--unprotect`.
+/// A user of `--unprotect`.
 #[derive(Debug)]
-struct UnprotectedId {
-    given: UserId,
-    /// All ids that are known.
+struct UnprotectEntry {
+    id: UserId,
+    /// All known IDs.
     ids: Vec<UserId>,
-    /// What protects them.
+    /// What protects the user.
     reasons: Vec<String>,
 }
 
-/// What a row says of its user.
+/// The IDs that a row gives for its user.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct RowIds<'a> {
-    /// All ids that it gives, and those of the person whom the directory knows by them; that to send by first.
+    /// All IDs in the row, and those that the directory has for them. The ID for the request comes first.
     pub(super) ids: &'a [UserId],
-    /// Ids that it may give: they leave somebody out, too, and never make anybody comparable.
+    /// IDs that may belong to the user. They can leave a row out too, but never make a row comparable.
     pub(super) possible_ids: &'a [UserId],
-    /// Whether it says `me`: whoever writes that means to be sent.
+    /// Whether the row says `me`. An operator who writes that wants to be revoked.
     pub(super) is_me: bool,
 }
 
 impl Guard {
-    /// Whether a row's user is left out.
+    /// Why a row's user is left out, if so.
     pub(super) fn check(&mut self, named: RowIds<'_>) -> Result<Option<LeftOutReason>, GuardError> {
         if let Some(left_out) = self.protect.check(named, self.is_resolved)? {
             return Ok(Some(left_out));
@@ -92,49 +93,50 @@ impl Guard {
         self.exclude.check(named, self.is_resolved)
     }
 
-    /// Takes in what a row that a filter leaves out, or that is another shard's, calls somebody listed.
+    /// Adds the other IDs that a row gives for a listed user. The row is left out by a filter, or belongs to
+    /// another shard.
     pub(super) fn add_aliases(&mut self, ids: &[UserId]) {
         for list in [&mut self.protect, &mut self.exclude] {
             list.add_aliases(ids);
         }
     }
 
-    /// Each list with its counts.
+    /// The lists with their counts.
     pub(super) fn list_records(&self) -> Vec<ListRecord> {
         self.protect.list_records().chain(self.exclude.list_records()).collect()
     }
 
-    /// Whether anybody is on a list.
+    /// Whether the lists are empty.
     pub(super) fn is_empty(&self) -> bool {
         self.protect.is_empty() && self.exclude.is_empty()
     }
 
-    /// Whether these are the ids of whoever signed in.
+    /// Whether one of these IDs is the operator's.
     pub(super) fn is_operator(&self, ids: &[UserId]) -> bool {
         self.implicit.is_operator(ids)
     }
 
-    /// What protects somebody who is sent all the same.
+    /// What would protect a user who is revoked because of `--unprotect`.
     pub(super) fn unprotected_reasons(&self, ids: &[UserId]) -> Option<String> {
         let found = self.unprotected.iter().find(|unprotected| unprotected.has_any_of(ids))?;
         Some(found.reasons.join("; "))
     }
 
-    /// Looks back once all rows are in: what they called somebody listed must not be what another row calls a
-    /// target. `sent` says whether an id is one of a target's.
-    pub(super) fn detect_contradictions(
+    /// Runs after the last row: an ID that one row gives for a listed user must not be a target's ID in
+    /// another row. `sent` says whether an ID belongs to a target.
+    pub(super) fn reject_contradictions(
         &self,
         mut sent: impl FnMut(&UserId) -> bool,
     ) -> Result<(), GuardError> {
-        [&self.protect, &self.exclude].into_iter().try_for_each(|list| list.detect_contradictions(&mut sent))
+        [&self.protect, &self.exclude].into_iter().try_for_each(|list| list.reject_contradictions(&mut sent))
     }
 }
 
 impl Default for Guard {
     fn default() -> Self {
         Guard {
-            protect: ProtectList::new(PROTECTED, Outcome::Protected),
-            exclude: ProtectList::new(EXCLUDED, Outcome::Excluded),
+            protect: ProtectList::new(PROTECT_LIST, Outcome::Protected),
+            exclude: ProtectList::new(EXCLUDE_LIST, Outcome::Excluded),
             implicit: ImplicitProtection::default(),
             unprotected: Vec::new(),
             pairs: IdPairs::default(),
@@ -143,12 +145,12 @@ impl Default for Guard {
     }
 }
 
-impl UnprotectedId {
-    fn new(given: &UserId) -> UnprotectedId {
-        UnprotectedId { given: given.clone(), ids: vec![given.clone()], reasons: Vec::new() }
+impl UnprotectEntry {
+    fn new(given: &UserId) -> UnprotectEntry {
+        UnprotectEntry { id: given.clone(), ids: vec![given.clone()], reasons: Vec::new() }
     }
 
-    /// Takes in what a list calls them, too.
+    /// Adds the other IDs that a list gives for the user.
     fn add_aliases(&mut self, ids: &[UserId]) {
         if self.has_any_of(ids) {
             self.ids.extend_from_slice(ids);

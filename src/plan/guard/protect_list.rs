@@ -1,41 +1,42 @@
-//! One list of people to leave out, by all the ids that are known of them.
+//! One list of users to leave out, with all their known IDs.
 
 use std::collections::{HashMap, HashSet};
 
-use super::{GuardCounts, GuardError, RowIds, UnprotectedId};
+use super::{GuardError, ListCounts, RowIds, UnprotectEntry};
 use crate::journal::ListRecord;
 use crate::outcome::Outcome;
 use crate::plan::LeftOutReason;
 use crate::user_id::UserId;
 
-/// Somebody listed.
+/// A user on the list.
 #[derive(Debug)]
 struct ListedUser {
-    /// The number of the reason.
+    /// Index into `ProtectList::reasons`.
     reason: u32,
-    /// The number of the source.
+    /// Index into `ProtectList::sources`.
     source: u32,
 }
 
+/// The protect list or the exclude list.
 #[derive(Debug)]
 pub(super) struct ProtectList {
     pub(super) name: &'static str,
     outcome: Outcome,
-    /// Each id, with the numbers of those whom it names: one, mostly.
+    /// For each ID, the indexes of its users (usually one).
     ids: HashMap<UserId, Vec<u32>>,
     users: Vec<ListedUser>,
     reasons: Vec<String>,
-    /// The files, and what is named directly, with what they hold.
+    /// The files, and the flag for users named directly, with their counts.
     sources: Vec<ListRecord>,
-    /// The number of the source that is read now.
+    /// Index of the source that is being read.
     source: usize,
-    /// Those whom rows named, by their numbers.
+    /// Indexes of the users that rows name.
     matched: HashSet<u32>,
-    /// Somebody is known by object id only.
+    /// Whether a user is known only by object ID.
     has_object_id_only: bool,
-    /// Somebody is known by user principal name only.
+    /// Whether a user is known only by user principal name.
     has_upn_only: bool,
-    /// What rows called somebody listed, beside the ids on the list.
+    /// Other IDs that rows give for listed users, in addition to those on the list.
     aliases: HashSet<UserId>,
 }
 
@@ -64,7 +65,7 @@ impl ProtectList {
         self.ids.is_empty()
     }
 
-    /// Where the next ones come from: a file, or what is named directly.
+    /// Sets the source of the users that are added next: a file name, or a flag.
     pub(super) fn set_source(&mut self, source: &str) {
         let list = if self.outcome == Outcome::Protected { "protect" } else { "exclude" };
         let known = self.sources.iter().position(|known| known.name == source);
@@ -78,8 +79,8 @@ impl ProtectList {
         });
     }
 
-    /// Takes in what the source holds.
-    pub(super) fn add_counts(&mut self, counts: GuardCounts) {
+    /// Adds the counts of the current source.
+    pub(super) fn add_counts(&mut self, counts: ListCounts) {
         let Some(source) = self.sources.get_mut(self.source) else { return };
         source.accounts += counts.accounts;
         source.groups += counts.groups;
@@ -88,7 +89,7 @@ impl ProtectList {
         source.comments.extend(counts.comments);
     }
 
-    /// Each source with its counts.
+    /// The sources with their counts.
     pub(super) fn list_records(&self) -> impl Iterator<Item = ListRecord> + '_ {
         let mut sources = self.sources.clone();
         for number in &self.matched {
@@ -97,7 +98,7 @@ impl ProtectList {
         sources.into_iter()
     }
 
-    /// Adds one person, by all ids known of them. Who is named twice keeps the first reason.
+    /// Adds a user with all known IDs. A user who is added twice keeps the first reason.
     pub(super) fn add(&mut self, ids: Vec<UserId>, reason: &str) {
         let (object, name) = id_kinds(&ids);
         self.has_object_id_only |= object && !name;
@@ -114,8 +115,9 @@ impl ProtectList {
         }
     }
 
-    /// Adds accounts that the list places in another tenant of the run. If a row here has such an id all the same, the list's cell
-    /// is wrong, and the account is left out. Other rows need not be comparable with them.
+    /// Adds accounts that the list assigns to another tenant of the run. If a row of this tenant has such an
+    /// ID nevertheless, the list's tenant cell is wrong, and the user is left out. Other rows need not be
+    /// comparable with these accounts.
     pub(super) fn add_other_tenant(&mut self, accounts: Vec<Vec<UserId>>, reason: &str) {
         let comparable = (self.has_object_id_only, self.has_upn_only);
         for ids in accounts {
@@ -124,8 +126,8 @@ impl ProtectList {
         (self.has_object_id_only, self.has_upn_only) = comparable;
     }
 
-    /// Takes somebody off, by any id that is known of them.
-    pub(super) fn apply_unprotect(&mut self, unprotected: &mut UnprotectedId) {
+    /// Removes a user from the list, by any known ID.
+    pub(super) fn apply_unprotect(&mut self, unprotected: &mut UnprotectEntry) {
         for id in &unprotected.ids {
             for number in self.ids.remove(id).unwrap_or_default() {
                 let reason = &self.reasons[self.users[number as usize].reason as usize];
@@ -136,7 +138,7 @@ impl ProtectList {
         }
     }
 
-    /// Whether the ids name somebody listed, and why; if so, takes in all of them.
+    /// The reason if one of the IDs is on the list. In that case, all of them are added as aliases.
     pub(super) fn add_aliases(&mut self, ids: &[UserId]) -> Option<&str> {
         let number = *ids.iter().find_map(|id| self.ids.get(id))?.first()?;
         self.aliases.extend(ids.iter().cloned());
@@ -144,7 +146,7 @@ impl ProtectList {
         self.reasons.get(reason as usize).map(String::as_str)
     }
 
-    /// Remembers that a row of the plan names somebody listed.
+    /// Records that a row of the plan names a user on the list.
     fn mark_matched(&mut self, ids: &[UserId]) {
         self.matched.extend(ids.iter().filter_map(|id| self.ids.get(id)).flatten());
     }
@@ -172,7 +174,7 @@ impl ProtectList {
         Ok(None)
     }
 
-    pub(super) fn detect_contradictions(
+    pub(super) fn reject_contradictions(
         &self,
         sent: &mut impl FnMut(&UserId) -> bool,
     ) -> Result<(), GuardError> {
@@ -183,7 +185,7 @@ impl ProtectList {
     }
 }
 
-/// Whether an object id, and whether a user principal name is among the ids.
+/// Whether the IDs include an object ID, and whether they include a user principal name.
 fn id_kinds(ids: &[UserId]) -> (bool, bool) {
     let object = ids.iter().any(|id| matches!(id, UserId::Object(_)));
     let name = ids.iter().any(|id| matches!(id, UserId::Principal(_)));

@@ -1,4 +1,4 @@
-//! Lists without a directory: what can't be compared is refused.
+//! Lists without a directory: IDs that can't be compared are refused.
 
 use super::*;
 use crate::directory::Directory;
@@ -14,7 +14,7 @@ fn check(guard: &mut Guard, id: &str, also: &[&str]) -> Result<Option<Outcome>, 
     Ok(guard.check(named)?.map(|left_out| left_out.outcome))
 }
 
-/// Reads lists without any directory.
+/// Loads a guard without a directory.
 fn load_guard(options: PlanOptions, operator: &[&str]) -> Result<Guard, PlanError> {
     let operator = operator.iter().map(|id| id.parse().unwrap()).collect();
     let signed = Operator { user_ids: operator, ..Operator::default() };

@@ -1,4 +1,4 @@
-//! What a joined report is made of: `merge.json`, and a part of its summary.
+//! The runs of a merged report, for `merge.json` and the summary.
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -8,21 +8,21 @@ use crate::intake::Shard;
 use crate::report::jsonl::serialize_millis_opt;
 use crate::report::summary::{plural, serialize_millis};
 
-/// Users that are named where several runs sent them.
+/// Maximum number of users to list that several runs revoked.
 pub(super) const MAX_NAMED: usize = 20;
 
-/// What a joined report is made of.
+/// The runs of a merged report.
 #[derive(Clone, Debug, Serialize)]
 pub struct MergedRuns {
-    /// How many shards the input was split into.
+    /// The number of shards of the input.
     pub shards: u32,
-    /// Those of which there is no folder.
+    /// The shards without a folder.
     pub missing: Vec<Shard>,
-    /// Rows of the input that are in no folder.
+    /// The number of input rows that are in no folder.
     pub missing_rows: u64,
-    /// Users whom more than one run sent: named by two ids, or by a file and a selection.
+    /// The number of users that several runs revoked, because they have two IDs, or are in a file and a selection.
     pub sent_by_several: u64,
-    /// The first of them.
+    /// The first of these users.
     pub sent_by_several_names: Vec<String>,
     /// The runs, in the order of their shards.
     pub runs: Vec<MergedRun>,
@@ -31,24 +31,24 @@ pub struct MergedRuns {
 /// One of the runs.
 #[derive(Clone, Debug, Serialize)]
 pub struct MergedRun {
-    /// Its short id.
+    /// Its short ID.
     pub run: String,
-    /// Which part it took.
+    /// Its shard of the input.
     pub shard: Shard,
-    /// Its folder, as it was given.
+    /// The path of its folder, as it was given.
     pub folder: String,
-    /// SHA-256 of its manifest, in hex: all its files fit that.
+    /// The SHA-256 of its manifest, in hex. All its files match the manifest.
     pub manifest_sha256: String,
-    /// SHA-256 of its plan, in hex.
+    /// The SHA-256 of its plan, in hex.
     pub plan_sha256: String,
-    /// Its rows, those of selections among them.
+    /// The number of its rows, including those from selections.
     pub rows: u64,
-    /// Version of the program that began it.
+    /// The version of the program that started it.
     pub version: String,
-    /// When it was begun.
+    /// When it began.
     #[serde(serialize_with = "serialize_millis")]
     pub started_at: Timestamp,
-    /// When its last process left it.
+    /// When its last process ended.
     #[serde(serialize_with = "serialize_millis_opt")]
     pub ended_at: Option<Timestamp>,
 }
@@ -74,7 +74,7 @@ impl MergedRuns {
             missing_rows: set.input_rows().saturating_sub(set.rows_present()),
             sent_by_several: repeated.users,
             sent_by_several_names: repeated.names.clone(),
-            runs: set.parts.iter().filter_map(run).collect(),
+            runs: set.runs.iter().filter_map(run).collect(),
         }
     }
 
@@ -83,34 +83,31 @@ impl MergedRuns {
         format!("{} of {}", self.runs.len(), plural(u64::from(self.shards), "shard"))
     }
 
-    /// What is missing, in a few words; none where nothing is.
+    /// What is missing, in a few words. `None` if nothing is.
     pub fn missing_phrase(&self) -> Option<String> {
         (!self.missing.is_empty()).then(|| format!("{} missing", self.missing_shards()))
     }
 
-    /// What is missing, in a sentence; none where nothing is.
+    /// What is missing, in a sentence. `None` if nothing is.
     pub fn missing_sentence(&self) -> Option<String> {
         (!self.missing.is_empty()).then(|| {
             let rows = match self.missing_rows {
                 0 => String::new(),
-                rows => format!(
-                    " {} of the input stand in no folder: nothing is known of them.",
-                    plural(rows, "row")
-                ),
+                rows => format!(" Nothing is known about {} of the input.", plural(rows, "row")),
             };
             let is = if self.missing.len() == 1 { "is" } else { "are" };
-            format!("MISSING: {} {is} not here.{rows}", self.missing_shards())
+            format!("MISSING: {} {is} in none of these folders.{rows}", self.missing_shards())
         })
     }
 
-    /// Who was sent more than once, in a sentence; none where nobody was.
+    /// The users that were revoked more than once, in a sentence. `None` if there are none.
     pub fn repeated_sentence(&self) -> Option<String> {
         (self.sent_by_several > 0).then(|| {
             let names: Vec<&str> = self.sent_by_several_names.iter().take(3).map(String::as_str).collect();
             let more = if self.sent_by_several > names.len() as u64 { ", …" } else { "" };
             let users = plural(self.sent_by_several, "user");
             format!(
-                "{users} stood in several shards by several ids, and each of them sent them: {}{more}.",
+                "{users} had several IDs in several shards, and each shard revoked them: {}{more}.",
                 names.join(", ")
             )
         })
@@ -122,7 +119,7 @@ impl MergedRuns {
     }
 }
 
-/// Users whom more than one run sent.
+/// The users that several runs revoked.
 #[derive(Debug, Default)]
 pub(super) struct RepeatedUsers {
     pub(super) users: u64,

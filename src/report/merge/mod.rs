@@ -1,4 +1,4 @@
-//! Several runs of one input, each of its own shard, as one report.
+//! Merges several runs of one input, each of its own shard, into one report.
 //!
 //! ```text
 //!  run folder of 1/3 ─▶ checked against its manifest ─┐
@@ -6,8 +6,8 @@
 //!  run folder of 3/3 ─▶ …                             ┘
 //! ```
 //!
-//! What the folders prove, the report says, and no more: a file that was changed is refused, and a shard whose folder is
-//! not there is told as missing. A row at a time is held, and a few bytes for each user.
+//! The report only says what the folders prove: a changed file is refused, and a shard without a folder is reported as
+//! missing. Only one row of each run and a few bytes for each user are kept in memory.
 
 mod merged_runs;
 mod output;

@@ -1,4 +1,4 @@
-//! The folder of a joined report.
+//! The folder of a merged report.
 
 use std::collections::HashSet;
 use std::hash::{BuildHasher, RandomState};
@@ -16,18 +16,18 @@ use crate::journal::FORMAT;
 use crate::report::row_writer::{ReportLayout, RowVisitor, write_rows};
 use crate::report::{ReportError, ReportRow, Summary, manifest, write_pages};
 
-/// What tells a folder of a joined report from any other.
+/// The file that identifies the folder of a merged report.
 const MERGE_JSON: &str = "merge.json";
 
 /// Its files, in the manifest's order.
 const FILES: [&str; 6] =
     [MERGE_JSON, "report.csv", "report.jsonl", "report.html", "summary.json", "remaining.csv"];
 
-/// Where a joined report is written: a new folder, an empty one, or one that holds such a report already.
+/// The destination of a merged report: a new folder, an empty one, or one that already has such a report.
 #[derive(Debug)]
 pub struct MergeOutput {
     path: PathBuf,
-    /// The folder, where there is one already.
+    /// The folder, if it exists.
     dir: Option<Dir>,
 }
 
@@ -35,7 +35,7 @@ pub struct MergeOutput {
 #[derive(Serialize)]
 struct MergeRecord<'a> {
     format: u32,
-    /// Of the runs' manifests: the same runs give the same id.
+    /// Made from the runs' manifests, so that the same runs give the same ID.
     id: &'a str,
     version: &'static str,
     #[serde(flatten)]
@@ -43,10 +43,10 @@ struct MergeRecord<'a> {
 }
 
 impl MergeOutput {
-    /// Makes sure that nothing else lies there, without writing.
+    /// Checks that the folder has no other files, without writing.
     ///
     /// # Errors
-    /// When something does, or it can't be looked at.
+    /// When it has, or can't be read.
     pub fn check(path: &Path) -> Result<MergeOutput, MergeError> {
         let dir = match Dir::open(path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -55,7 +55,7 @@ impl MergeOutput {
             opened => opened.map_err(|source| MergeError::Output { folder: path.to_owned(), source })?,
         };
         let checked = dir.names().and_then(|names| {
-            let is_free = names.is_empty() || dir.holds(MERGE_JSON)?;
+            let is_free = names.is_empty() || dir.contains(MERGE_JSON)?;
             dir.check_trust(|name| {
                 FILES.contains(&name) || name == manifest::NAME || is_partial(name, &FILES)
             })?;
@@ -68,7 +68,7 @@ impl MergeOutput {
         }
     }
 
-    /// The folder, made where it is not there.
+    /// Opens the folder, or creates it if it does not exist.
     fn open_or_create(self) -> io::Result<Dir> {
         match (self.dir, self.path.parent(), self.path.file_name()) {
             (Some(dir), _, _) => Ok(dir),
@@ -77,16 +77,16 @@ impl MergeOutput {
         }
     }
 
-    /// The folder.
+    /// The path of the folder.
     pub fn path(&self) -> &Path {
         &self.path
     }
 }
 
-/// Writes the joined report, the manifest last, and gives its summary.
+/// Writes the merged report, the manifest last, and returns its summary.
 ///
 /// # Errors
-/// When a plan or a journal can't be read, a file can't be written, or the runs hold the same row.
+/// When a plan or a journal can't be read, a file can't be written, or two runs have the same row.
 pub fn write(set: &ShardSet, output: MergeOutput) -> Result<Summary, ReportError> {
     let path = output.path().to_owned();
     let folder = &output.open_or_create().map_err(ReportError::write(&path))?;
@@ -95,8 +95,8 @@ pub fn write(set: &ShardSet, output: MergeOutput) -> Result<Summary, ReportError
     let accepted = set.accepted();
     let layout = ReportLayout {
         columns: set.columns(),
-        inputs: set.parts.first().map_or(0, |part| part.record.inputs.len()),
-        selected: set.parts.iter().map(|part| part.record.plan.selected).sum(),
+        inputs: set.runs.first().map_or(0, |part| part.record.inputs.len()),
+        selected: set.runs.iter().map(|part| part.record.plan.selected).sum(),
         accepted: &accepted,
         by_tenant: set.tenants().len() > 1,
     };
@@ -111,8 +111,8 @@ pub fn write(set: &ShardSet, output: MergeOutput) -> Result<Summary, ReportError
     let merged = MergedRuns::new(set, &finder.repeated);
     let id = merge_id(&merged);
     write_record(folder, &id, &merged)?;
-    let nobody = || ReportError::read(&path)(io::Error::other("no run was given"));
-    let summary = set.summary(&id, &stats.totals, stats.by_tenant.as_ref(), merged).ok_or_else(nobody)?;
+    let no_run = || ReportError::read(&path)(io::Error::other("no run was given"));
+    let summary = set.summary(&id, &stats.totals, stats.by_tenant.as_ref(), merged).ok_or_else(no_run)?;
     write_pages(folder, &summary, &stats.sample)?;
     manifest::write(folder, &id, &FILES, &summary.altered)?;
     Ok(summary)
@@ -122,7 +122,7 @@ fn write_record(folder: &Dir, id: &str, merged: &MergedRuns) -> Result<(), Repor
     let record = MergeRecord { format: FORMAT, id, version: env!("CARGO_PKG_VERSION"), merged };
     let put = folder.replace(MERGE_JSON, |out| {
         let json = serde_json::to_string_pretty(&record)?;
-        writeln!(out, "{}", crate::text::sanitize::json(&json))
+        writeln!(out, "{}", crate::text::sanitize::sanitize_json(&json))
     });
     put.map_err(ReportError::write(&folder.file(MERGE_JSON)))
 }
@@ -132,13 +132,13 @@ fn merge_id(merged: &MergedRuns) -> String {
     hex::encode(digest(&SHA256, all.join("\n").as_bytes()))[..8].to_owned()
 }
 
-/// Who was sent so far: a hash for each. Within one run nobody is sent twice as a row of their own, so whoever comes again
-/// is another run's.
+/// Finds users that several runs revoked, by a hash for each user. Within one run every target is a different user, so
+/// a repeated user comes from another run.
 #[derive(Default)]
 struct RepeatedUserFinder {
     hasher: RandomState,
     users: HashSet<u64>,
-    /// Those who came again.
+    /// The users that came again.
     reported: HashSet<u64>,
     repeated: RepeatedUsers,
 }

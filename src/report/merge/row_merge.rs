@@ -1,4 +1,4 @@
-//! The rows of all parts in the input's order, one after the other.
+//! The rows of all shards, in the order of the input.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -8,10 +8,10 @@ use crate::plan::{PlanReader, PlanRow};
 use crate::report::row_writer::single_app;
 use crate::report::{ReportError, ReportRow, TenantNotes};
 
-/// Where a row stands in the input: which source, which line of it.
+/// The position of a row in the input: the source and the line.
 type RowPosition = (usize, u64);
 
-/// One part while its rows are read: each part has them in the input's order.
+/// The rows of one shard, which are in the order of the input.
 struct ShardRows<'a> {
     part: &'a ShardRun,
     plan: PlanReader,
@@ -27,7 +27,7 @@ impl<'a> ShardRows<'a> {
         Ok(ShardRows { part, plan, next_row: None, last: (0, 0), notes })
     }
 
-    /// Reads the next row, and tells its place; none at the end.
+    /// Reads the next row and returns its position. `None` at the end.
     fn advance(&mut self) -> Result<Option<RowPosition>, ReportError> {
         self.next_row = self.plan.next().transpose()?;
         let Some(row) = &self.next_row else { return Ok(None) };
@@ -37,8 +37,8 @@ impl<'a> ShardRows<'a> {
     }
 }
 
-/// The place of a line such as `12`, or `users.csv:12` where there are several sources. It stands behind the last one:
-/// where a source is there twice, the name alone does not tell.
+/// The position of a line such as `12`, or `users.csv:12` if there are several sources. It is after `last`: if a source
+/// occurs twice, its name alone is not enough.
 fn row_position(line: &str, sources: &[String], last: RowPosition) -> RowPosition {
     let (name, number) = match line.rsplit_once(':') {
         Some((name, number)) if !sources.is_empty() => (Some(name), number),
@@ -53,15 +53,15 @@ fn row_position(line: &str, sources: &[String], last: RowPosition) -> RowPositio
     (source.unwrap_or(last.0), number)
 }
 
-/// Gives all rows of the set in the input's order, each once; of missing shards none.
+/// Visits all rows of the set once, in the order of the input. Missing shards have no rows.
 ///
 /// # Errors
-/// When a plan or a journal can't be read, when a row of a file stands in two parts, and what `visit` fails with.
+/// When a plan or a journal can't be read, two shards have the same row of a file, or `visit` fails.
 pub fn for_each_row<E: From<ReportError>>(
     set: &ShardSet,
     mut visit: impl FnMut(&ReportRow<'_>) -> Result<(), E>,
 ) -> Result<(), E> {
-    let mut shards = set.parts.iter().map(ShardRows::open).collect::<Result<Vec<_>, _>>()?;
+    let mut shards = set.runs.iter().map(ShardRows::open).collect::<Result<Vec<_>, _>>()?;
     let mut next = BinaryHeap::new();
     for (at, shard) in shards.iter_mut().enumerate() {
         next.extend(shard.advance()?.map(|place| Reverse((place, at))));
@@ -98,7 +98,7 @@ fn visit_row<E: From<ReportError>>(
             let only_app = single_app(&part.record, &part.journal);
             visit(&notes.fill_tenant(ReportRow::from_target(row, &state, case_id).with_default_app(only_app)))
         }
-        None => visit(&notes.fill_tenant(ReportRow::from_left_out(row, case_id))),
+        None => visit(&notes.fill_tenant(ReportRow::from_plan_row(row, case_id))),
     }
 }
 

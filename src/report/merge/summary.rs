@@ -11,7 +11,7 @@ use crate::report::tenants::TenantTotals;
 use crate::report::{StopRecord, Summary, Totals, apps, exit_code, tenants};
 
 impl ShardSet {
-    /// The summary; none of an empty set. `id` is the joined report's own.
+    /// The summary. `None` for an empty set. `id` is that of the merged report.
     pub(super) fn summary(
         &self,
         id: &str,
@@ -19,10 +19,10 @@ impl ShardSet {
         by_tenant: Option<&TenantTotals>,
         merged: MergedRuns,
     ) -> Option<Summary> {
-        let first = self.parts.first()?;
+        let first = self.runs.first()?;
         let record = &first.record;
-        let records = || self.parts.iter().map(|part| &part.record);
-        let journals = || self.parts.iter().map(|part| &part.journal);
+        let records = || self.runs.iter().map(|part| &part.record);
+        let journals = || self.runs.iter().map(|part| &part.journal);
         let started_at = records().map(|record| record.started_at).min()?;
         let ended_at = journals().filter_map(|journal| journal.ended_at).max();
         let ended = ended_at.unwrap_or(started_at);
@@ -51,7 +51,7 @@ impl ShardSet {
             tenant_id: record.tenant_id.clone(),
             tenants,
             operator: record.operator.clone(),
-            apps: apps::merge_apps(self.parts.iter().map(|part| (&part.record, &part.journal)), totals),
+            apps: apps::merge_apps(self.runs.iter().map(|part| (&part.record, &part.journal)), totals),
             inputs: record.inputs.clone(),
             decided: self.decided(),
             plan_sha256: None,
@@ -73,44 +73,44 @@ impl ShardSet {
         })
     }
 
-    /// What shows that files of any of them were changed.
+    /// The findings that show changes of files of any run.
     fn altered(&self) -> Vec<String> {
         let of_one = |part: &super::ShardRun| {
             let run = part.record.id.clone();
             part.altered.iter().map(move |what| format!("run {run}: {what}")).collect::<Vec<_>>()
         };
-        self.parts.iter().flat_map(of_one).collect()
+        self.runs.iter().flat_map(of_one).collect()
     }
 
     /// The tenants of all runs.
     pub(super) fn tenants(&self) -> Vec<tenants::ReportTenant> {
-        tenants::summarize_runs(self.parts.iter().map(|part| (&part.record, &part.journal)))
+        tenants::summarize_runs(self.runs.iter().map(|part| (&part.record, &part.journal)))
     }
 
-    /// Why the first of the runs that stopped early did.
+    /// The reason of the first run that stopped early.
     fn stopped(&self) -> Option<StopRecord> {
         let stopped = |part: &super::ShardRun| {
             let why: StopReason = part.journal.stopped.clone()?;
             let shard = part.shard()?;
             Some(StopRecord { sentence: format!("shard {shard}: {why}"), why })
         };
-        self.parts.iter().find_map(stopped)
+        self.runs.iter().find_map(stopped)
     }
 
-    /// When the first of them began to send; none where one was resumed, since a rate would then say nothing.
+    /// When the first run began to send. `None` if one of them was resumed, because a rate would then mean nothing.
     fn began(&self) -> Option<Timestamp> {
         let began = |part: &super::ShardRun| match &part.journal.processes[..] {
             [began] => Some(began.at),
             _ => None,
         };
-        let all: Option<Vec<Timestamp>> = self.parts.iter().map(began).collect();
+        let all: Option<Vec<Timestamp>> = self.runs.iter().map(began).collect();
         all?.into_iter().min()
     }
 
-    /// What was decided for any of them.
+    /// What was decided for any of the runs.
     fn decided(&self) -> ApprovalDecision {
         let mut all = ApprovalDecision::default();
-        for decided in self.parts.iter().map(|part| &part.record.decided) {
+        for decided in self.runs.iter().map(|part| &part.record.approval) {
             if all.selection.is_empty() {
                 all.selection.clone_from(&decided.selection);
             }

@@ -1,4 +1,4 @@
-//! A run folder made by hand: a plan, a journal, and the record of both.
+//! A run folder made by hand: a plan, a journal, and their record.
 
 use std::fs;
 use std::path::Path;
@@ -12,14 +12,14 @@ use crate::event::{
     AnswerEvidence, AnsweredEvent, BeganEvent, Event, SentEvent, SettledEvent, StopReason, TargetNo,
 };
 use crate::journal::{FORMAT, JournalIndex, RunFolder, RunLock, RunRecord, fingerprint};
-use crate::outcome::{Accepted, Outcome};
+use crate::outcome::{AcceptedOutcomes, Outcome};
 use crate::report::{self, Summary};
-use crate::text::digest::sha256_of;
+use crate::text::digest::sha256_of_file;
 
-/// A row of the plan to be.
+/// A row of the plan.
 pub(super) struct FixtureLine {
     pub(super) input: String,
-    /// Its word and detail, where it is left out.
+    /// Its outcome and detail, if it is left out.
     pub(super) left_out: Option<(Outcome, String)>,
     pub(super) cells: Vec<String>,
 }
@@ -37,7 +37,7 @@ impl FixtureLine {
     }
 }
 
-/// A run folder and what is known of it.
+/// A run folder and its contents.
 pub(super) struct FixtureRun {
     _dir: TempDir,
     _lock: RunLock,
@@ -57,8 +57,8 @@ pub(super) fn at(millis: i64) -> Timestamp {
 }
 
 impl FixtureRun {
-    /// Writes `run.json` and `plan.csv`. Targets are sent in the reverse of the input's order, so that a mix-up of
-    /// the two shows.
+    /// Writes `run.json` and `plan.csv`. Targets are sent in the reverse order of the input, so that a test fails if
+    /// the two are mixed up.
     pub(super) fn new(columns: &[&str], lines: &[FixtureLine]) -> FixtureRun {
         let dir = tempfile::tempdir().unwrap();
         let (folder, lock) = RunFolder::create(dir.path(), at(0), "ab12cd34").unwrap();
@@ -105,7 +105,7 @@ impl FixtureRun {
     }
 
     pub(super) fn accepting(mut self, words: &[Outcome]) -> FixtureRun {
-        self.record.settings.accept = words.iter().copied().collect::<Accepted>();
+        self.record.settings.accept = words.iter().copied().collect::<AcceptedOutcomes>();
         self
     }
 
@@ -143,7 +143,7 @@ impl FixtureRun {
             outcome,
             throttled_ms: 0,
             client_request_id: None,
-            evidence: evidence(outcome, "will be tried again"),
+            evidence: evidence(outcome, "will retry"),
         });
         self.add_event(&event);
     }
@@ -242,7 +242,7 @@ fn record(plan: &Path, columns: &[&str], rows: usize, targets: usize) -> RunReco
         "inputs": [{ "name": "users.csv", "kind": "csv", "bytes": 4211, "sha256": "ab".repeat(32) }],
         "columns": columns,
         "plan": {
-            "rows": rows, "targets": targets, "left_out": {}, "external": 0, "sha256": sha256_of(plan).unwrap()
+            "rows": rows, "targets": targets, "left_out": {}, "external": 0, "sha256": sha256_of_file(plan).unwrap()
         },
         "settings": {
             "jobs": 8, "rate": "20/s", "burst": null, "retries": 5, "timeout_ms": 30000, "deadline_ms": null,

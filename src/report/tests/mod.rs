@@ -1,4 +1,4 @@
-//! Tests of the room as a whole: a run folder in, its reports out.
+//! Tests of all reports together: from a run folder to its files.
 
 mod fixture;
 mod property;
@@ -11,13 +11,13 @@ use serde_json::json;
 use super::summary_text;
 use crate::event::StopReason;
 use crate::outcome::Outcome;
-use crate::text::digest::sha256_of;
+use crate::text::digest::sha256_of_file;
 
 const ANN: &str = "ann@contoso.com";
 const BOB: &str = "bob@contoso.com";
 const EVE: &str = "eve@contoso.com";
 
-/// Three users, one duplicate and one row that is none; all targets revoked but `remaining`.
+/// Three users, a duplicate and a row without a valid ID. All targets are revoked except `remaining`.
 fn mixed_run(left: &[(&str, Outcome)]) -> FixtureRun {
     let lines = [
         FixtureLine::target(ANN, &[ANN, "=HYPERLINK(1)"]),
@@ -110,7 +110,7 @@ fn remaining_csv_of_a_complete_run_is_a_header_only() {
     let summary = run.report();
     assert!(summary.complete);
     assert_eq!((summary.exit_code, summary.remaining), (0, 0));
-    assert_eq!(summary.headline(), "The one user is signed out");
+    assert_eq!(summary.headline(), "The user is signed out");
     assert_eq!(run.text("remaining.csv"), "upn\n");
     assert!(run.text("report.html").contains("sheet head tone-done"));
 }
@@ -126,7 +126,7 @@ fn killed_run_reports_requests_in_doubt() {
     run.add_raw("{\"event\":\"settled\",\"at\":\"2026-11");
     let summary = run.report();
     assert_eq!(run.column("outcome"), ["not_attempted", "in_doubt", "revoked"]);
-    assert!(run.column("detail")[1].contains("cut off"));
+    assert!(run.column("detail")[1].contains("interrupted"));
     assert_eq!((summary.ended_at, summary.exit_code, summary.damaged_lines), (None, 3, 1));
     assert_eq!(run.csv("remaining.csv").len(), 3);
     assert!(run.text("report.html").contains("The journal has no end"));
@@ -222,7 +222,7 @@ fn manifest_matches_files_and_reports_are_reproducible() {
     assert_eq!(files.len(), 8);
     for file in files {
         let path = run.folder.file(file["name"].as_str().unwrap());
-        assert_eq!(file["sha256"], sha256_of(&path).unwrap());
+        assert_eq!(file["sha256"], sha256_of_file(&path).unwrap());
         assert_eq!(file["bytes"], fs::metadata(&path).unwrap().len());
     }
     let before = run.text("manifest.json");

@@ -1,11 +1,11 @@
-//! Whatever happened: each row once, and the counts add up.
+//! Whatever happens, each row is in the report once, and the counts add up.
 
 use proptest::prelude::*;
 
 use super::fixture::{FixtureLine, FixtureRun};
-use crate::outcome::{Accepted, Outcome, OutcomeClass};
+use crate::outcome::{AcceptedOutcomes, Outcome, OutcomeClass};
 
-/// How far a target came.
+/// How far a target got.
 #[derive(Clone, Copy, Debug)]
 enum PropertyOutcome {
     Nowhere,
@@ -78,7 +78,7 @@ proptest! {
         accepted in prop::collection::vec(any_outcome(1, 13), 0..3),
     ) {
         let run = build_run(&rows).accepting(&accepted);
-        let accepted: Accepted = accepted.into_iter().collect();
+        let accepted: AcceptedOutcomes = accepted.into_iter().collect();
         let summary = run.report();
         let words: Vec<Outcome> = rows.iter().map(|(kind, _)| kind.outcome()).collect();
         let count = |standing| words.iter().filter(|word| accepted.standing(**word) == standing).count() as u64;
@@ -100,7 +100,7 @@ proptest! {
         let remaining: Vec<String> = run.csv("remaining.csv").into_iter().skip(1).map(|row| row[0].clone()).collect();
         let left: Vec<&str> = rows
             .iter()
-            .filter(|(kind, _)| !accepted.settles(kind.outcome()))
+            .filter(|(kind, _)| !accepted.is_done(kind.outcome()))
             .map(|(_, cell)| cell.as_str())
             .collect();
         prop_assert_eq!(remaining, left);

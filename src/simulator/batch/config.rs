@@ -1,4 +1,4 @@
-//! How `$batch` behaves, and what may go wrong with its answer.
+//! The settings of `$batch`, and the faults of its answers.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -7,44 +7,44 @@ use serde_json::Value;
 
 use crate::simulator::graph::BODY_LIMIT;
 
-/// What `POST /$batch` does beside answering its parts.
+/// The settings of `POST /$batch`.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct BatchConfig {
-    /// False answers 404, as a cloud or a proxy that does not have it.
+    /// If false, `$batch` is answered with 404, as by a cloud or a proxy that lacks it.
     pub enabled: bool,
-    /// Whether answers come in another order than the requests. The same parts come in the same order in every run
-    /// with the same seed.
+    /// Whether answers come in another order than the requests. With the same seed, the same parts have the same order
+    /// in every run.
     pub shuffle: bool,
-    /// So many answers of parts are missing, one from each batch until it was that many; their requests were carried
-    /// out.
+    /// The number of parts whose answers are left out, at most one for each batch. Their requests are carried out.
     pub lose_parts: u64,
-    /// So many answers of parts come twice, one in each batch.
+    /// The number of parts whose answers come twice, at most one for each batch.
     pub duplicate_parts: u64,
-    /// So many answers of parts have another beside them that says the opposite, one in each batch: 503 to what was
-    /// carried out, 200 to what was not.
+    /// The number of parts that get a second answer which says the opposite, at most one for each batch: 503 if the
+    /// request was carried out, 200 if it was not.
     pub contradict_parts: u64,
-    /// How parts' ids are spelled in the answer.
+    /// How part IDs are spelled in the answer.
     pub ids: PartIdFormat,
-    /// The longest body that is taken, in bytes; a longer one is 413. Users report 4 MB, and that is the most here.
+    /// The maximum size of a body, in bytes. A larger one is answered with 413. Users report 4 MB, which is also the
+    /// maximum here.
     pub max_bytes: usize,
 }
 
-/// How a part's id is spelled in the answer. Case doesn't count (Graph's json-batching page).
+/// How a part's ID is spelled in the answer. Case is ignored (Graph's json-batching page).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PartIdFormat {
     /// As it was sent.
     #[default]
     AsSent,
-    /// In capitals.
+    /// In upper case.
     Uppercase,
     /// As a number, if it is one.
     Number,
 }
 
 impl PartIdFormat {
-    /// The id as it stands in the answer.
+    /// The ID as the answer has it.
     pub(super) fn spell(self, id: &str) -> Value {
         match self {
             PartIdFormat::AsSent => id.into(),
@@ -68,7 +68,7 @@ impl Default for BatchConfig {
     }
 }
 
-/// What went wrong so far.
+/// The number of faults so far.
 #[derive(Debug, Default)]
 pub(in crate::simulator) struct BatchFaults {
     lost: AtomicU64,
@@ -77,22 +77,22 @@ pub(in crate::simulator) struct BatchFaults {
 }
 
 impl BatchFaults {
-    /// Whether a part of the next answer is to be lost.
+    /// Whether the answer of a part in the next batch is left out.
     pub(super) fn lose(&self, config: &BatchConfig) -> bool {
         take_from_budget(&self.lost, config.lose_parts)
     }
 
-    /// Whether a part of the next answer is to come twice.
+    /// Whether the answer of a part in the next batch comes twice.
     pub(super) fn duplicate(&self, config: &BatchConfig) -> bool {
         take_from_budget(&self.duplicated, config.duplicate_parts)
     }
 
-    /// Whether a part of the next answer is to be contradicted.
+    /// Whether the answer of a part in the next batch is contradicted.
     pub(super) fn contradict(&self, config: &BatchConfig) -> bool {
         take_from_budget(&self.contradicted, config.contradict_parts)
     }
 
-    /// Begins to count anew.
+    /// Resets the counts.
     pub(in crate::simulator) fn reset(&self) {
         self.lost.store(0, Ordering::Relaxed);
         self.duplicated.store(0, Ordering::Relaxed);
@@ -100,7 +100,7 @@ impl BatchFaults {
     }
 }
 
-/// Counts one more, as long as that stays within `most`.
+/// Counts one more, unless `max` is reached.
 fn take_from_budget(count: &AtomicU64, max: u64) -> bool {
     let next = |count| (count < max).then_some(count + 1);
     count.try_update(Ordering::Relaxed, Ordering::Relaxed, next).is_ok()

@@ -1,8 +1,8 @@
-//! `POST /$batch`: up to 20 requests in one. Each part goes the way of a single request (sign-in, permission, quotas,
-//! faults, ledger) and has its own answer; the outer answer is 200 as soon as the batch can be read.
+//! `POST /$batch`: up to 20 requests in one. Each part is treated like a single request (sign-in, permission, quotas,
+//! faults, ledger) and has its own answer. The outer answer is 200 if the batch can be parsed.
 //!
-//! Graph's json-batching page (2025-02-21) and throttling page (2025-01-14). Not documented: whether the outer request
-//! costs anything (here it does not), and what is said of more than 20 parts.
+//! Sources: Graph's json-batching page (2025-02-21) and throttling page (2025-01-14). Not documented: whether the outer
+//! request costs anything (here it does not), and how more than 20 parts are answered.
 
 mod config;
 mod part_response;
@@ -30,10 +30,10 @@ use payload::{PartOrder, PartRequest};
 pub(super) use config::BatchFaults;
 pub use config::{BatchConfig, PartIdFormat};
 
-/// What the outer request is called where a user's id would stand.
+/// The name of the outer request, in place of a user ID.
 const BATCH_NAME: &str = "$batch";
 
-/// Answers a batch; `refused` is the answer to a body that was not taken.
+/// Answers a batch. `refused` is the answer to a body that was not accepted.
 pub(super) fn answer(call: &Call<'_>, refused: Option<Response<Body>>) -> Decision {
     if let Some(refused) = refused {
         return Decision::answer(refused, Duration::ZERO);
@@ -70,7 +70,7 @@ pub(super) fn answer(call: &Call<'_>, refused: Option<Response<Body>>) -> Decisi
     Decision { reply, effect: false, delay }
 }
 
-/// Carries a batch out. Gives its answer, and how long the slowest part took.
+/// Carries out a batch. Returns the answer, and how long the slowest part took.
 fn execute(call: &Call<'_>) -> (Response<Body>, Duration) {
     let plan = match payload::parse(&call.body) {
         Ok(plan) => plan,
@@ -133,11 +133,11 @@ fn answer_part(outer: &Call<'_>, item: &PartRequest, failed: bool) -> (Option<Pa
     (written.or_else(lost), decision.delay)
 }
 
-/// A part's own headers, and the batch's proof of who asks.
+/// The headers of a part, and the access token of the batch.
 fn part_headers(outer: &HeaderMap, item: &PartRequest) -> HeaderMap {
     let mut headers = HeaderMap::new();
     for (name, value) in &item.headers {
-        // What can't stand in a header means nothing to whoever answers.
+        // Invalid header names and values are ignored.
         if let (Ok(name), Ok(value)) = (name.parse::<HeaderName>(), HeaderValue::from_str(value)) {
             headers.insert(name, value);
         }
@@ -148,8 +148,8 @@ fn part_headers(outer: &HeaderMap, item: &PartRequest) -> HeaderMap {
     headers
 }
 
-/// Shuffles the parts, loses one, has one twice, contradicts one: as configured, and decided by the seed and by what was asked, so that
-/// concurrency has no say in it.
+/// Applies the configured faults: shuffles the parts, duplicates one, contradicts one, or loses one. The seed and the
+/// requests decide, so that the result does not depend on concurrency.
 fn apply_faults(call: &Call<'_>, plan: &PartOrder, parts: &mut Vec<PartResponse>) {
     let config = &call.live.config.batch;
     let asked: String = plan.items.iter().map(|item| format!("{}\n{}\n", item.id, item.url)).collect();
@@ -172,7 +172,7 @@ fn apply_faults(call: &Call<'_>, plan: &PartOrder, parts: &mut Vec<PartResponse>
     }
 }
 
-/// An answer with the id of this one that says the opposite.
+/// An answer with the same ID that says the opposite.
 fn opposite(call: &Call<'_>, part: &PartResponse) -> Option<PartResponse> {
     if has_failed(Some(part)) {
         let text = serde_json::json!({"id": part.id, "status": 200, "headers": {}, "body": {"value": true}})

@@ -1,7 +1,7 @@
-//! The answer of one part, as it stands in the answer of the batch.
+//! The answer to one part, as it is in the answer to the batch.
 //!
-//! Headers as in the sample of Graph's json-batching page: `Cache-Control`, `OData-Version`, `x-ms-resource-unit`,
-//! `Content-Type`, with 429 `Retry-After`; ids only in the body's inner error.
+//! Headers are as in the sample on Graph's json-batching page: `Cache-Control`, `OData-Version`, `x-ms-resource-unit`,
+//! `Content-Type`, and with a 429 `Retry-After`. Request IDs are only in the body's inner error.
 
 use std::borrow::Cow;
 
@@ -15,21 +15,21 @@ use crate::simulator::body::Body;
 use crate::simulator::config::HeaderCase;
 use crate::simulator::graph_response;
 
-/// The answer of one part.
+/// The answer to one part.
 #[derive(Debug, Clone)]
 pub(super) struct PartResponse {
     pub(super) id: Value,
     pub(super) status: u16,
-    /// As it stands in the answer.
+    /// The JSON text in the answer to the batch.
     pub(super) text: String,
 }
 
-/// The part with this id; `None` where its body broke off, so that there is no answer to pass on.
+/// Renders the part with this ID. `None` if its body was cut off, so that there is no answer to pass on.
 ///
-/// Written as text at once: a tree for each of twenty parts would cost more than all the rest of a batch.
+/// It is rendered as text directly, because a JSON tree for each of 20 parts would cost more than the rest of a batch.
 pub(super) fn render(id: &Value, response: Response<Body>, case: HeaderCase) -> Option<PartResponse> {
     let (mut head, body) = response.into_parts();
-    let body = body.bytes()?;
+    let body = body.into_bytes()?;
     graph_response::remove_outer_headers(&mut head.headers);
     let is_json =
         head.headers.get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"application/json"));
@@ -41,7 +41,7 @@ pub(super) fn render(id: &Value, response: Response<Body>, case: HeaderCase) -> 
         text.push_str(r#","body":"#);
         match std::str::from_utf8(&body).ok().filter(|body| is_json && is_json_value(body)) {
             Some(json) => text.push_str(json),
-            // What is not JSON, an image for instance, comes as text in base64.
+            // What is not JSON, such as an image, is sent as base64 text.
             None => text.push_str(&quoted(&STANDARD.encode(&body))),
         }
     }
@@ -49,12 +49,12 @@ pub(super) fn render(id: &Value, response: Response<Body>, case: HeaderCase) -> 
     Some(PartResponse { id: id.clone(), status, text })
 }
 
-/// Whether a text is JSON from end to end.
+/// Whether the whole text is JSON.
 fn is_json_value(json: &str) -> bool {
     serde_json::from_str::<serde::de::IgnoredAny>(json).is_ok()
 }
 
-/// A text as JSON has it.
+/// The text as a JSON string.
 fn quoted(text: &str) -> String {
     Value::from(text).to_string()
 }
@@ -71,12 +71,12 @@ fn write_headers(text: &mut String, headers: &HeaderMap, case: HeaderCase) {
     }
 }
 
-/// A header's name as the sample spells it, or in lower case.
+/// The header's name, spelled as in the sample or in lower case.
 fn spell(name: &str, case: HeaderCase) -> Cow<'_, str> {
     if case == HeaderCase::Lowercase || name.starts_with("x-ms-") {
         return name.into();
     }
-    // Those of nearly every part, spelled beforehand.
+    // Nearly every part has these, so their spelling is fixed.
     match name {
         "odata-version" => return "OData-Version".into(),
         "cache-control" => return "Cache-Control".into(),

@@ -1,7 +1,7 @@
-//! What a batch asks for: read, checked as a whole, and put into an order that can be carried out.
+//! The requests in a batch: parsed, checked as a whole, and put into an order of execution.
 //!
-//! Rules of Graph's json-batching page (2025-02-21): at most 20 requests; ids that differ in more than case; a
-//! `Content-Type` and a body with whatever writes; `dependsOn`.
+//! Rules from Graph's json-batching page (2025-02-21): at most 20 requests; IDs that differ in more than case; a
+//! `Content-Type` and a body for every request that writes; `dependsOn`.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -12,19 +12,19 @@ use serde_json::Value;
 
 use crate::simulator::graph_response::GraphError;
 
-/// The most requests in a batch.
+/// The maximum number of requests in a batch.
 const MAX_REQUESTS: usize = 20;
 
-/// What can't stand in a URL.
+/// The characters that are not allowed in a URL.
 const URL_ESCAPES: &AsciiSet =
     &CONTROLS.add(b' ').add(b'"').add(b'<').add(b'>').add(b'`').add(b'{').add(b'}').add(b'|');
 
-/// One request of a batch, as it was written.
+/// One request of a batch, as it was sent.
 #[derive(Debug, Deserialize)]
 pub(super) struct PartRequest {
     pub(super) id: String,
     method: String,
-    /// Relative to the version, with or without a slash in front.
+    /// The URL relative to the version, with or without a leading slash.
     pub(super) url: String,
     #[serde(default)]
     pub(super) headers: BTreeMap<String, String>,
@@ -34,14 +34,14 @@ pub(super) struct PartRequest {
 }
 
 impl PartRequest {
-    /// The method; one that can't be is an error of this part alone.
+    /// The method. An invalid one is an error of this part only.
     pub(super) fn method(&self) -> Result<Method, GraphError> {
         let error = |_| GraphError::bad_request(&format!("Invalid HTTP method: {}", self.method));
         Method::from_bytes(self.method.to_ascii_uppercase().as_bytes()).map_err(error)
     }
 
-    /// The path without a slash in front, and the query, encoded as a URL has them: here spaces may stand bare. What
-    /// follows a `#` never reaches a server.
+    /// The path without a leading slash, and the query, both percent-encoded, because a batch may have bare spaces in
+    /// them. A fragment (`#…`) is dropped, because it is never sent to a server.
     pub(super) fn target(&self) -> (String, Option<String>) {
         let url = self.url.split('#').next().unwrap_or_default();
         let (path, query) = url.split_once('?').map_or((url, None), |(path, query)| (path, Some(query)));
@@ -68,13 +68,13 @@ struct BatchBody {
 #[derive(Debug)]
 pub(super) struct PartOrder {
     pub(super) items: Vec<PartRequest>,
-    /// The items' positions, each behind those that it depends on.
+    /// The positions of the parts in the order of execution, each after those that it depends on.
     pub(super) order: Vec<usize>,
-    /// For each item the positions of those that it depends on.
+    /// For each part, the positions of those that it depends on.
     pub(super) needs: Vec<Vec<usize>>,
 }
 
-/// Reads a batch's body. An error is about the whole of it: nothing of it is carried out.
+/// Parses the body of a batch. An error concerns the batch as a whole, and then no part is carried out.
 pub(super) fn parse(body: &[u8]) -> Result<PartOrder, GraphError> {
     let malformed = |_| GraphError::bad_request("Invalid batch payload format.");
     let BatchBody { requests: items } = serde_json::from_slice(body).map_err(malformed)?;
@@ -82,7 +82,7 @@ pub(super) fn parse(body: &[u8]) -> Result<PartOrder, GraphError> {
         return Err(GraphError::bad_request("Invalid batch payload format."));
     }
     if items.len() > MAX_REQUESTS {
-        // The text as a user had it (microsoftgraph-postman-collections issue #9).
+        // The text that a user got (microsoftgraph-postman-collections issue #9).
         return Err(GraphError::bad_request("Number of requests inside batch exceeds the limit."));
     }
     let places = index_by_id(&items)?;
@@ -92,7 +92,7 @@ pub(super) fn parse(body: &[u8]) -> Result<PartOrder, GraphError> {
     Ok(PartOrder { items, order, needs })
 }
 
-/// The positions by id, in lower case.
+/// The positions by ID, in lower case.
 fn index_by_id(items: &[PartRequest]) -> Result<HashMap<String, usize>, GraphError> {
     let mut places = HashMap::new();
     for (place, item) in items.iter().enumerate() {
@@ -104,8 +104,8 @@ fn index_by_id(items: &[PartRequest]) -> Result<HashMap<String, usize>, GraphErr
     Ok(places)
 }
 
-/// Whoever writes must say `Content-Type`, in this very spelling (others were refused: docs-contrib issue #8032), and
-/// have a body. The texts are those of msgraph-sdk-dotnet issue #2628, and of ms-365-mcp-server issue #677.
+/// Checks that a request that writes has a `Content-Type` with exactly this spelling (others were refused: docs-contrib
+/// issue #8032), and a body. The texts are from msgraph-sdk-dotnet issue #2628 and ms-365-mcp-server issue #677.
 fn check_body(item: &PartRequest) -> Result<(), GraphError> {
     if !item.writes() {
         return Ok(());

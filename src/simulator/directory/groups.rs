@@ -1,4 +1,4 @@
-//! `groups`: one, all, and who is in them.
+//! `groups`: one group, all groups, and their members.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use crate::simulator::permission::Operation;
 use crate::simulator::resource::{MembersQuery, ObjectType};
 use crate::simulator::store::{DirectoryStore, Group, Object};
 
-/// What is given of a group when nothing is selected, as far as there is such a thing here.
+/// The properties that Graph returns by default, as far as they exist here.
 const PROPERTIES: [&str; 11] = [
     "id",
     "description",
@@ -60,7 +60,7 @@ impl HasProperties for Group {
     }
 }
 
-/// A group, with what is selected of it.
+/// The selected properties of a group.
 pub(super) fn group_properties(group: &Group, names: &[&str]) -> Map<String, Value> {
     let value = |name: &str| match (name, group.property(name)) {
         ("groupTypes", _) => json!([]),
@@ -71,8 +71,8 @@ pub(super) fn group_properties(group: &Group, names: &[&str]) -> Map<String, Val
     names.iter().map(|&name| (name.to_owned(), value(name))).collect()
 }
 
-/// The group with this id.
-pub(super) fn one(request: &DirectoryRequest<'_>, id: &str) -> Result<Response<Body>, GraphError> {
+/// The group with this ID.
+pub(super) fn read_one(request: &DirectoryRequest<'_>, id: &str) -> Result<Response<Body>, GraphError> {
     request.require(Operation::ReadGroups)?;
     let query = ODataQuery::parse(request.call.query)?;
     let names = selected(&query)?;
@@ -83,7 +83,7 @@ pub(super) fn one(request: &DirectoryRequest<'_>, id: &str) -> Result<Response<B
     Ok(request.call.responder.ok(Value::from(body).to_string().into()))
 }
 
-/// All groups, or those that a filter means.
+/// All groups, or those that match the filter.
 pub(super) fn list(request: &DirectoryRequest<'_>) -> Result<Response<Body>, GraphError> {
     request.require(Operation::ReadGroups)?;
     let query = ODataQuery::parse(request.call.query)?;
@@ -99,7 +99,7 @@ pub(super) fn list(request: &DirectoryRequest<'_>) -> Result<Response<Body>, Gra
     .respond(request.call, &query)
 }
 
-/// How many.
+/// The number of groups.
 pub(super) fn count(request: &DirectoryRequest<'_>) -> Result<Response<Body>, GraphError> {
     request.require(Operation::ReadGroups)?;
     let query = ODataQuery { count: true, ..ODataQuery::parse(request.call.query)? };
@@ -108,7 +108,7 @@ pub(super) fn count(request: &DirectoryRequest<'_>) -> Result<Response<Body>, Gr
     count_response(request.call, || groups(request).iter().filter(wanted).count())
 }
 
-/// Who is in a group. Whoever may not see hidden members sees none: the list is empty, and nothing says why.
+/// The members of a group. If members are hidden from the client, the list is empty and nothing says why.
 pub(super) fn members(
     request: &DirectoryRequest<'_>,
     members_query: &MembersQuery,
@@ -145,7 +145,7 @@ pub(super) fn members(
         let member = list[at];
         store.exists(member)
             && members_query.cast.is_none_or(|cast| objects::object_type(member) == Some(cast))
-            // Known issue: service principals are no members in v1.0.
+            // Known issue: service principals are not listed as members in v1.0.
             && (call.version == "beta" || objects::object_type(member) != Some(ObjectType::App))
             && filter.as_ref().is_none_or(|filter| objects::matches(store, member, filter))
     };
@@ -202,7 +202,7 @@ pub(super) fn is_property(name: &str) -> bool {
     PROPERTIES.contains(&name)
 }
 
-/// All of a group that is shown where nothing is selected.
+/// The properties that are returned if none are selected.
 pub(super) fn default_properties() -> &'static [&'static str] {
     &PROPERTIES
 }

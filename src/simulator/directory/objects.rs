@@ -1,4 +1,4 @@
-//! Objects of any kind: in lists of members, and by their ids.
+//! Directory objects of any type, in lists of members and by ID.
 
 use hyper::{Response, StatusCode};
 use serde_json::{Map, Value, json};
@@ -11,12 +11,12 @@ use crate::simulator::permission::Operation;
 use crate::simulator::resource::ObjectType;
 use crate::simulator::store::{DirectoryStore, Object, SimpleObject};
 
-/// The most ids that `getByIds` takes.
+/// The maximum number of IDs that `getByIds` accepts.
 const MAX_IDS: usize = 1000;
-/// What there is of a device or an app.
+/// The properties of a device or an app.
 const SIMPLE_OBJECT_PROPERTIES: [&str; 2] = ["id", "displayName"];
 
-/// What kind of object it is, if it is one that can be a member.
+/// The type of an object that can be a member; `None` for other objects.
 pub(super) fn object_type(object: Object) -> Option<ObjectType> {
     match object {
         Object::User(_) => Some(ObjectType::User),
@@ -27,13 +27,13 @@ pub(super) fn object_type(object: Object) -> Option<ObjectType> {
     }
 }
 
-/// Whether a user is as the filter wants.
+/// Whether the object is a user that matches the filter.
 pub(super) fn matches(store: &DirectoryStore, object: Object, filter: &ODataFilter) -> bool {
     matches!(object, Object::User(at) if filter.matches(store.user_at(at)))
 }
 
-/// How objects are shown to somebody. Of a kind that they may not read there is only the type and the id ("Limited
-/// information returned for inaccessible member objects").
+/// How objects are shown to a client. Of a type that the client may not read, only the type and the ID are shown
+/// ("Limited information returned for inaccessible member objects").
 pub(super) struct ObjectView<'a> {
     request: &'a DirectoryRequest<'a>,
     select: Option<Vec<String>>,
@@ -41,7 +41,7 @@ pub(super) struct ObjectView<'a> {
 }
 
 impl<'a> ObjectView<'a> {
-    /// As `query` selects.
+    /// A view with the properties that `query` selects.
     pub(super) fn new(
         request: &'a DirectoryRequest<'a>,
         query: &ODataQuery,
@@ -60,7 +60,7 @@ impl<'a> ObjectView<'a> {
         Ok(ObjectView { request, select: query.select.clone(), cast })
     }
 
-    /// The object.
+    /// The JSON of an object.
     pub(super) fn value(&self, store: &DirectoryStore, object: Object) -> Value {
         let kind = object_type(object);
         let mut shown = Map::new();
@@ -80,7 +80,7 @@ impl<'a> ObjectView<'a> {
             Object::App(at) => self.simple_object(&store.apps[at as usize], Operation::ReadApps),
             Object::Unit(_) | Object::Role(_) => Map::new(),
         };
-        // A cast says what the type is; what can't be read says it all the same.
+        // With a cast the type is known. An object that can't be read shows it anyway.
         if self.cast.is_none() || full.values().all(Value::is_null) {
             shown.insert("@odata.type".into(), format!("#{type_name}").into());
         }
@@ -95,12 +95,12 @@ impl<'a> ObjectView<'a> {
     fn user(&self, store: &DirectoryStore, at: u32) -> Map<String, Value> {
         let (call, user) = (self.request.call, store.user_at(at));
         let names = self.names(&person::DEFAULT, person::is_property);
-        let (some, all) = (
+        let (can_read_basic, can_read_all) = (
             self.request.has_permission(Operation::ReadUsers),
             self.request.has_permission(Operation::ReadUsersInFull),
         );
         let value = |name: &str| {
-            if all || some && person::BASIC.contains(&name) {
+            if can_read_all || can_read_basic && person::BASIC.contains(&name) {
                 person::property(call, user, name)
             } else {
                 Value::Null
@@ -118,7 +118,7 @@ impl<'a> ObjectView<'a> {
         shown
     }
 
-    /// What is selected, of what there is of this kind.
+    /// The selected properties that exist for this type of object.
     fn names<'b>(&'b self, usual: &[&'b str], exists: impl Fn(&str) -> bool) -> Vec<&'b str> {
         match &self.select {
             Some(select) => select.iter().map(String::as_str).filter(|name| exists(name)).collect(),
@@ -131,7 +131,7 @@ fn null_properties(names: &[&str]) -> Map<String, Value> {
     names.iter().map(|&name| (name.to_owned(), Value::Null)).collect()
 }
 
-/// `POST directoryObjects/getByIds`: those of the ids that there are, in no promised order.
+/// `POST directoryObjects/getByIds`: the objects that exist among the IDs. Clients must not rely on the order.
 pub(super) fn by_ids(request: &DirectoryRequest<'_>) -> Result<Response<Body>, GraphError> {
     request.require(Operation::ReadObjects)?;
     let call = request.call;

@@ -10,7 +10,7 @@ use crate::simulator::odata::{FilterSchema, HasProperties, PropertyType, Propert
 use crate::simulator::recorder::Account;
 use crate::simulator::store::User;
 
-/// What Graph gives of a user when nothing is selected (user resource type, "Properties returned by default").
+/// The properties of a user that Graph returns by default (user resource type, "Properties returned by default").
 pub(super) const DEFAULT: [&str; 11] = [
     "businessPhones",
     "displayName",
@@ -25,12 +25,12 @@ pub(super) const DEFAULT: [&str; 11] = [
     "id",
 ];
 
-/// What `User.ReadBasic.All` gives (Graph's permission reference).
+/// The properties that `User.ReadBasic.All` allows (Graph's permission reference).
 pub(super) const BASIC: [&str; 6] =
     ["displayName", "givenName", "id", "mail", "surname", "userPrincipalName"];
 
-/// By what users can be filtered, and what only with the advanced query parameters ("Support for filter by properties
-/// of Microsoft Entra ID objects").
+/// The properties that a filter for users may use, and which need the advanced query parameters ("Support for filter by
+/// properties of Microsoft Entra ID objects").
 pub(super) const SCHEMA: FilterSchema = FilterSchema {
     name: "user",
     properties: &[
@@ -82,7 +82,7 @@ impl HasProperties for User {
             "mail" => text(self.mail.as_deref()),
             "onPremisesDomainName" => text(self.sam_domain.as_deref()),
             "onPremisesSamAccountName" => text(self.sam.as_deref()),
-            // Never false: who never came from there has none.
+            // Never false: users that were never synced have no value.
             "onPremisesSyncEnabled" => PropertyValue::Flag(self.synced.then_some(true)),
             "otherMails" => PropertyValue::List(&self.other_mails),
             "proxyAddresses" => PropertyValue::List(&self.proxies),
@@ -101,7 +101,7 @@ pub(super) fn is_property(name: &str) -> bool {
         || SCHEMA.properties.iter().any(|(other, _)| *other == name)
 }
 
-/// A property of a user in the directory, one that [`exists`].
+/// A property of a user in the directory. [`is_property`] must be true for `name`.
 pub(super) fn property(call: &Call<'_>, user: &User, name: &str) -> Value {
     match name {
         "businessPhones" => json!([]),
@@ -114,7 +114,7 @@ pub(super) fn property(call: &Call<'_>, user: &User, name: &str) -> Value {
     }
 }
 
-/// The same of somebody in a tenant that knows everybody.
+/// A property of a user in a tenant without a directory, where every user exists.
 pub(super) fn synthetic_property(call: &Call<'_>, user: &Account, name: &str) -> Value {
     let is_guid = uuid::Uuid::try_parse(&user.key).is_ok();
     match name {
@@ -131,9 +131,9 @@ pub(super) fn synthetic_property(call: &Call<'_>, user: &Account, name: &str) ->
     }
 }
 
-/// When the last revocation took effect.
+/// When a revocation last took effect.
 fn valid_from(call: &Call<'_>, key: &str) -> Value {
     let revoked = call.state.recorder.last_revoked(key).unwrap_or_default();
-    // Whole seconds, as Graph has them.
-    format!("{:.0}", call.state.clock.wall(revoked)).into()
+    // Whole seconds, as in Graph.
+    format!("{:.0}", call.state.clock.wall_time(revoked)).into()
 }

@@ -1,4 +1,4 @@
-//! `users`, one or all.
+//! `users`: one user, all users, and their number.
 
 use hyper::Response;
 use serde_json::{Map, Value};
@@ -11,15 +11,15 @@ use crate::simulator::permission::Operation;
 use crate::simulator::recorder::Account;
 use crate::simulator::store::User;
 
-/// The user, with what `$select` names. `signInSessionsValidFromDateTime` is given only when it is selected, and says
-/// when the last revocation took effect.
-pub(super) fn one(
+/// One user, with the properties in `$select`. `signInSessionsValidFromDateTime` is only returned if it is selected. It
+/// is the time when a revocation last took effect.
+pub(super) fn read_one(
     request: &DirectoryRequest<'_>,
     operation: Operation,
     user: &Account,
 ) -> Result<Response<Body>, GraphError> {
     let call = request.call;
-    // Of themselves everybody may read everything.
+    // Users may read all of their own properties.
     if operation == Operation::ReadMe {
         request.require(Operation::ReadMe)?
     } else {
@@ -36,7 +36,7 @@ pub(super) fn one(
     let context = format!("https://graph.microsoft.com/{}/$metadata#users{part}/$entity", call.version);
     body.insert("@odata.context".into(), context.into());
     let listed = call.live.store.as_ref().zip(user.resolved.as_ref());
-    let listed = listed.map(|(store, known)| store.user_at(known.at));
+    let listed = listed.map(|(store, known)| store.user_at(known.index));
     for name in names {
         let value = match listed {
             Some(user) => visible_property(request, user, name, in_full),
@@ -47,7 +47,7 @@ pub(super) fn one(
     Ok(call.responder.ok(Value::from(body).to_string().into()))
 }
 
-/// All users, or those whom a filter means.
+/// All users, or those that match the filter.
 pub(super) fn list(request: &DirectoryRequest<'_>) -> Result<Response<Body>, GraphError> {
     let call = request.call;
     request.require(Operation::ReadUsers)?;
@@ -70,7 +70,7 @@ pub(super) fn list(request: &DirectoryRequest<'_>) -> Result<Response<Body>, Gra
     .respond(call, &query)
 }
 
-/// How many.
+/// The number of users.
 pub(super) fn count(request: &DirectoryRequest<'_>) -> Result<Response<Body>, GraphError> {
     request.require(Operation::ReadUsers)?;
     let query = ODataQuery { count: true, ..ODataQuery::parse(request.call.query)? };
@@ -87,7 +87,7 @@ fn is_listed(user: &User, filter: Option<&ODataFilter>) -> bool {
     !user.deleted && filter.is_none_or(|filter| filter.matches(user))
 }
 
-/// The filter in a query, if it is one that is supported and about nothing that is hidden.
+/// The filter of a query, if it is supported and uses no property that the client may not read.
 pub(super) fn filter(
     request: &DirectoryRequest<'_>,
     query: &ODataQuery,
@@ -102,8 +102,8 @@ pub(super) fn filter(
     Ok(Some(filter))
 }
 
-/// The names of what is to be shown. Whoever may read only what is basic may neither select nor filter by more: 403, as
-/// users report (microsoft-graph-toolkit #2602, EntraCP #265).
+/// The names of the selected properties. A client that may only read basic properties may neither select others nor
+/// filter by them: 403, as users report (microsoft-graph-toolkit #2602, EntraCP #265).
 pub(super) fn selected(query: &ODataQuery, in_full: bool) -> Result<Vec<&str>, GraphError> {
     let Some(select) = &query.select else { return Ok(person::DEFAULT.to_vec()) };
     if let Some(unknown) = select.iter().find(|name| !person::is_property(name)) {
@@ -115,7 +115,7 @@ pub(super) fn selected(query: &ODataQuery, in_full: bool) -> Result<Vec<&str>, G
     Ok(select.iter().map(String::as_str).collect())
 }
 
-/// A property, or nothing where it is more than the reader may see.
+/// The value of a property; null if the client may not read it.
 fn visible_property(request: &DirectoryRequest<'_>, user: &User, name: &str, in_full: bool) -> Value {
     if in_full || person::BASIC.contains(&name) {
         person::property(request.call, user, name)
@@ -124,7 +124,7 @@ fn visible_property(request: &DirectoryRequest<'_>, user: &User, name: &str, in_
     }
 }
 
-/// What of the selection stands in the context.
+/// The part of the context that names the selected properties.
 fn context_suffix(query: &ODataQuery) -> String {
     query.select.as_ref().map_or_else(String::new, |names| format!("({})", names.join(",")))
 }

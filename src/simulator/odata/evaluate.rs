@@ -1,5 +1,5 @@
-//! A filter against what it is about. What works by default and what only with the advanced query parameters: Graph's
-//! "Advanced query capabilities on Microsoft Entra ID objects".
+//! Checks a filter against a schema, and matches objects with it. The operators that need the advanced query parameters
+//! are those in Graph's "Advanced query capabilities on Microsoft Entra ID objects".
 
 use std::borrow::Cow;
 
@@ -8,44 +8,44 @@ use super::query::{needs_advanced, unsupported};
 use super::tokens::invalid;
 use crate::simulator::graph_response::GraphError;
 
-/// How many values `in` and `or` may have without the advanced query parameters.
+/// The maximum number of values in `in` and `or` without the advanced query parameters.
 const MAX_CHILDREN: usize = 15;
 
-/// What a property holds.
+/// The value of a property.
 pub(in crate::simulator) enum PropertyValue<'a> {
     Text(Option<Cow<'a, str>>),
     Flag(Option<bool>),
     List(&'a [Box<str>]),
 }
 
-/// Something that has properties.
+/// An object that a filter can be applied to.
 pub(in crate::simulator) trait HasProperties {
-    /// The property of this name; one that there isn't is empty.
+    /// The property with this name. A property that does not exist is an empty text.
     fn property(&self, name: &str) -> PropertyValue<'_>;
 }
 
-/// A property by which can be filtered.
+/// The type of a property, which decides on the operators for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::simulator) enum PropertyType {
     Text,
-    /// A text that can be filtered by its end, too.
+    /// A text that supports `endsWith`.
     Address,
-    /// A text by which can be filtered only with the advanced query parameters.
+    /// A text that needs the advanced query parameters.
     AdvancedText,
     Flag,
     List,
 }
 
-/// The properties by which things of one type can be filtered.
+/// The properties that a filter for one type may use.
 pub(in crate::simulator) struct FilterSchema {
-    /// The type's name in errors: `user`.
+    /// The type's name in error messages: `user`.
     pub(in crate::simulator) name: &'static str,
     pub(in crate::simulator) properties: &'static [(&'static str, PropertyType)],
 }
 
 impl ODataFilter {
-    /// Checks that the filter is one over `schema` that is supported; `advanced` says whether the request has the
-    /// advanced query parameters.
+    /// Checks that the filter is supported for `schema`. `advanced` says whether the request has the advanced query
+    /// parameters.
     pub(in crate::simulator) fn check(
         &self,
         schema: &FilterSchema,
@@ -73,7 +73,7 @@ impl ODataFilter {
         }
     }
 
-    /// The properties that it names.
+    /// The names of all properties in the filter.
     pub(in crate::simulator) fn properties(&self) -> Vec<&str> {
         match self {
             ODataFilter::And(parts) | ODataFilter::Or(parts) => {
@@ -84,7 +84,7 @@ impl ODataFilter {
         }
     }
 
-    /// Whether it is so.
+    /// Whether the object matches the filter.
     pub(in crate::simulator) fn matches(&self, thing: &dyn HasProperties) -> bool {
         match self {
             ODataFilter::And(parts) => parts.iter().all(|part| part.matches(thing)),
@@ -199,7 +199,7 @@ impl Comparison {
     fn matches_text(&self, text: Option<&str>) -> bool {
         let equal = |value: &Literal| match (value, text) {
             (Literal::Null, text) => text.is_none(),
-            (Literal::Text(wanted), Some(text)) => same(text, wanted),
+            (Literal::Text(wanted), Some(text)) => equals_ignoring_case(text, wanted),
             _ => false,
         };
         match self {
@@ -226,8 +226,8 @@ impl Comparison {
     }
 }
 
-/// Whether they are the same but for case; `wanted` is in lower case.
-fn same(text: &str, wanted: &str) -> bool {
-    // Most are plain ASCII: no new text for those.
+/// Whether the texts are equal, ignoring case. `wanted` must be in lower case.
+fn equals_ignoring_case(text: &str, wanted: &str) -> bool {
+    // Most texts are plain ASCII and need no allocation.
     text.eq_ignore_ascii_case(wanted) || (!text.is_ascii() && text.to_lowercase() == wanted)
 }

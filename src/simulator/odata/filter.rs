@@ -3,10 +3,10 @@
 use super::tokens::{FilterToken, invalid, tokenize};
 use crate::simulator::graph_response::GraphError;
 
-/// How deep parentheses and `not` may nest.
+/// The maximum depth of parentheses and `not`.
 const MAX_DEPTH: usize = 50;
 
-/// A filter, read but not yet checked against what it is about.
+/// A parsed filter, not yet checked against a schema.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::simulator) enum ODataFilter {
     And(Vec<ODataFilter>),
@@ -16,14 +16,14 @@ pub(in crate::simulator) enum ODataFilter {
         property: String,
         comparison: Comparison,
     },
-    /// Some item of a list is so.
+    /// At least one item of a list matches.
     Any {
         property: String,
         item_filter: Box<ODataFilter>,
     },
 }
 
-/// What one property is to be. Texts are in lower case: the directory doesn't tell them apart.
+/// A comparison with one property. Texts are in lower case, because the directory ignores case.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::simulator) enum Comparison {
     Equal(Literal),
@@ -42,9 +42,10 @@ pub(in crate::simulator) enum Literal {
 }
 
 impl ODataFilter {
-    /// Reads a filter.
+    /// Parses a filter.
     pub(in crate::simulator) fn parse(text: &str) -> Result<ODataFilter, GraphError> {
-        let mut parser = FilterParser { tokens: tokenize(text)?, at: 0, depth: 0, item: None };
+        let mut parser =
+            FilterParser { tokens: tokenize(text)?, position: 0, depth: 0, range_variable: None };
         let filter = parser.parse_or()?;
         match parser.next() {
             None => Ok(filter),
@@ -55,10 +56,10 @@ impl ODataFilter {
 
 struct FilterParser {
     tokens: Vec<FilterToken>,
-    at: usize,
+    position: usize,
     depth: usize,
-    /// The name that an item of a list goes by, within `any`.
-    item: Option<String>,
+    /// The name of the range variable inside `any`.
+    range_variable: Option<String>,
 }
 
 impl FilterParser {
@@ -135,9 +136,9 @@ impl FilterParser {
         self.compare(property, is)
     }
 
-    /// Within `any` there is nothing but the item.
+    /// Inside `any`, only the range variable can be compared.
     fn compare(&self, property: String, is: Comparison) -> Result<ODataFilter, GraphError> {
-        match &self.item {
+        match &self.range_variable {
             Some(item) if *item != property => {
                 Err(invalid(&format!("Could not find a range variable named '{property}'.")))
             }
@@ -145,17 +146,17 @@ impl FilterParser {
         }
     }
 
-    /// `any(x:x eq '…')`, behind the slash.
+    /// Parses `any(x:x eq '…')`, after the slash.
     fn parse_any(&mut self, property: String) -> Result<ODataFilter, GraphError> {
-        if self.item.is_some() || !self.accept_name("any") {
+        if self.range_variable.is_some() || !self.accept_name("any") {
             return Err(invalid("Syntax error: only 'any' can follow a slash, and only once."));
         }
         self.expect('(')?;
         let item = self.parse_name()?;
         self.expect(':')?;
-        self.item = Some(item);
+        self.range_variable = Some(item);
         let is = self.parse_or();
-        self.item = None;
+        self.range_variable = None;
         let is = Box::new(is?);
         self.expect(')')?;
         Ok(ODataFilter::Any { property, item_filter: is })
@@ -168,7 +169,7 @@ impl FilterParser {
                 "true" => Ok(Literal::Flag(true)),
                 "false" => Ok(Literal::Flag(false)),
                 "null" => Ok(Literal::Null),
-                // A GUID may stand bare.
+                // A GUID may have no quotes.
                 name if uuid::Uuid::try_parse(name).is_ok() => Ok(Literal::Text(name.to_lowercase())),
                 name => Err(invalid(&format!("'{name}' is no value."))),
             },
@@ -191,20 +192,20 @@ impl FilterParser {
     }
 
     fn next(&mut self) -> Option<FilterToken> {
-        let word = self.tokens.get(self.at).cloned();
-        self.at += 1;
+        let word = self.tokens.get(self.position).cloned();
+        self.position += 1;
         word
     }
 
     fn accept(&mut self, mark: char) -> bool {
-        let is = matches!(self.tokens.get(self.at), Some(FilterToken::Symbol(other)) if *other == mark);
-        self.at += usize::from(is);
+        let is = matches!(self.tokens.get(self.position), Some(FilterToken::Symbol(other)) if *other == mark);
+        self.position += usize::from(is);
         is
     }
 
     fn accept_name(&mut self, wanted: &str) -> bool {
-        let is = matches!(self.tokens.get(self.at), Some(FilterToken::Name(name)) if name.eq_ignore_ascii_case(wanted));
-        self.at += usize::from(is);
+        let is = matches!(self.tokens.get(self.position), Some(FilterToken::Name(name)) if name.eq_ignore_ascii_case(wanted));
+        self.position += usize::from(is);
         is
     }
 
@@ -220,7 +221,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn reads_what_the_directory_takes() {
+    fn supported_filters_are_parsed() {
         let is = |property: &str, is| ODataFilter::Compare { property: property.into(), comparison: is };
         let text = |text: &str| Literal::Text(text.into());
         assert_eq!(
@@ -255,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_what_is_broken() {
+    fn broken_filters_are_refused() {
         for filter in [
             "",
             "mail",
@@ -285,12 +286,12 @@ mod tests {
 
     proptest! {
         #[test]
-        fn nothing_panics(filter in "\\PC{0,60}") {
+        fn no_text_panics(filter in "\\PC{0,60}") {
             let _ = ODataFilter::parse(&filter);
         }
 
         #[test]
-        fn nothing_that_looks_like_one_panics(
+        fn no_text_resembling_a_filter_panics(
             tokens in prop::collection::vec(prop::sample::select(vec![
                 "(", ")", "not", "and", "or", "eq", "ne", "in", "mail", "'a'", "''", "'", ",", "/", "any", ":", "x",
                 "true", "null", "startsWith", "endsWith", "-", "#",

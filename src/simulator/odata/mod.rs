@@ -1,4 +1,4 @@
-//! Queries as OData has them, as far as Graph's directory takes them: what is selected, which of many, in what pages.
+//! OData queries, as far as Graph's directory supports them: `$select`, `$filter`, and paging.
 
 mod evaluate;
 mod filter;

@@ -1,5 +1,5 @@
-//! Lists in pages, as Graph's paging page has them: `@odata.nextLink` with a `$skiptoken`, `@odata.count` on the first
-//! page only, and what goes wrong on purpose (`[directory.paging]`).
+//! Lists in pages, as on Graph's paging page: `@odata.nextLink` with a `$skiptoken`, `@odata.count` only on the first
+//! page, and configured faults (`[directory.paging]`).
 
 use std::collections::HashMap;
 use std::sync::Mutex;
@@ -19,21 +19,21 @@ use crate::simulator::graph_response::GraphError;
 use crate::simulator::lock::lock;
 use crate::simulator::store::PagingConfig;
 
-/// How many items a page has that nobody asked a size of.
+/// The number of items on a page if the request has no `$top`.
 const DEFAULT_PAGE_SIZE: usize = 100;
-/// The most that one may ask.
+/// The maximum `$top`.
 const MAX_PAGE_SIZE: usize = 999;
 
-/// A list: `len` places, of which `wanted` says what belongs to it.
+/// A list with `len` candidates, of which those with `is_included` belong to it.
 pub(in crate::simulator) struct PagedList<'a> {
-    /// What stands behind `$metadata#`.
+    /// The part of the context after `$metadata#`.
     pub(in crate::simulator) context: String,
     pub(in crate::simulator) len: usize,
     pub(in crate::simulator) is_included: &'a dyn Fn(usize) -> bool,
     pub(in crate::simulator) item_json: &'a dyn Fn(usize) -> Value,
 }
 
-/// How often the second page of each list was asked for.
+/// How often the second page of each list was requested.
 #[derive(Default)]
 pub(in crate::simulator) struct PageRetries(Mutex<HashMap<u64, u32>>);
 
@@ -50,16 +50,16 @@ impl PageRetries {
     }
 }
 
-/// Where a page begins.
+/// The position where a page begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct PageCursor {
-    /// Of the first item.
-    at: usize,
+    /// The index of the first item.
+    index: usize,
     /// 1 for the first page.
     page: usize,
-    /// Of an item that is to come again.
+    /// The index of an item that is repeated at the beginning of the page.
     repeated_item: Option<usize>,
-    /// The answer to a retry gave this away.
+    /// Whether the token was issued by a retry and is expired (`lose_token_once`).
     is_expired: bool,
 }
 
@@ -72,11 +72,11 @@ impl PagedList<'_> {
     ) -> Result<Response<Body>, GraphError> {
         let usual = PagingConfig::default();
         let paging = call.live.store.as_ref().map_or(&usual, |tenant| &tenant.paging);
-        // Decoded: a client may encode more of the link than is encoded in it.
-        let address = format!("{}?{}", call.path, rest_of_query(call));
+        // Decoded, because a client may percent-encode more of the link than the simulator did.
+        let address = format!("{}?{}", call.path, query_without_skip_token(call));
         let list = fingerprint::hash(&percent_decode_str(&address).collect::<Vec<u8>>());
         let cursor = match &query.skip_token {
-            None => PageCursor { at: 0, page: 1, repeated_item: None, is_expired: false },
+            None => PageCursor { index: 0, page: 1, repeated_item: None, is_expired: false },
             Some(token) => PageCursor::from_token(token, list)?,
         };
         let tries =
@@ -104,7 +104,7 @@ impl PagedList<'_> {
         Ok(call.responder.ok(Value::from(body).to_string().into()))
     }
 
-    /// The items of the page that begins at `place`, and where the next one does.
+    /// The items of the page at `cursor`, and the position of the next page.
     fn page_from(
         &self,
         cursor: PageCursor,
@@ -112,17 +112,18 @@ impl PagedList<'_> {
         paging: &PagingConfig,
     ) -> (Vec<usize>, Option<PageCursor>) {
         let page = cursor.page + 1;
-        if paging.empty_every > 0 && cursor.page.is_multiple_of(paging.empty_every) && cursor.at < self.len {
+        if paging.empty_every > 0 && cursor.page.is_multiple_of(paging.empty_every) && cursor.index < self.len
+        {
             return (Vec::new(), Some(PageCursor { page, ..cursor }));
         }
         let mut items: Vec<usize> = cursor.repeated_item.into_iter().collect();
-        // A page of one goes on, too.
+        // Even a page of size 1 must have a new item.
         let size = size.max(items.len() + 1);
-        let mut more = (cursor.at..self.len).filter(|&at| (self.is_included)(at));
+        let mut more = (cursor.index..self.len).filter(|&at| (self.is_included)(at));
         items.extend(more.by_ref().take(size - items.len()));
         let next = more.next().map(|at| {
             let again = items.last().copied().filter(|_| paging.repeat_across_pages);
-            PageCursor { at, page, repeated_item: again, is_expired: false }
+            PageCursor { index: at, page, repeated_item: again, is_expired: false }
         });
         (items, next)
     }
@@ -137,10 +138,10 @@ fn page_size(query: &ODataQuery) -> Result<usize, GraphError> {
 }
 
 impl PageCursor {
-    /// An opaque token for it, good for one list only.
+    /// An opaque token for this position. It is valid for one list only.
     fn to_token(self, list: u64) -> String {
         let again = self.repeated_item.map_or_else(String::new, |again| again.to_string());
-        let text = format!("{:x}.{}.{}.{again}.{}", list, self.at, self.page, self.is_expired);
+        let text = format!("{:x}.{}.{}.{again}.{}", list, self.index, self.page, self.is_expired);
         URL_SAFE_NO_PAD.encode(format!("{text}.{:x}", fingerprint::hash(text.as_bytes())))
     }
 
@@ -165,28 +166,28 @@ impl PageCursor {
         let text = String::from_utf8(URL_SAFE_NO_PAD.decode(token).ok()?).ok()?;
         let (text, check) = text.rsplit_once('.')?;
         let mut parts = text.split('.');
-        let (own, at, page) = (parts.next()?, parts.next()?, parts.next()?);
-        let (again, worthless) = (parts.next()?, parts.next()?);
-        let whole = format!("{:x}", fingerprint::hash(text.as_bytes())) == check;
-        (whole && own == format!("{list:x}")).then_some(PageCursor {
-            at: at.parse().ok()?,
+        let (token_list, at, page) = (parts.next()?, parts.next()?, parts.next()?);
+        let (again, is_expired) = (parts.next()?, parts.next()?);
+        let is_intact = format!("{:x}", fingerprint::hash(text.as_bytes())) == check;
+        (is_intact && token_list == format!("{list:x}")).then_some(PageCursor {
+            index: at.parse().ok()?,
             page: page.parse().ok()?,
             repeated_item: if again.is_empty() { None } else { Some(again.parse().ok()?) },
-            is_expired: worthless == "true",
+            is_expired: is_expired == "true",
         })
     }
 
-    /// The whole address of the page, at the host that was asked.
+    /// The complete URL of the page, on the host that the request was sent to.
     fn link(self, call: &Call<'_>, list: u64) -> String {
         let scheme = if call.live.config.tls { "https" } else { "http" };
-        let rest = rest_of_query(call);
+        let rest = query_without_skip_token(call);
         let joint = if rest.is_empty() { "" } else { "&" };
         format!("{scheme}://{}{}?{rest}{joint}$skiptoken={}", call.host, call.path, self.to_token(list))
     }
 }
 
-/// The query without the token.
-fn rest_of_query(call: &Call<'_>) -> String {
+/// The query without `$skiptoken`.
+fn query_without_skip_token(call: &Call<'_>) -> String {
     let pairs = call.query.unwrap_or_default().split('&').filter(|pair| !pair.is_empty());
     let is_token = |pair: &str| {
         let name = pair.split('=').next().unwrap_or_default().to_lowercase();
@@ -195,7 +196,7 @@ fn rest_of_query(call: &Call<'_>) -> String {
     pairs.filter(|pair| !is_token(pair)).collect::<Vec<_>>().join("&")
 }
 
-/// A number as `…/$count` answers it: plain text. It needs `ConsistencyLevel: eventual`.
+/// The response to `…/$count`: a number as plain text. It needs `ConsistencyLevel: eventual`.
 pub(in crate::simulator) fn count_response(
     call: &Call<'_>,
     count: impl FnOnce() -> usize,
@@ -218,7 +219,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn pages_hold_each_item_and_end(
+        fn pages_contain_each_item_and_end(
             wanted in prop::collection::vec(any::<bool>(), 0..60), size in 1usize..12,
             empty_every in prop::sample::select(vec![0usize, 2, 3]), repeat_across_pages in any::<bool>(),
         ) {
@@ -226,14 +227,14 @@ mod tests {
             let (is, show) = (|at: usize| wanted[at], |_| Value::Null);
             let list = PagedList { context: String::new(), len: wanted.len(), is_included: &is, item_json: &show };
             let (mut seen, mut items_in_all) = (BTreeSet::new(), 0);
-            let mut cursor = Some(PageCursor { at: 0, page: 1, repeated_item: None, is_expired: false });
+            let mut cursor = Some(PageCursor { index: 0, page: 1, repeated_item: None, is_expired: false });
             while let Some(from) = cursor {
                 prop_assert!(from.page < 300, "no end");
                 let (items, next) = list.page_from(from, size, &paging);
                 prop_assert!(items.len() <= size.max(2));
                 items_in_all += items.len();
                 seen.extend(items);
-                // What a token says is where the page begins.
+                // The token must lead to where the page begins.
                 cursor = next.map(|next| PageCursor::from_token(&next.to_token(7), 7).unwrap());
                 prop_assert_eq!(cursor, next);
             }
@@ -243,14 +244,14 @@ mod tests {
         }
 
         #[test]
-        fn no_token_but_its_own_is_taken(token in "\\PC{0,40}") {
+        fn foreign_skip_tokens_are_refused(token in "\\PC{0,40}") {
             prop_assert!(PageCursor::from_token(&token, 7).is_err());
         }
     }
 
     #[test]
-    fn a_token_of_another_list_is_not_taken() {
-        let token = PageCursor { at: 3, page: 2, repeated_item: None, is_expired: false }.to_token(7);
+    fn a_skip_token_of_another_list_is_refused() {
+        let token = PageCursor { index: 3, page: 2, repeated_item: None, is_expired: false }.to_token(7);
         assert!(PageCursor::from_token(&token, 7).is_ok());
         assert_eq!(PageCursor::from_token(&token, 8).unwrap_err().code, "Directory_ExpiredPageToken");
     }

@@ -6,7 +6,7 @@ use percent_encoding::percent_decode_str;
 
 use crate::simulator::graph_response::GraphError;
 
-/// What a query asks for.
+/// A parsed query.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(in crate::simulator) struct ODataQuery {
     pub(in crate::simulator) select: Option<Vec<String>>,
@@ -19,13 +19,13 @@ pub(in crate::simulator) struct ODataQuery {
 }
 
 impl ODataQuery {
-    /// Reads what stands behind the `?`.
+    /// Parses the part of a URL after the `?`.
     pub(in crate::simulator) fn parse(text: Option<&str>) -> Result<ODataQuery, GraphError> {
         let mut query = ODataQuery::default();
         for pair in text.unwrap_or_default().split('&').filter(|pair| !pair.is_empty()) {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
             let (name, value) = (decode(name)?, decode(value)?);
-            // Names without a `$` are nobody's business here.
+            // Names without a `$` are not system query options.
             if let Some(option) = name.strip_prefix('$') {
                 query.set(&option.to_lowercase(), value)?;
             }
@@ -53,42 +53,42 @@ impl ODataQuery {
         Ok(())
     }
 
-    /// Whether both advanced query parameters are there.
+    /// Whether the request has both advanced query parameters.
     pub(in crate::simulator) fn is_advanced(&self, headers: &HeaderMap) -> bool {
         self.count && is_eventual(headers)
     }
 }
 
-/// Whether the request takes what may be a little old (`ConsistencyLevel: eventual`).
+/// Whether the request accepts slightly old data (`ConsistencyLevel: eventual`).
 pub(in crate::simulator) fn is_eventual(headers: &HeaderMap) -> bool {
     let level = headers.get("consistencylevel").and_then(|level| level.to_str().ok());
     level.is_some_and(|level| level.trim().eq_ignore_ascii_case("eventual"))
 }
 
-/// Decodes a part of a query, in which `+` is a space.
+/// Decodes a part of a query, in which `+` stands for a space.
 fn decode(text: &str) -> Result<String, GraphError> {
     let spaced = text.replace('+', " ");
     let decoded = percent_decode_str(&spaced).decode_utf8();
     decoded.map(std::borrow::Cow::into_owned).map_err(|_| bad_query("Bad Request - Error in query syntax."))
 }
 
-/// A `$top` that can't be.
+/// The error for an invalid `$top`.
 pub(super) fn bad_page_size(asked: &str) -> GraphError {
     bad_query(&format!("Invalid page size specified: '{asked}'. Must be between 1 and 999 inclusive."))
 }
 
-/// 400, `Request_BadRequest`.
+/// A 400 with `Request_BadRequest`.
 pub(super) fn bad_query(message: &str) -> GraphError {
     GraphError::new(StatusCode::BAD_REQUEST, "Request_BadRequest", message)
 }
 
-/// 400, `Request_UnsupportedQuery`.
+/// A 400 with `Request_UnsupportedQuery`.
 pub(in crate::simulator) fn unsupported(message: &str) -> GraphError {
     GraphError::new(StatusCode::BAD_REQUEST, "Request_UnsupportedQuery", message)
 }
 
-/// 400 for what is supported only with the advanced query parameters ("Advanced query capabilities on Microsoft Entra
-/// ID objects").
+/// A 400 for a query that is only supported with the advanced query parameters ("Advanced query capabilities on
+/// Microsoft Entra ID objects").
 pub(super) fn needs_advanced(what: &str) -> GraphError {
     unsupported(&format!(
         "{what} is not supported because the required parameters might be missing. Try adding $count=true query \
@@ -102,7 +102,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn reads_what_is_asked() {
+    fn query_options_are_parsed() {
         let query =
             ODataQuery::parse(Some("$select=id,%20mail&%24filter=mail+eq+'a%2Bb@x'&$top=5&$count=true&x=y"))
                 .unwrap();
@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_what_graph_does() {
+    fn unsupported_options_are_refused() {
         for text in ["$top=many", "$top=-1", "$skip=5", "$search=x", "$filter=%ff"] {
             assert_eq!(ODataQuery::parse(Some(text)).unwrap_err().status, 400, "{text}");
         }

@@ -1,20 +1,20 @@
-//! The words of a filter.
+//! The tokens of a filter.
 
 use super::query;
 use crate::simulator::graph_response::GraphError;
 
-/// A word of a filter.
+/// A token of a filter.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum FilterToken {
     /// A name, an operator, `true`, `null`, a GUID, a number.
     Name(String),
-    /// What stood between apostrophes, a doubled one made single.
+    /// A text in apostrophes. A doubled apostrophe has become a single one.
     Text(String),
     /// `(`, `)`, `,`, `:`, `/`
     Symbol(char),
 }
 
-/// Takes a filter apart.
+/// Splits a filter into tokens.
 pub(super) fn tokenize(filter: &str) -> Result<Vec<FilterToken>, GraphError> {
     let mut tokens = Vec::new();
     let mut rest = filter.chars().peekable();
@@ -60,7 +60,7 @@ fn text(rest: &mut std::iter::Peekable<std::str::Chars<'_>>) -> Result<String, G
     Err(invalid("There is an unterminated string literal."))
 }
 
-/// 400 for a filter that can't be read.
+/// The 400 for a filter that can't be parsed.
 pub(super) fn invalid(why: &str) -> GraphError {
     query::bad_query(&format!("Invalid filter clause: {why}"))
 }

@@ -1,27 +1,28 @@
-//! Another program that signs in as the same app, and takes its share of the app's quota.
+//! Another program that signs in as the same app and uses a share of its quota.
 
 use std::time::Duration;
 
 use super::Limit;
 
-/// Sends evenly, and waits when it is throttled: one request is then late, those after it are on time again.
+/// Sends requests evenly, and waits when it is throttled. That one request is then late; later ones are on time again.
 #[derive(Debug)]
 pub(in crate::simulator) struct BackgroundLoad {
-    /// Of the app's limit, 0 to 1.
+    /// The share of the app's limit, 0 to 1.
     share: f64,
-    /// When its next request leaves by the timetable.
+    /// When its next request is due.
     due: Duration,
-    /// When the one leaves that was throttled.
+    /// When the throttled request is sent again.
     retry_at: Option<Duration>,
 }
 
 impl BackgroundLoad {
-    /// One that takes this share; none if it is nothing.
+    /// A load with this share; `None` if the share is 0.
     pub(in crate::simulator) fn new(share: f64) -> Option<BackgroundLoad> {
         (share > 0.0).then_some(BackgroundLoad { share, due: Duration::ZERO, retry_at: None })
     }
 
-    /// Sends what is due by `now`; `send` says how long a request at an instant must wait, if it must.
+    /// Sends all requests that are due by `now`. `send` returns how long a request at that instant must wait, if it
+    /// must.
     pub(in crate::simulator) fn run_until(
         &mut self,
         limit: &Limit,
@@ -29,7 +30,7 @@ impl BackgroundLoad {
         mut send: impl FnMut(Duration) -> Option<Duration>,
     ) {
         let pause = limit.window.div_f64(f64::from(limit.limit) * self.share).max(Duration::from_nanos(1));
-        // What it did more than two windows ago is forgotten by every quota: a long idle time costs no long loop.
+        // Quotas forget everything that is older than two windows, so a long idle time needs no long loop.
         let oldest = now.saturating_sub(limit.window * 2);
         self.due = self.due.max(oldest);
         while let Some(at) = self.next().filter(|&at| at <= now) {
@@ -38,7 +39,7 @@ impl BackgroundLoad {
                 self.due += pause;
             }
             if let Some(wait) = send(at) {
-                // What became due while it waits is left out.
+                // Requests that become due during the wait are left out.
                 self.retry_at = Some(at + wait.max(Duration::from_nanos(1)));
                 while self.due <= at + wait {
                     self.due += pause;

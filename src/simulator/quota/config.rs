@@ -1,4 +1,4 @@
-//! The quotas as they are written.
+//! The configuration of quotas.
 
 use std::time::Duration;
 
@@ -7,32 +7,32 @@ use serde::Deserialize;
 use super::{Limit, Meter};
 use crate::simulator::config::ConfigError;
 
-/// The quotas, and how a throttled request is told.
+/// The quotas, and the response to a throttled request.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct QuotaConfig {
-    /// Whether there are quotas at all.
+    /// Whether quotas are enforced.
     pub enabled: bool,
-    /// For an app in a tenant: 3,000 per 150 s.
+    /// For one app in a tenant: 3,000 per 150 s.
     pub app: Limit,
     /// For a tenant, over all apps: 18,000 per 300 s.
     pub tenant: Limit,
-    /// For an app, over all tenants: 35,000 per 300 s.
+    /// For one app, over all tenants: 35,000 per 300 s.
     pub everywhere: Limit,
-    /// Resource units that reads of an app in a tenant may cost: 3,500 per 10 s, as in a tenant of up to 50 users.
+    /// The resource units for the reads of one app in a tenant: 3,500 per 10 s, as in a tenant with up to 50 users.
     pub read: Limit,
-    /// Requests to Identity Protection of all apps in a tenant: 1 per second, and a 429 doesn't say how long to wait.
+    /// Requests to Identity Protection by all apps of a tenant: 1 per second. Its 429 does not say how long to wait.
     pub identity_protection: Limit,
-    /// The share of `app` (0 up to less than 1) that another program takes evenly, in each tenant, as a client of the
-    /// same app would. It waits when it is throttled, and stands in no counter.
+    /// The share of `app` (from 0 to less than 1) that another program uses evenly, in each tenant, as a second client
+    /// of the same app would. It waits when it is throttled, and no counter includes it.
     pub eaten: f64,
-    /// How a throttled request is told how long to wait.
+    /// The form of the `Retry-After` header.
     pub retry_after: RetryAfter,
     /// The body of a 429.
     pub body: ThrottleBody,
-    /// Send `x-ms-throttle-limit-percentage` when more than 0.8 of a limit is in use.
+    /// Send `x-ms-throttle-limit-percentage` if more than 0.8 of a limit is in use.
     pub percentage: bool,
-    /// Limits that become others while the simulator runs.
+    /// Limits that change while the simulator runs.
     #[serde(rename = "change")]
     pub changes: Vec<QuotaChange>,
 }
@@ -56,8 +56,8 @@ impl Default for QuotaConfig {
     }
 }
 
-/// Limits that are others from an instant on. What is left in a bucket stays, as far as there is room; a window remembers
-/// what was used in it.
+/// Limits that change at an instant. What is left in a bucket stays, up to the new limit; a window remembers what was
+/// used in it.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct QuotaChange {
@@ -76,7 +76,7 @@ impl QuotaConfig {
     pub(in crate::simulator) fn check(&self) -> Result<(), ConfigError> {
         let bad = |why: String| ConfigError::Value("quota", why);
         if !(0.0..1.0).contains(&self.eaten) {
-            return Err(bad(format!("a share of {} is not from 0 to less than 1", self.eaten)));
+            return Err(bad(format!("`eaten` is {}, but must be at least 0 and less than 1", self.eaten)));
         }
         let fixed = [&self.app, &self.tenant, &self.everywhere, &self.read, &self.identity_protection];
         let later =
@@ -84,22 +84,22 @@ impl QuotaConfig {
         fixed.into_iter().chain(later).try_for_each(Limit::check).map_err(bad)
     }
 
-    /// What an app may write in a tenant.
+    /// The write quota of one app in a tenant.
     pub(in crate::simulator) fn app_meter(&self) -> Meter {
-        self.meter(&self.app, |change| change.app.as_ref())
+        self.meter_with_changes(&self.app, |change| change.app.as_ref())
     }
 
-    /// What all apps may write in a tenant.
+    /// The write quota of all apps in a tenant.
     pub(in crate::simulator) fn tenant_meter(&self) -> Meter {
-        self.meter(&self.tenant, |change| change.tenant.as_ref())
+        self.meter_with_changes(&self.tenant, |change| change.tenant.as_ref())
     }
 
-    /// What an app may write over all tenants.
+    /// The write quota of one app over all tenants.
     pub(in crate::simulator) fn all_tenants_meter(&self) -> Meter {
-        self.meter(&self.everywhere, |change| change.everywhere.as_ref())
+        self.meter_with_changes(&self.everywhere, |change| change.everywhere.as_ref())
     }
 
-    fn meter(&self, limit: &Limit, select: impl Fn(&QuotaChange) -> Option<&Limit>) -> Meter {
+    fn meter_with_changes(&self, limit: &Limit, select: impl Fn(&QuotaChange) -> Option<&Limit>) -> Meter {
         let changes = self.changes.iter().filter_map(|change| Some((change.at, select(change)?.clone())));
         Meter::with_changes(limit, &changes.collect::<Vec<_>>())
     }
@@ -109,38 +109,38 @@ impl QuotaConfig {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RetryAfter {
-    /// Whole seconds, rounded up, at least 1: as in Graph's documents since 2025.
+    /// Whole seconds, rounded up, at least 1, as in Graph's documentation since 2025.
     #[default]
     Integer,
-    /// Seconds with decimals, such as `2.128` in Graph's documents of 2020 to 2023.
+    /// Seconds with decimals, such as `2.128` in Graph's documentation from 2020 to 2023.
     Decimal,
-    /// An HTTP date: no capture shows it, but HTTP allows it.
+    /// An HTTP date. No capture shows it, but HTTP allows it.
     Date,
-    /// The same in the form of RFC 850, which HTTP still allows.
+    /// An HTTP date in the form of RFC 850, which HTTP still allows.
     Rfc850,
-    /// The same as C's `asctime` writes it, likewise.
+    /// An HTTP date in the form of C's `asctime`, which HTTP still allows.
     Asctime,
-    /// Two values in one line, as a proxy joins its own to the service's: `1, 7`.
+    /// Two values in one line, as when a proxy appends its own: `1, 7`.
     Joined,
-    /// The same in two lines.
+    /// The same in two header lines.
     Lines,
-    /// No header: as Identity Protection does.
+    /// No header, as with Identity Protection.
     Missing,
-    /// Always `1`, however long it takes: as users saw.
+    /// Always `1`, whatever the wait is, as users have seen.
     One,
-    /// Half of what it takes, with decimals: whoever obeys comes too early.
+    /// Half of the wait, with decimals, so that a client that obeys is too early.
     Short,
 }
 
-/// The bodies that were seen with a 429.
+/// The bodies that have been seen with a 429.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ThrottleBody {
     /// Code `TooManyRequests`, as in Graph's throttling guidance.
     #[default]
     Documented,
-    /// Code `TooManyRequests`, "Too many requests from Identifier:… under category:…", as seen on the directory.
+    /// Code `TooManyRequests`, "Too many requests from Identifier:… under category:…", as seen from the directory.
     Identifier,
-    /// Code `UnknownError`, "This request is throttled. …", as seen elsewhere.
+    /// Code `UnknownError`, "This request is throttled. …", as seen from other services.
     Unknown,
 }

@@ -5,37 +5,37 @@ use std::time::Duration;
 
 use super::{Limit, LimitStyle};
 
-/// What is used of one limit, and what it will be.
+/// The usage of one limit, and its future changes.
 #[derive(Debug)]
 pub(crate) struct Meter {
     limit: Limit,
-    /// Tokens left; in a window, requests left in it.
+    /// Tokens left in a bucket, or requests left in a window.
     remaining: f64,
-    /// When `left` was last brought up to date.
-    at: Duration,
-    /// The wait that a strict bucket imposed last, and when it ends.
+    /// When `remaining` was last updated.
+    updated_at: Duration,
+    /// The wait that a strict bucket imposed last, and its end.
     penalty: Duration,
     blocked_until: Duration,
-    /// What a sliding window remembers, oldest first.
+    /// The requests in a sliding window, oldest first.
     log: VecDeque<Duration>,
-    /// Limits to come, each with its instant, earliest first.
+    /// Future limits with their instants, earliest first.
     changes: VecDeque<(Duration, Limit)>,
 }
 
 impl Meter {
-    /// A quota of which nothing is used.
+    /// A quota that is completely unused.
     pub(crate) fn new(limit: &Limit) -> Meter {
         Meter::with_changes(limit, &[])
     }
 
-    /// The same, which becomes another one at each of these simulated instants.
+    /// The same, with another limit from each of these simulated instants on.
     pub(crate) fn with_changes(limit: &Limit, changes: &[(Duration, Limit)]) -> Meter {
         let mut changes: Vec<_> = changes.to_vec();
         changes.sort_by_key(|(at, _)| *at);
         Meter {
             remaining: f64::from(limit.limit),
             limit: limit.clone(),
-            at: Duration::ZERO,
+            updated_at: Duration::ZERO,
             penalty: Duration::ZERO,
             blocked_until: Duration::ZERO,
             log: VecDeque::new(),
@@ -43,17 +43,17 @@ impl Meter {
         }
     }
 
-    /// The limit that holds now, as of the last request.
+    /// The current limit, as of the last request.
     pub(crate) fn limit(&self) -> &Limit {
         &self.limit
     }
 
-    /// How long a request that arrives at `now` must wait, or `None`. Counts nothing.
+    /// How long a request that arrives at `now` must wait; `None` if it may go through. Does not count it.
     pub(crate) fn wait(&mut self, now: Duration) -> Option<Duration> {
         self.wait_for(1, now)
     }
 
-    /// The same for a request that costs more than one.
+    /// The same for a request with a cost.
     pub(crate) fn wait_for(&mut self, cost: u32, now: Duration) -> Option<Duration> {
         self.advance(now);
         if self.limit.style == LimitStyle::StrictBucket && now < self.blocked_until {
@@ -62,7 +62,7 @@ impl Meter {
         (self.remaining < self.price(cost)).then(|| self.time_until(cost))
     }
 
-    /// What can cost more than there ever is costs all there is: it must get through some day.
+    /// A request that costs more than the limit costs the whole limit, because otherwise it could never go through.
     fn price(&self, cost: u32) -> f64 {
         f64::from(self.whole_price(cost))
     }
@@ -71,40 +71,40 @@ impl Meter {
         cost.min(self.limit.limit)
     }
 
-    /// Counts a request that went through; gives the share of the limit now in use.
+    /// Counts a request that went through. Returns the share of the limit that is in use now.
     pub(crate) fn charge(&mut self) -> f64 {
         self.charge_for(1)
     }
 
-    /// The same for a request that costs more than one.
+    /// The same for a request with a cost.
     pub(crate) fn charge_for(&mut self, cost: u32) -> f64 {
         self.remaining -= self.price(cost);
         if self.limit.style == LimitStyle::SlidingWindow {
-            self.log.extend(std::iter::repeat_n(self.at, self.whole_price(cost) as usize));
+            self.log.extend(std::iter::repeat_n(self.updated_at, self.whole_price(cost) as usize));
         }
         1.0 - self.remaining / f64::from(self.limit.limit)
     }
 
-    /// Takes back what a request was counted for that turned out to cost nothing.
+    /// Gives back what was counted for a request that turned out to be free.
     pub(crate) fn refund(&mut self, cost: u32) {
         self.remaining = (self.remaining + self.price(cost)).min(f64::from(self.limit.limit));
         let kept = self.log.len().saturating_sub(self.whole_price(cost) as usize);
         self.log.truncate(kept);
     }
 
-    /// Counts a request that was throttled for `wait`; gives the wait to announce.
+    /// Counts a request that was throttled for `wait`. Returns the wait to announce.
     pub(crate) fn refuse(&mut self, now: Duration, wait: Duration) -> Duration {
         if self.limit.style != LimitStyle::StrictBucket {
             return wait;
         }
-        // The debt has a floor: a client that never stops must be able to recover within two windows.
+        // The debt is limited, so that a client that never stops can recover within two windows.
         self.remaining = (self.remaining - 1.0).max(-f64::from(self.limit.limit));
         self.penalty = wait.max(self.time_until(1));
         self.blocked_until = now + self.penalty;
         self.penalty
     }
 
-    /// Another limit from `now` on.
+    /// Changes the limit at `now`.
     #[cfg(test)]
     pub(crate) fn change(&mut self, now: Duration, limit: &Limit) {
         self.advance(now);
@@ -112,22 +112,22 @@ impl Meter {
     }
 
     fn advance(&mut self, now: Duration) {
-        // Requests on several threads may be handed in slightly out of order; time never runs back.
-        let now = now.max(self.at);
+        // Requests on several threads can arrive slightly out of order. Time never goes back.
+        let now = now.max(self.updated_at);
         while self.changes.front().is_some_and(|(at, _)| *at <= now) {
             if let Some((at, limit)) = self.changes.pop_front() {
-                self.run_to(at.max(self.at));
+                self.advance_within_limit(at.max(self.updated_at));
                 self.set_limit(limit);
             }
         }
-        self.run_to(now);
+        self.advance_within_limit(now);
     }
 
-    fn run_to(&mut self, now: Duration) {
+    fn advance_within_limit(&mut self, now: Duration) {
         let full = f64::from(self.limit.limit);
         match self.limit.style {
             LimitStyle::FixedWindow => {
-                if self.window_index(now) > self.window_index(self.at) {
+                if self.window_index(now) > self.window_index(self.updated_at) {
                     self.remaining = full;
                 }
             }
@@ -135,19 +135,18 @@ impl Meter {
                 while self.log.front().is_some_and(|&at| at + self.limit.window <= now) {
                     self.log.pop_front();
                 }
-                // After a change the log may be longer than the limit is now.
+                // After a change, the log may be longer than the new limit.
                 self.remaining = (i64::from(self.limit.limit) - self.log.len() as i64) as f64;
             }
             LimitStyle::TokenBucket | LimitStyle::StrictBucket => {
-                let gained = (now - self.at).as_secs_f64() * full / self.limit.window.as_secs_f64();
+                let gained = (now - self.updated_at).as_secs_f64() * full / self.limit.window.as_secs_f64();
                 self.remaining = (self.remaining + gained).min(full);
             }
         }
-        self.at = now;
+        self.updated_at = now;
     }
 
-    /// From now on another limit holds. What is left in a bucket stays, as far as there is room; a window remembers what
-    /// was used in it.
+    /// Changes the limit. What is left in a bucket stays, up to the new limit; a window remembers what was used in it.
     fn set_limit(&mut self, limit: Limit) {
         let (old, new) = (f64::from(self.limit.limit), f64::from(limit.limit));
         let used = old - self.remaining;
@@ -158,39 +157,39 @@ impl Meter {
         if limit.style != LimitStyle::SlidingWindow {
             self.log.clear();
         } else if self.limit.style != LimitStyle::SlidingWindow {
-            self.log = std::iter::repeat_n(self.at, used.max(0.0).round() as usize).collect();
+            self.log = std::iter::repeat_n(self.updated_at, used.max(0.0).round() as usize).collect();
         }
         self.limit = limit;
     }
 
-    /// The number of the fixed window in which an instant falls.
+    /// The number of the fixed window that contains this instant.
     fn window_index(&self, at: Duration) -> u64 {
         (nanos(at) + self.phase_lead()) / nanos(self.limit.window)
     }
 
-    /// By how much fixed windows begin before multiples of their length.
+    /// By how much fixed windows begin before multiples of their length, in nanoseconds.
     fn phase_lead(&self) -> u64 {
         let window = nanos(self.limit.window);
         (window - nanos(self.limit.phase) % window) % window
     }
 
-    /// Time until one more request of this cost can go through, as of the last [`Meter::advance`].
+    /// The time until a request with this cost can go through, as of the last [`Meter::advance`].
     fn time_until(&self, cost: u32) -> Duration {
         match self.limit.style {
             LimitStyle::FixedWindow => {
                 let window = nanos(self.limit.window);
-                Duration::from_nanos(window - (nanos(self.at) + self.phase_lead()) % window)
+                Duration::from_nanos(window - (nanos(self.updated_at) + self.phase_lead()) % window)
             }
             LimitStyle::SlidingWindow => {
-                // As many must be forgotten as this one is too many.
+                // This many requests must be forgotten first.
                 let short = (self.price(cost) - self.remaining).max(1.0) as usize;
-                let freed = self.log.get(short - 1).or(self.log.back()).copied().unwrap_or(self.at);
-                (freed + self.limit.window).saturating_sub(self.at)
+                let freed = self.log.get(short - 1).or(self.log.back()).copied().unwrap_or(self.updated_at);
+                (freed + self.limit.window).saturating_sub(self.updated_at)
             }
             LimitStyle::TokenBucket | LimitStyle::StrictBucket => {
                 let per_token = self.limit.window.as_secs_f64() / f64::from(self.limit.limit);
                 let wait = ((self.price(cost) - self.remaining) * per_token).max(0.0);
-                // One nanosecond more, so that rounding never leaves the bucket a hair short of a token.
+                // One nanosecond more, so that rounding never leaves the bucket slightly short of a token.
                 Duration::from_secs_f64(wait) + Duration::from_nanos(1)
             }
         }

@@ -1,8 +1,9 @@
-//! How many requests a quota lets through. Pure: the time is an argument.
+//! Quotas: how many requests go through. Pure code, because the time is an argument.
 //!
-//! Graph's documents give limits and windows (3,000 writes per 150 s for an app in a tenant, 18,000 per 300 s for a
-//! tenant, 35,000 per 300 s for an app over all tenants: learn.microsoft.com/graph/throttling-limits, "Identity and
-//! access") and call it a token bucket; how a burst or a throttled request counts they leave open, hence the styles.
+//! Graph's documentation gives limits and windows (3,000 writes per 150 s for an app in a tenant, 18,000 per 300 s for
+//! a tenant, 35,000 per 300 s for an app over all tenants: learn.microsoft.com/graph/throttling-limits, "Identity and
+//! access") and calls it a token bucket. How bursts and throttled requests count is not documented, so several styles
+//! are available.
 
 mod background_load;
 mod config;
@@ -28,38 +29,40 @@ pub enum LimitStyle {
     /// `limit` requests in each `window`, counted from the simulator's start and the limit's `phase`; a throttled
     /// request costs nothing.
     FixedWindow,
-    /// `limit` requests within any `window`: each is remembered for so long; a throttled request costs nothing.
+    /// `limit` requests within any `window`, each of which is remembered for that long; a throttled request costs
+    /// nothing.
     SlidingWindow,
-    /// A token bucket in which throttled requests cost too ("all requests accrue against the limits": Graph's
-    /// throttling guidance), and in which a request that comes before its wait is over restarts the wait.
+    /// A token bucket in which throttled requests cost something too ("all requests accrue against the limits": Graph's
+    /// throttling guidance). A request that comes before its wait is over restarts the wait.
     StrictBucket,
 }
 
-/// One quota.
+/// The limit of one quota.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Limit {
     /// Requests per `window`; at least 1.
     pub limit: u32,
-    /// Simulated time; longer than zero.
+    /// Simulated time; must be longer than zero.
     #[serde(deserialize_with = "super::duration::deserialize")]
     pub window: Duration,
-    /// How it counts.
+    /// How requests are counted.
     #[serde(default)]
     pub style: LimitStyle,
-    /// When the first fixed window begins, in simulated time since the start, so that no client knows when one ends.
+    /// When the first fixed window begins, in simulated time since the start, so that clients can't predict when one
+    /// ends.
     #[serde(default, deserialize_with = "super::duration::deserialize")]
     pub phase: Duration,
 }
 
 impl Limit {
-    /// So many requests per window, by a token bucket.
+    /// A token bucket with this many requests per window.
     #[must_use]
     pub const fn new(limit: u32, window: Duration) -> Limit {
         Limit { limit, window, style: LimitStyle::TokenBucket, phase: Duration::ZERO }
     }
 
-    /// Whether there can be such a limit; why not.
+    /// Checks that the limit is valid; otherwise returns the reason.
     fn check(&self) -> Result<(), String> {
         if self.limit == 0 {
             return Err("a limit must be at least 1".into());

@@ -9,7 +9,7 @@ enum MeterDecision {
 }
 
 impl Meter {
-    /// Decides on a request that arrives at `now`, and counts it: what `throttle` does with two of them.
+    /// Decides on a request that arrives at `now`, and counts it, as `throttle` does with two calls.
     fn check(&mut self, now: Duration) -> MeterDecision {
         match self.wait(now) {
             None => MeterDecision::Allowed { used: self.charge() },
@@ -98,7 +98,7 @@ fn a_fixed_window_begins_at_its_phase() {
 }
 
 #[test]
-fn a_sliding_window_waits_for_the_oldest_to_be_forgotten() {
+fn a_sliding_window_waits_for_its_oldest_request() {
     let mut window = meter(3, 10, LimitStyle::SlidingWindow);
     assert!([0, 4, 6].into_iter().all(|at| allowed(&mut window, secs(at))));
     assert_eq!(wait(&mut window, secs(7)), secs(3));
@@ -123,7 +123,7 @@ fn a_limit_changes_at_its_instant() {
 }
 
 #[test]
-fn what_was_used_counts_after_a_change_too() {
+fn usage_is_kept_after_a_limit_change() {
     for (style, left) in
         [(LimitStyle::TokenBucket, 4), (LimitStyle::FixedWindow, 0), (LimitStyle::SlidingWindow, 0)]
     {
@@ -137,11 +137,11 @@ fn what_was_used_counts_after_a_change_too() {
 }
 
 #[test]
-fn another_program_takes_its_share() {
+fn background_load_uses_its_share() {
     let limit = Limit::new(100, secs(10));
     let (mut meter, mut eater) = (Meter::new(&limit), BackgroundLoad::new(0.5).unwrap());
     let mut through = 0;
-    // A greedy client that comes each hundredth of a second for a hundred seconds.
+    // A greedy client that sends a request every 10 ms for 100 s.
     for ms in (0..100_000).step_by(10) {
         let now = Duration::from_millis(ms);
         eater.run_until(&limit, now, |at| match meter.check(at) {
@@ -165,7 +165,7 @@ fn the_share_in_use_is_reported() {
 
 proptest! {
     #[test]
-    fn never_more_than_the_burst_and_the_refill(gaps in prop::collection::vec(0u64..3000, 1..200)) {
+    fn a_bucket_never_exceeds_burst_and_refill(gaps in prop::collection::vec(0u64..3000, 1..200)) {
         let mut bucket = meter(7, 7, LimitStyle::TokenBucket);
         let mut now = Duration::ZERO;
         let mut through = 0u32;

@@ -1,4 +1,4 @@
-//! From the settings to a directory.
+//! Builds a directory from its configuration.
 
 use std::collections::HashMap;
 
@@ -12,15 +12,15 @@ use super::{
 use crate::simulator::config::ConfigError;
 use crate::simulator::fingerprint;
 
-/// The most users that a seed makes up.
+/// The maximum number of generated users.
 const MAX_GENERATED_USERS: u32 = 200_000;
 
 impl DirectoryStore {
-    /// The directory that `config` describes.
+    /// Builds the directory that `config` describes.
     pub(in crate::simulator) fn build(config: &DirectoryConfig) -> Result<DirectoryStore, ConfigError> {
         if config.paging.empty_every == 1 || config.paging.most == Some(0) {
-            return bad(
-                "lists would never end: a page in two may be empty, and one must hold something".into()
+            return invalid(
+                "lists would never end: `paging.empty_every` can't be 1, `paging.most` can't be 0".into(),
             );
         }
         let mut builder = DirectoryBuilder {
@@ -34,27 +34,27 @@ impl DirectoryStore {
         };
         if let Some(generate) = &config.generate {
             if !(1..=MAX_GENERATED_USERS).contains(&generate.users) {
-                return bad(format!(
-                    "it can make up 1 to {MAX_GENERATED_USERS} users, not {}",
+                return invalid(format!(
+                    "`generate.users` is {}, but must be from 1 to {MAX_GENERATED_USERS}",
                     generate.users
                 ));
             }
-            generate::fill(&mut builder, *generate);
+            generate::generate_into(&mut builder, *generate);
         }
         builder.add_configured(config)?;
         Ok(builder.store)
     }
 }
 
-/// A directory that is being made.
+/// A directory under construction.
 pub(super) struct DirectoryBuilder {
     pub(super) store: DirectoryStore,
-    /// Groups by name in lower case.
+    /// Groups by name, in lower case.
     groups: HashMap<String, Vec<u32>>,
 }
 
 impl DirectoryBuilder {
-    /// Everything is first given its place and then its members: cycles may be.
+    /// Adds all objects first and then their members, because groups can contain each other.
     fn add_configured(&mut self, config: &DirectoryConfig) -> Result<(), ConfigError> {
         for user in &config.user {
             self.add_user(user_from_config(user)?)?;
@@ -76,7 +76,7 @@ impl DirectoryBuilder {
         }
         for risky in &config.risky {
             let Object::User(user) = self.resolve(&risky.user)? else {
-                return bad(format!("{:?} is no user: only users are risky", risky.user));
+                return invalid(format!("{:?} is not a user: only users are risky", risky.user));
             };
             let (level, state) = (risky.level.clone().into(), risky.state.clone().into());
             self.store.risky.push(RiskyUser { user, level, state });
@@ -85,12 +85,12 @@ impl DirectoryBuilder {
         Ok(())
     }
 
-    /// Adds a user, whose manager must be there already.
+    /// Adds a user, whose manager must have been added before.
     pub(super) fn add_user(&mut self, user: User) -> Result<u32, ConfigError> {
         let at = to_index(self.store.users.len());
         self.register_id(user.id, Object::User(at), &user.upn)?;
         if self.store.by_upn.insert(user.upn.to_lowercase().into(), at).is_some() {
-            return bad(format!("the user {:?} is listed twice", user.upn));
+            return invalid(format!("the user {:?} is listed twice", user.upn));
         }
         if let Some(manager) = user.manager {
             self.store.reports.entry(manager).or_default().push(at);
@@ -104,14 +104,14 @@ impl DirectoryBuilder {
         let (Object::User(manager), Object::User(report)) =
             (self.resolve(manager)?, self.resolve(&user.upn)?)
         else {
-            return bad(format!("the manager {manager:?} is no user"));
+            return invalid(format!("the manager {manager:?} is not a user"));
         };
         self.store.users[report as usize].manager = Some(manager);
         self.store.reports.entry(manager).or_default().push(report);
         Ok(())
     }
 
-    /// Adds a group without its members.
+    /// Adds a group without members.
     pub(super) fn add_group(&mut self, group: &GroupConfig) -> Result<u32, ConfigError> {
         let at = to_index(self.store.groups.len());
         let key = non_empty("group", &group.name)?.to_lowercase();
@@ -139,7 +139,7 @@ impl DirectoryBuilder {
         Ok(at)
     }
 
-    /// Adds a role, or holders to one that is there.
+    /// Adds a role, or more holders to an existing one.
     pub(super) fn add_role(&mut self, role: &RoleConfig) -> Result<(), ConfigError> {
         let name = non_empty("role", &role.name)?;
         let made = || fingerprint::guid(&format!("template:{}", name.to_lowercase()));
@@ -172,21 +172,21 @@ impl DirectoryBuilder {
     fn register_id(&mut self, id: Uuid, object: Object, name: &str) -> Result<(), ConfigError> {
         match self.store.by_id.insert(id, object) {
             None => Ok(()),
-            Some(_) => bad(format!("{name:?} has the id {id}, which something else has already")),
+            Some(_) => invalid(format!("{name:?} has the ID {id}, which is already in use")),
         }
     }
 
     fn find_unit(&self, name: &str) -> Result<u32, ConfigError> {
         let id = Uuid::try_parse(name).ok();
         let found = self.store.units.iter().position(|unit| Some(unit.id) == id || unit.name == name);
-        found.map_or_else(|| bad(format!("there is no unit {name:?}")), |at| Ok(to_index(at)))
+        found.map_or_else(|| invalid(format!("there is no unit {name:?}")), |at| Ok(to_index(at)))
     }
 
     fn resolve_all(&mut self, names: &[String]) -> Result<Vec<Object>, ConfigError> {
         names.iter().map(|name| self.resolve(name)).collect()
     }
 
-    /// Whoever is meant by `name`.
+    /// The object that `name` stands for.
     fn resolve(&mut self, name: &str) -> Result<Object, ConfigError> {
         if let Some(group) = name.strip_prefix("group:") {
             return self.find_group(group);
@@ -198,7 +198,7 @@ impl DirectoryBuilder {
             return self.simple_object(name, app, |tenant| &mut tenant.apps, Object::App);
         }
         let user = self.store.user_including_deleted(name).map(|(at, _)| Object::User(at));
-        user.map_or_else(|| bad(format!("there is no user {name:?}")), Ok)
+        user.map_or_else(|| invalid(format!("there is no user {name:?}")), Ok)
     }
 
     fn find_group(&self, name: &str) -> Result<Object, ConfigError> {
@@ -207,12 +207,14 @@ impl DirectoryBuilder {
         }
         match self.groups.get(&name.to_lowercase()).map(Vec::as_slice) {
             Some(&[at]) => Ok(Object::Group(at)),
-            Some(_) => bad(format!("several groups are called {name:?}: say `group:` and an id")),
-            None => bad(format!("there is no group {name:?}")),
+            Some(_) => {
+                invalid(format!("several groups are called {name:?}: use `group:` and the group's ID"))
+            }
+            None => invalid(format!("there is no group {name:?}")),
         }
     }
 
-    /// A device or an app, made when it is first named.
+    /// A device or an app, which is created when it is named for the first time.
     fn simple_object(
         &mut self,
         key: &str,
@@ -232,7 +234,7 @@ impl DirectoryBuilder {
     }
 }
 
-/// A user with nobody above.
+/// A user without a manager.
 fn user_from_config(config: &UserConfig) -> Result<User, ConfigError> {
     let upn = non_empty("user", &config.upn)?;
     let texts = |list: &[String]| list.iter().map(|text| text.as_str().into()).collect();
@@ -264,20 +266,20 @@ fn user_from_config(config: &UserConfig) -> Result<User, ConfigError> {
     })
 }
 
-/// Whether a principal name is that of another tenant's user.
+/// Whether a principal name belongs to a user of another tenant.
 fn is_external(upn: &str) -> bool {
     upn.to_lowercase().contains("#ext#")
 }
 
 fn non_empty<'a>(what: &str, name: &'a str) -> Result<&'a str, ConfigError> {
-    if name.is_empty() { bad(format!("a {what} has no name")) } else { Ok(name) }
+    if name.is_empty() { invalid(format!("a {what} has no name")) } else { Ok(name) }
 }
 
-/// A place in a list. Lists are made of a file, or of at most [`MAX_GENERATED_USERS`].
+/// An index in a list. Lists come from a file, or have at most [`MAX_GENERATED_USERS`] entries.
 fn to_index(at: usize) -> u32 {
     u32::try_from(at).unwrap_or(u32::MAX)
 }
 
-fn bad<T>(why: String) -> Result<T, ConfigError> {
+fn invalid<T>(why: String) -> Result<T, ConfigError> {
     Err(ConfigError::Value("directory", why))
 }

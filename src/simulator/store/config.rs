@@ -1,33 +1,33 @@
-//! A directory as it is written: the `[directory]` table.
+//! The configuration of a directory: the `[directory]` table.
 
 use serde::Deserialize;
 
-/// The directory of the simulated tenant. With it only its users exist.
+/// The directory of the simulated tenant. If it is configured, only its users exist.
 ///
-/// Whoever is named elsewhere (`members`, `owners`, `active`, …) is a user by principal name or object id, or
-/// `group:NAME` (or its id), `device:NAME`, `app:NAME`; devices and apps need no entry of their own.
+/// Other keys (`members`, `owners`, `active`, …) refer to a user by principal name or object ID, or to `group:NAME` (or
+/// the group's ID), `device:NAME`, `app:NAME`. Devices and apps need no entry of their own.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct DirectoryConfig {
-    /// The tenant's name, for people.
+    /// The tenant's display name.
     pub organization: String,
-    /// Its initial domain.
+    /// The tenant's initial domain.
     pub domain: String,
-    /// People, groups and roles that a seed makes up; what is listed comes on top.
+    /// Generated users, groups and roles. The configured ones are added to them.
     pub generate: Option<GenerateConfig>,
     /// Users.
     pub user: Vec<UserConfig>,
     /// Groups.
     pub group: Vec<GroupConfig>,
-    /// Directory roles, and who holds them.
+    /// Directory roles and their holders.
     pub role: Vec<RoleConfig>,
     /// Administrative units.
     pub unit: Vec<AdminUnitConfig>,
-    /// Users of whom Identity Protection says something.
+    /// Users at risk, according to Identity Protection.
     pub risky: Vec<RiskyUserConfig>,
     /// The app that signs in.
     pub app: AppConfig,
-    /// How lists are cut into pages.
+    /// The pages of lists.
     pub paging: PagingConfig,
 }
 
@@ -48,13 +48,13 @@ impl Default for DirectoryConfig {
     }
 }
 
-/// How much a seed makes up. The same numbers make the same tenant, on every machine.
+/// How much to generate. The same numbers give the same tenant on every machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct GenerateConfig {
-    /// How many users, 1 to 200,000.
+    /// The number of users, 1 to 200,000.
     pub users: u32,
-    /// Who they are.
+    /// The seed that decides on their properties.
     #[serde(default)]
     pub seed: u64,
 }
@@ -63,32 +63,32 @@ pub struct GenerateConfig {
 #[derive(Debug, Clone, PartialEq, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct UserConfig {
-    /// User principal name; must be given.
+    /// User principal name; required.
     pub upn: String,
-    /// Object id; without it one is made from `upn`.
+    /// Object ID. By default it is made from `upn`.
     pub id: Option<uuid::Uuid>,
-    /// Display name; without it what stands before the `@`.
+    /// Display name. By default the part of `upn` before the `@`.
     pub name: Option<String>,
-    /// `Member` or `Guest`; without it a guest if there is `#EXT#` in `upn`.
+    /// `Member` or `Guest`. By default a guest if `upn` contains `#EXT#`.
     #[serde(rename = "type")]
     pub kind: Option<UserKind>,
-    /// Whether they may sign in; without it they may.
+    /// Whether the account is enabled. By default it is.
     pub enabled: Option<bool>,
-    /// Whether they come from an Active Directory on premises.
+    /// Whether the user is synced from an Active Directory on premises.
     pub synced: bool,
-    /// Deleted, and still among `directory/deletedItems`.
+    /// Whether the user is deleted, and still in `directory/deletedItems`.
     pub deleted: bool,
     /// Mail address.
     pub mail: Option<String>,
-    /// Proxy addresses: `SMTP:` before the main one, `smtp:` before others.
+    /// Proxy addresses, with `SMTP:` before the primary one and `smtp:` before the others.
     pub proxies: Vec<String>,
     /// Further mail addresses.
     pub other_mails: Vec<String>,
-    /// Name on premises (`onPremisesSamAccountName`).
+    /// Account name on premises (`onPremisesSamAccountName`).
     pub sam: Option<String>,
-    /// DNS name of the domain that it is of (`onPremisesDomainName`).
+    /// DNS name of the domain on premises (`onPremisesDomainName`).
     pub sam_domain: Option<String>,
-    /// Employee id.
+    /// Employee ID.
     pub employee_id: Option<String>,
     /// Department.
     pub department: Option<String>,
@@ -98,22 +98,22 @@ pub struct UserConfig {
     pub country: Option<String>,
     /// City.
     pub city: Option<String>,
-    /// Company's name.
+    /// Company name.
     pub company: Option<String>,
-    /// How the account came to be (`Invitation`).
+    /// How the account was created (`Invitation`).
     pub creation_type: Option<String>,
-    /// Of an invited one, `PendingAcceptance` or `Accepted`.
+    /// For an invited user, `PendingAcceptance` or `Accepted`.
     pub external_state: Option<String>,
-    /// The manager: a user.
+    /// The manager, who is a user.
     pub manager: Option<String>,
 }
 
-/// Whether a user is the tenant's own.
+/// Whether a user belongs to the tenant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 pub enum UserKind {
-    /// The tenant's own.
+    /// Belongs to the tenant.
     Member,
-    /// Another tenant's.
+    /// Belongs to another tenant.
     Guest,
 }
 
@@ -121,15 +121,15 @@ pub enum UserKind {
 #[derive(Debug, Clone, PartialEq, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct GroupConfig {
-    /// Display name; must be given. Several groups may have the same.
+    /// Display name; required. Several groups may have the same one.
     pub name: String,
-    /// Object id; without it one is made from `name` (and from how many of that name came before).
+    /// Object ID. By default it is made from `name` and the number of earlier groups with that name.
     pub id: Option<uuid::Uuid>,
-    /// Its membership is hidden (`Member.Read.Hidden`).
+    /// Whether the members are hidden (`Member.Read.Hidden`).
     pub hidden: bool,
-    /// It may hold directory roles.
+    /// Whether directory roles can be assigned to the group.
     pub role_assignable: bool,
-    /// Direct members; cycles may be.
+    /// Direct members. Groups may contain each other.
     pub members: Vec<String>,
     /// Owners.
     pub owners: Vec<String>,
@@ -139,25 +139,25 @@ pub struct GroupConfig {
 #[derive(Debug, Clone, PartialEq, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct RoleConfig {
-    /// Display name; must be given.
+    /// Display name; required.
     pub name: String,
-    /// Template id; known for built-in roles, made from the name for others.
+    /// Template ID. Known for built-in roles, and by default made from the name for others.
     pub template: Option<uuid::Uuid>,
-    /// Who holds it now, in the whole tenant.
+    /// Holders in the whole tenant.
     pub active: Vec<String>,
-    /// Who holds it now, within an administrative unit.
+    /// Holders within an administrative unit.
     pub scoped: Vec<ScopedRoleConfig>,
-    /// Who may activate it (Privileged Identity Management).
+    /// Principals that are eligible (Privileged Identity Management).
     pub eligible: Vec<String>,
 }
 
-/// A role within an administrative unit.
+/// A role that is held within an administrative unit.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ScopedRoleConfig {
     /// The holder.
     pub who: String,
-    /// The unit's name or id.
+    /// The unit's name or ID.
     pub unit: String,
 }
 
@@ -165,17 +165,17 @@ pub struct ScopedRoleConfig {
 #[derive(Debug, Clone, PartialEq, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct AdminUnitConfig {
-    /// Display name; must be given.
+    /// Display name; required.
     pub name: String,
-    /// Object id; without it one is made from `name`.
+    /// Object ID. By default it is made from `name`.
     pub id: Option<uuid::Uuid>,
-    /// Its membership is hidden (`Member.Read.Hidden`).
+    /// Whether the members are hidden (`Member.Read.Hidden`).
     pub hidden: bool,
     /// Members.
     pub members: Vec<String>,
 }
 
-/// What Identity Protection says of a user.
+/// A user at risk, according to Identity Protection.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RiskyUserConfig {
@@ -196,23 +196,23 @@ fn at_risk() -> String {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct AppConfig {
-    /// Its owners.
+    /// Owners of the app.
     pub owners: Vec<String>,
 }
 
-/// How lists are cut into pages.
+/// The pages of lists, and their faults.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct PagingConfig {
-    /// No page is longer, whatever `$top` asks.
+    /// The maximum length of a page, whatever `$top` asks for.
     pub most: Option<usize>,
-    /// Every so manieth page is empty and yet has a link to the next; 0: none.
+    /// Every n-th page is empty, but still has a link to the next one. 0 means none.
     pub empty_every: usize,
-    /// A page begins with the last item of the one before.
+    /// A page begins with the last item of the previous one.
     pub repeat_across_pages: bool,
-    /// The link on the second page and later ones leads to this address.
+    /// The link on the second and later pages leads to this address.
     pub foreign_next_link: Option<String>,
-    /// The first request for each list's second page answers 503, and the link in the answer to its retry leads
-    /// nowhere (`DirectoryPageTokenNotFoundException`).
+    /// The first request for the second page of each list is answered with 503, and the link in the answer to the retry
+    /// has an expired token (`DirectoryPageTokenNotFoundException`).
     pub lose_token_once: bool,
 }

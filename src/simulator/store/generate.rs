@@ -1,22 +1,23 @@
-//! Tenants made up from a seed: as mixed as real ones, and the same on every machine.
+//! Generates a tenant from a seed. It is as mixed as a real one, and the same on every machine.
 //!
-//! Of a thousand: some 50 guests, 30 disabled, 600 synced; ten departments, each a group, all in "All staff"; two
-//! groups in each other; two with one name; four Global Administrators, two of them emergency accounts.
+//! Of a thousand users, about 50 are guests, 30 are disabled and 600 are synced. There are ten departments, each with a
+//! group in "All staff", two groups that contain each other, two groups with the same name, and four Global
+//! Administrators, of which two are emergency accounts.
 
 use super::build::DirectoryBuilder;
 use super::config::{AdminUnitConfig, GenerateConfig, GroupConfig, RoleConfig, ScopedRoleConfig};
-use super::names::{CITIES, DEPARTMENTS, FIRST, LAST, PARTNERS, TITLES};
+use super::names::{CITIES, DEPARTMENTS, FAMILY_NAMES, FIRST_NAMES, PARTNERS, TITLES};
 use super::{Object, RiskyUser, User};
 use crate::simulator::fingerprint;
 
-/// From so many users on two of them are emergency accounts.
+/// The number of users from which on two of them are emergency accounts.
 const EMERGENCY_MIN_USERS: u32 = 10;
-/// How many report to one manager.
+/// The number of reports for each manager.
 const REPORTS_PER_MANAGER: u32 = 8;
 
 /// Fills an empty directory.
-pub(super) fn fill(builder: &mut DirectoryBuilder, generate: GenerateConfig) {
-    // Nothing below is listed twice or names what isn't there, which is all that a builder refuses.
+pub(super) fn generate_into(builder: &mut DirectoryBuilder, generate: GenerateConfig) {
+    // The builder only refuses duplicates and unknown names, and there are none below.
     let _ = add_users(builder, generate).and_then(|()| add_groups_and_roles(builder));
 }
 
@@ -30,7 +31,7 @@ fn add_users(builder: &mut DirectoryBuilder, generate: GenerateConfig) -> BuildR
     let emergency = if generate.users >= EMERGENCY_MIN_USERS { 2 } else { 0 };
     for number in 1..=generate.users - emergency {
         let mut user = make_user(&builder.store.domain, number, generate.seed);
-        // No guest is anybody's manager.
+        // A guest is never a manager.
         user.manager = user.manager.map(|at| if builder.store.user_at(at).guest { 0 } else { at });
         builder.add_user(user)?;
     }
@@ -43,7 +44,7 @@ fn add_users(builder: &mut DirectoryBuilder, generate: GenerateConfig) -> BuildR
     Ok(())
 }
 
-/// What chance decides of one user, a number for each question.
+/// A random sequence for one user, with one number for each decision.
 struct SeededRng(u64);
 
 impl SeededRng {
@@ -53,21 +54,22 @@ impl SeededRng {
         usize::try_from(self.0 % sides as u64).unwrap_or_default()
     }
 
-    fn percent(&mut self, share: usize) -> bool {
+    fn has_chance(&mut self, share: usize) -> bool {
         self.pick(100) < share
     }
 }
 
-/// The user with this number, 1 and up. The first few are nobody's guest and can sign in: they hold the roles.
+/// The user with this number, starting at 1. The first eight are enabled members, because they hold the roles.
 fn make_user(domain: &str, number: u32, seed: u64) -> User {
     let mut rng = SeededRng(fingerprint::mix(seed ^ fingerprint::mix(u64::from(number))));
-    let (first, last) = (FIRST[rng.pick(FIRST.len())], LAST[rng.pick(LAST.len())]);
+    let (first, last) =
+        (FIRST_NAMES[rng.pick(FIRST_NAMES.len())], FAMILY_NAMES[rng.pick(FAMILY_NAMES.len())]);
     let (country, city) = CITIES[rng.pick(CITIES.len())];
     let chief = number <= 8;
-    let guest = rng.percent(5) && !chief;
+    let guest = rng.has_chance(5) && !chief;
     let user = User {
         name: format!("{first} {last}").into(),
-        enabled: !rng.percent(3) || chief,
+        enabled: !rng.has_chance(3) || chief,
         country: Some(country.into()),
         city: Some(city.into()),
         job_title: Some(TITLES[rng.pick(TITLES.len())].into()),
@@ -83,26 +85,26 @@ fn make_user(domain: &str, number: u32, seed: u64) -> User {
 fn make_employee(user: User, domain: &str, number: u32, rng: &mut SeededRng) -> User {
     let upn = format!("user{number:05}@{domain}");
     let plain = mail_local_part(&user.name);
-    let synced = rng.percent(60);
-    // Those who were renamed, or whose mail has a domain of its own.
-    let mail = if rng.percent(20) { format!("{plain}.{number}@mail.{domain}") } else { upn.clone() };
+    let synced = rng.has_chance(60);
+    // Users who were renamed, or whose mail has another domain.
+    let mail = if rng.has_chance(20) { format!("{plain}.{number}@mail.{domain}") } else { upn.clone() };
     let mut proxies = vec![format!("SMTP:{mail}").into()];
-    if rng.percent(30) {
+    if rng.has_chance(30) {
         proxies.push(format!("smtp:{plain}.{number}@{domain}").into());
     }
     User {
         id: fingerprint::guid(&upn),
         upn: upn.into(),
         synced,
-        mail: (!rng.percent(5)).then(|| mail.into()),
+        mail: (!rng.has_chance(5)).then(|| mail.into()),
         proxies: proxies.into(),
         sam: synced.then(|| format!("u{number:05}").into()),
         sam_domain: None,
         employee_id: Some(format!("E{number:06}").into()),
         department: Some(DEPARTMENTS[rng.pick(DEPARTMENTS.len())].into()),
         company: Some("Contoso".into()),
-        // A tree: everybody's manager came before them.
-        manager: (number > 1).then(|| (number - 2) / REPORTS_PER_MANAGER).filter(|_| rng.percent(95)),
+        // A tree, because every manager has a lower number.
+        manager: (number > 1).then(|| (number - 2) / REPORTS_PER_MANAGER).filter(|_| rng.has_chance(95)),
         ..user
     }
 }
@@ -112,7 +114,7 @@ fn make_guest(user: User, domain: &str, number: u32, rng: &mut SeededRng) -> Use
     let local = format!("{}.{number}", mail_local_part(&user.name));
     let mail = format!("{local}@{partner}");
     let upn = format!("{local}_{partner}#EXT#@{domain}");
-    let state = if rng.percent(80) { "Accepted" } else { "PendingAcceptance" };
+    let state = if rng.has_chance(80) { "Accepted" } else { "PendingAcceptance" };
     User {
         id: fingerprint::guid(&upn.to_lowercase()),
         upn: upn.into(),
@@ -127,7 +129,7 @@ fn make_guest(user: User, domain: &str, number: u32, rng: &mut SeededRng) -> Use
     }
 }
 
-/// A name as it can stand in an address: letters of ASCII only, in lower case.
+/// A name in the form that an address needs: ASCII letters in lower case.
 fn mail_local_part(name: &str) -> String {
     let letters = name.chars().filter(|letter| letter.is_ascii_alphabetic() || *letter == ' ');
     letters.map(|letter| if letter == ' ' { '.' } else { letter.to_ascii_lowercase() }).collect()
@@ -182,7 +184,7 @@ fn select_users(builder: &DirectoryBuilder, wanted: impl Fn(&User) -> bool) -> V
     all.filter(|(_, user)| wanted(user)).map(|(at, _)| Object::User(at)).collect()
 }
 
-/// So many users from `start` on, as far as there are any, and one thing more.
+/// Up to `count` users from `start` on, and the object `more`.
 fn user_range(builder: &DirectoryBuilder, start: usize, count: usize, more: Object) -> Vec<Object> {
     select_users(builder, |_| true).into_iter().skip(start).take(count).chain([more]).collect()
 }
@@ -219,7 +221,7 @@ fn add_roles(builder: &mut DirectoryBuilder) -> BuildResult {
     roles.iter().try_for_each(|role| builder.add_role(role))
 }
 
-/// One in a hundred, at least one of each level as far as there are users.
+/// One user in a hundred is at risk, at least one at each level if there are enough users.
 fn add_risky_users(builder: &mut DirectoryBuilder) {
     let count = builder.store.users.len();
     let risky = (count / 100).max(3).min(count);

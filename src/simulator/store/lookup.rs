@@ -1,4 +1,4 @@
-//! Look-ups in a directory.
+//! Lookups in a directory.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -9,13 +9,13 @@ use super::{AdminUnit, DirectoryConfig, DirectoryStore, Group, Object, Role, Use
 use crate::simulator::lock::lock;
 
 impl DirectoryStore {
-    /// A tenant in which nobody is listed.
+    /// A directory without objects.
     pub(in crate::simulator) fn empty() -> DirectoryStore {
         let DirectoryConfig { organization, domain, .. } = DirectoryConfig::default();
         DirectoryStore { organization, domain, ..DirectoryStore::default() }
     }
 
-    /// The user with this principal name or object id, in any case; a deleted one too.
+    /// The user with this principal name or object ID, ignoring case, even if deleted.
     pub(in crate::simulator) fn user_including_deleted(&self, id: &str) -> Option<(u32, &User)> {
         let at = match Uuid::try_parse(id) {
             Ok(id) => match self.by_id.get(&id)? {
@@ -27,17 +27,17 @@ impl DirectoryStore {
         Some((at, self.user_at(at)))
     }
 
-    /// The same, if not deleted.
+    /// The same, unless the user is deleted.
     pub(in crate::simulator) fn user(&self, id: &str) -> Option<(u32, &User)> {
         self.user_including_deleted(id).filter(|(_, user)| !user.deleted)
     }
 
-    /// Where something stands that has this id.
+    /// The object with this ID.
     pub(in crate::simulator) fn object(&self, id: &str) -> Option<Object> {
         self.by_id.get(&Uuid::try_parse(id).ok()?).copied()
     }
 
-    /// The group with this id.
+    /// The group with this ID.
     pub(in crate::simulator) fn group(&self, id: &str) -> Option<(u32, &Group)> {
         match self.object(id)? {
             Object::Group(at) => Some((at, self.group_at(at))),
@@ -45,7 +45,7 @@ impl DirectoryStore {
         }
     }
 
-    /// The administrative unit with this id.
+    /// The administrative unit with this ID.
     pub(in crate::simulator) fn unit(&self, id: &str) -> Option<&AdminUnit> {
         match self.object(id)? {
             Object::Unit(at) => self.units.get(at as usize),
@@ -53,28 +53,28 @@ impl DirectoryStore {
         }
     }
 
-    /// The directory role with this id or this template.
+    /// The directory role with this ID or this template.
     pub(in crate::simulator) fn role(&self, id: &str) -> Option<&Role> {
         let id = Uuid::try_parse(id).ok()?;
         self.roles.iter().find(|role| role.id == id || role.template == id)
     }
 
-    /// The built-in roles and their templates, whether or not anybody holds them.
+    /// The built-in roles and their templates, even if no principal holds them.
     pub(in crate::simulator) fn built_in_roles() -> impl Iterator<Item = (&'static str, Uuid)> {
         names::roles()
     }
 
-    /// A user by where they stand.
+    /// The user at this index.
     pub(in crate::simulator) fn user_at(&self, at: u32) -> &User {
         &self.users[at as usize]
     }
 
-    /// A group by where it stands.
+    /// The group at this index.
     pub(in crate::simulator) fn group_at(&self, at: u32) -> &Group {
         &self.groups[at as usize]
     }
 
-    /// Its object id.
+    /// The object's ID.
     pub(in crate::simulator) fn object_id(&self, object: Object) -> Uuid {
         match object {
             Object::User(at) => self.user_at(at).id,
@@ -86,19 +86,19 @@ impl DirectoryStore {
         }
     }
 
-    /// Whether it is there to be seen: everything but deleted users.
+    /// Whether the object exists, which deleted users do not.
     pub(in crate::simulator) fn exists(&self, object: Object) -> bool {
         !matches!(object, Object::User(at) if self.user_at(at).deleted)
     }
 
-    /// Direct reports of a manager, those that are not deleted.
+    /// The direct reports of a manager that are not deleted.
     pub(in crate::simulator) fn direct_reports(&self, manager: u32) -> impl Iterator<Item = u32> {
         let all = self.reports.get(&manager).map_or(&[][..], Vec::as_slice);
         all.iter().copied().filter(|&at| !self.user_at(at).deleted)
     }
 
-    /// Everybody and everything in a group and in the groups in it, each once, but for what is in groups that
-    /// `hides`. A group that is in itself through others is among its own members, as in Graph.
+    /// All direct and nested members of a group, each once, except for members of groups that `hides` is true for. A
+    /// group that contains itself through other groups is one of its own members, as in Graph.
     pub(in crate::simulator) fn nested_members(
         &self,
         group: u32,
@@ -109,7 +109,7 @@ impl DirectoryStore {
             return Arc::clone(known);
         }
         let members: Arc<[Object]> = self.walk(group, hides).into();
-        // Pages of one list come one after the other: none walks anew.
+        // Cached, because the pages of a list are requested one after the other.
         lock(&self.nested).insert((group, hidden), Arc::clone(&members));
         members
     }

@@ -1,11 +1,10 @@
-//! The directory of the simulated tenant: who there is, and what belongs to whom. It never changes while it is in
-//! force; what is done to its users is in the ledger.
+//! The directory of the simulated tenant. It does not change while it is in use; revocations are only in the ledger.
 //!
 //! ```text
-//! [directory] ── settings ──▶ build ◀── generate: seed, number
-//!                               │
-//!                               ▼
-//!                            Tenant ── find: by id, by name, nested members
+//! [directory] ── config ──▶ build ◀── generate ◀── names
+//!                            │
+//!                            ▼
+//!                     DirectoryStore ── lookup: by ID, by name, nested members
 //! ```
 
 mod build;
@@ -25,13 +24,13 @@ pub use config::{
     RoleConfig, ScopedRoleConfig, UserConfig, UserKind,
 };
 
-/// Text of which much is the same for many users.
+/// Text that is often the same for many users.
 pub(in crate::simulator) type SharedText = Cow<'static, str>;
 
 /// The directory.
 #[derive(Debug, Default)]
 pub(in crate::simulator) struct DirectoryStore {
-    /// The name for people.
+    /// The display name.
     pub(in crate::simulator) organization: String,
     pub(in crate::simulator) domain: String,
     pub(in crate::simulator) users: Vec<User>,
@@ -46,17 +45,17 @@ pub(in crate::simulator) struct DirectoryStore {
     pub(in crate::simulator) app_owners: Vec<Object>,
     pub(in crate::simulator) paging: PagingConfig,
     by_id: HashMap<Uuid, Object>,
-    /// By principal name in lower case.
+    /// By principal name, in lower case.
     by_upn: HashMap<Box<str>, u32>,
     /// Direct reports, by manager.
     reports: HashMap<u32, Vec<u32>>,
     nested: NestedMembersCache,
 }
 
-/// Nested members that were looked up, by group and by whether something was hidden.
+/// Nested members that were looked up, by group and by whether any group hides its members.
 type NestedMembersCache = Mutex<HashMap<(u32, bool), Arc<[Object]>>>;
 
-/// Something that has an object id, and where it stands in its list.
+/// An object with an object ID, as the index in its list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(in crate::simulator) enum Object {
     User(u32),
@@ -64,7 +63,7 @@ pub(in crate::simulator) enum Object {
     Device(u32),
     App(u32),
     Unit(u32),
-    /// A directory role that was activated.
+    /// An activated directory role.
     Role(u32),
 }
 
@@ -77,7 +76,7 @@ pub(in crate::simulator) struct User {
     pub(in crate::simulator) guest: bool,
     pub(in crate::simulator) enabled: bool,
     pub(in crate::simulator) synced: bool,
-    /// Among the deleted items, and in no list of users.
+    /// In the deleted items, and not in lists of users.
     pub(in crate::simulator) deleted: bool,
     pub(in crate::simulator) mail: Option<Box<str>>,
     pub(in crate::simulator) proxies: Box<[Box<str>]>,
@@ -92,7 +91,7 @@ pub(in crate::simulator) struct User {
     pub(in crate::simulator) company: Option<SharedText>,
     pub(in crate::simulator) creation_type: Option<SharedText>,
     pub(in crate::simulator) external_state: Option<SharedText>,
-    /// Where the manager stands among the users.
+    /// The index of the manager in `users`.
     pub(in crate::simulator) manager: Option<u32>,
 }
 
@@ -103,12 +102,12 @@ pub(in crate::simulator) struct Group {
     pub(in crate::simulator) name: String,
     pub(in crate::simulator) hidden: bool,
     pub(in crate::simulator) role_assignable: bool,
-    /// Direct ones.
+    /// Direct members.
     pub(in crate::simulator) members: Vec<Object>,
     pub(in crate::simulator) owners: Vec<Object>,
 }
 
-/// A device or an app: of those only the name matters here.
+/// A device or an app, of which only the name is needed.
 #[derive(Debug)]
 pub(in crate::simulator) struct SimpleObject {
     pub(in crate::simulator) id: Uuid,
@@ -118,13 +117,13 @@ pub(in crate::simulator) struct SimpleObject {
 /// A directory role.
 #[derive(Debug, Default)]
 pub(in crate::simulator) struct Role {
-    /// Of the activated role (`directoryRoles`); `roleDefinitions` go by the template's.
+    /// The ID of the activated role (`directoryRoles`). A definition in `roleDefinitions` has the template's ID.
     pub(in crate::simulator) id: Uuid,
     pub(in crate::simulator) template: Uuid,
     pub(in crate::simulator) name: String,
-    /// Who holds it in the whole tenant.
+    /// Holders in the whole tenant.
     pub(in crate::simulator) active: Vec<Object>,
-    /// Who holds it within a unit, and where that stands among the units.
+    /// Holders within a unit, with the index of the unit.
     pub(in crate::simulator) scoped: Vec<(Object, u32)>,
     pub(in crate::simulator) eligible: Vec<Object>,
 }
@@ -138,10 +137,10 @@ pub(in crate::simulator) struct AdminUnit {
     pub(in crate::simulator) members: Vec<Object>,
 }
 
-/// What Identity Protection says of a user.
+/// A user at risk, according to Identity Protection.
 #[derive(Debug)]
 pub(in crate::simulator) struct RiskyUser {
-    /// Where the user stands.
+    /// The index of the user.
     pub(in crate::simulator) user: u32,
     pub(in crate::simulator) level: SharedText,
     pub(in crate::simulator) state: SharedText,

@@ -1,9 +1,9 @@
-//! Names from which tenants are made up, and the built-in roles that are known by name.
+//! Names for generated tenants, and the built-in roles.
 
 use uuid::{Uuid, uuid};
 
 /// First names.
-pub(super) const FIRST: [&str; 40] = [
+pub(super) const FIRST_NAMES: [&str; 40] = [
     "Adele",
     "Alex",
     "Amara",
@@ -47,7 +47,7 @@ pub(super) const FIRST: [&str; 40] = [
 ];
 
 /// Family names.
-pub(super) const LAST: [&str; 40] = [
+pub(super) const FAMILY_NAMES: [&str; 40] = [
     "Abara",
     "Bakker",
     "Berger",
@@ -90,7 +90,7 @@ pub(super) const LAST: [&str; 40] = [
     "Zhang",
 ];
 
-/// Departments; each is a group, too.
+/// Departments. Each one has a group.
 pub(super) const DEPARTMENTS: [&str; 10] = [
     "Engineering",
     "Finance",
@@ -104,7 +104,7 @@ pub(super) const DEPARTMENTS: [&str; 10] = [
     "Sales",
 ];
 
-/// Countries, and a city in each.
+/// Countries, with a city in each.
 pub(super) const CITIES: [(&str, &str); 6] = [
     ("Germany", "Berlin"),
     ("France", "Lyon"),
@@ -117,7 +117,7 @@ pub(super) const CITIES: [(&str, &str); 6] = [
 /// Job titles.
 pub(super) const TITLES: [&str; 6] = ["Analyst", "Assistant", "Engineer", "Lead", "Specialist", "Trainee"];
 
-/// Domains of guests, and their companies.
+/// Domains of guests, with their companies.
 pub(super) const PARTNERS: [(&str, &str); 3] = [
     ("partner.example", "Partner Inc"),
     ("supplier.example", "Supplier GmbH"),
@@ -142,7 +142,7 @@ const ROLES: [(&str, Uuid); 14] = [
     ("Global Reader", uuid!("f2ef992c-3afb-46b9-b7cf-a126ee74c451")),
 ];
 
-/// The built-in roles that are known, and their templates.
+/// The known built-in roles and their templates.
 pub(super) fn roles() -> impl Iterator<Item = (&'static str, Uuid)> {
     ROLES.iter().copied()
 }

@@ -1,8 +1,8 @@
-//! Client assertions: whether a JWT was really signed by the app's certificate, for this endpoint, just now
+//! Client assertions: checks that a JWT was signed with the app's certificate, for this endpoint, just now
 //! (learn.microsoft.com/entra/identity-platform/certificate-credentials, RFC 7515, RFC 7523).
 //!
-//! Checked only where the configuration names a certificate. What Entra lets pass, and a careful client doesn't do all
-//! the same, is let pass too and goes into the ledger as a violation.
+//! They are only checked if the configuration has a certificate. What Entra accepts although a careful client would not
+//! send it is accepted too, and recorded as a violation.
 
 use std::collections::HashSet;
 use std::sync::Mutex;
@@ -23,17 +23,17 @@ use super::EntraError;
 use crate::simulator::lock::lock;
 use crate::simulator::state::ServerState;
 
-/// How far clocks may differ, in seconds.
+/// The maximum difference between clocks, in seconds.
 const SKEW: i64 = 300;
 
-/// How long an assertion should live at most, in seconds.
+/// The maximum lifetime that an assertion should have, in seconds.
 const MAX_LIFETIME: i64 = 600;
 
-/// The ids of the assertions that came.
+/// The IDs of all assertions so far.
 #[derive(Default)]
 pub(in crate::simulator) struct UsedAssertionIds(Mutex<HashSet<String>>);
 
-/// A certificate that the app has.
+/// The app's certificate.
 pub(in crate::simulator) struct RegisteredCertificate {
     der: Vec<u8>,
     public_key: Vec<u8>,
@@ -42,15 +42,15 @@ pub(in crate::simulator) struct RegisteredCertificate {
 }
 
 impl RegisteredCertificate {
-    /// Reads PEM, or the file with this path.
+    /// Loads the certificate from PEM text, or from the file with this path.
     pub(in crate::simulator) fn load(text: &str) -> Result<RegisteredCertificate, String> {
         let pem = match text.contains("-----BEGIN") {
             true => text.as_bytes().to_vec(),
             false => std::fs::read(text).map_err(|error| format!("{text}: {error}"))?,
         };
-        let (_, block) = parse_x509_pem(&pem).map_err(|error| format!("no PEM: {error}"))?;
+        let (_, block) = parse_x509_pem(&pem).map_err(|error| format!("not PEM: {error}"))?;
         let (_, certificate) = X509Certificate::from_der(&block.contents)
-            .map_err(|error| format!("the first block is no certificate: {error}"))?;
+            .map_err(|error| format!("the first PEM block is not a certificate: {error}"))?;
         Ok(RegisteredCertificate {
             public_key: certificate.public_key().subject_public_key.data.to_vec(),
             not_before: certificate.validity().not_before.timestamp(),
@@ -81,26 +81,26 @@ struct AssertionClaims {
     jti: Option<String>,
 }
 
-/// What Entra lets pass, and should not have been sent.
+/// What Entra accepts although a client should not send it: the kind of violation and its detail.
 type AssertionWarning = (&'static str, String);
 
-/// What an assertion must fit.
+/// What an assertion must match.
 pub(super) struct ExpectedAssertion<'a> {
     pub(super) client: &'a str,
-    /// The addresses that this endpoint goes by.
+    /// The URL of this endpoint.
     pub(super) audience: &'a str,
     /// Unix seconds.
     pub(super) now: i64,
 }
 
-/// Checks an assertion, and records what should not have been sent.
+/// Checks an assertion, and records warnings as violations.
 pub(super) fn check(
     state: &ServerState,
     certificate: &str,
     expected: &ExpectedAssertion<'_>,
     assertion: &str,
 ) -> Result<(), EntraError> {
-    // It could be read when the simulator started; should it be gone, no assertion fits it.
+    // The certificate could be read at the start. If it has disappeared since then, no assertion is valid.
     let registered =
         RegisteredCertificate::load(certificate).map_err(|error| invalid_client(700_027, error))?;
     let (claims, mut warnings) = verify(&registered, expected, assertion)?;
@@ -118,7 +118,7 @@ pub(super) fn check(
     Ok(())
 }
 
-/// The claims of an assertion that is good, and what is odd about it.
+/// The claims of a valid assertion, and warnings about it.
 fn verify(
     registered: &RegisteredCertificate,
     expected: &ExpectedAssertion<'_>,
@@ -162,7 +162,7 @@ fn algorithm(name: &str) -> Option<&'static dyn VerificationAlgorithm> {
     }
 }
 
-/// The header must name the certificate that the app has, and that must be good.
+/// Checks that the header names the app's certificate, and that this certificate is valid now.
 fn check_certificate(
     registered: &RegisteredCertificate,
     header: &AssertionHeader,
@@ -193,7 +193,7 @@ fn check_certificate(
         return Err(invalid_client(1_000_502, text));
     }
     if let Some(chain) = &header.x5c {
-        // Base64 of DER, not of PEM and not in its URL form.
+        // Base64 of DER, which is neither PEM nor base64url.
         if chain.first().and_then(|first| STANDARD.decode(first).ok()).as_ref() != Some(&registered.der) {
             return Err(invalid_client(
                 50_027,

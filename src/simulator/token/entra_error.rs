@@ -1,10 +1,10 @@
-//! Why no token is given, in Entra's words ("authentication and authorization error codes").
+//! Errors of the token endpoint, in Entra's words ("authentication and authorization error codes").
 
 use hyper::StatusCode;
 
 use crate::simulator::fault::{Fault, FaultAnswer};
 
-/// Why no token is given.
+/// An error of the token endpoint.
 pub(in crate::simulator) struct EntraError {
     pub(super) status: StatusCode,
     pub(super) error: &'static str,
@@ -24,7 +24,7 @@ impl EntraError {
     }
 }
 
-/// There is no such tenant.
+/// The tenant does not exist.
 pub(super) fn no_tenant(tenant: &str) -> EntraError {
     let text = format!(
         "Tenant '{tenant}' not found. Check to make sure you have the correct tenant ID and are signing into the \
@@ -34,7 +34,7 @@ pub(super) fn no_tenant(tenant: &str) -> EntraError {
     EntraError::new(400, "invalid_request", 90_002, text)
 }
 
-/// The app is not in the tenant.
+/// The app is not installed in the tenant.
 pub(super) fn no_app(tenant: &str, client: &str) -> EntraError {
     let text = format!(
         "Application with identifier '{client}' was not found in the directory '{tenant}'. This can happen if the \
@@ -61,7 +61,7 @@ pub(super) fn expired_secret(client: &str) -> EntraError {
     EntraError::new(401, "invalid_client", 7_000_222, text)
 }
 
-/// The refusal of a fault that names a status, and perhaps the number of an error.
+/// The error for a fault that sets a status, and optionally an error number.
 pub(super) fn from_fault(fault: &Fault, tenant: &str, client: &str) -> EntraError {
     let status = match fault.answer {
         FaultAnswer::Status(status) => status,
@@ -78,7 +78,7 @@ pub(super) fn from_fault(fault: &Fault, tenant: &str, client: &str) -> EntraErro
     refusal
 }
 
-/// The number in `AADSTS700016`, or bare.
+/// The number in `AADSTS700016`, or in `700016`.
 fn number(code: &str) -> Option<u32> {
     code.trim_start_matches("AADSTS").parse().ok()
 }
@@ -108,7 +108,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_fault_names_the_error_by_its_number() {
+    fn a_fault_selects_the_error_by_its_number() {
         let told = |rule: &str| {
             let refusal = from_fault(&rule.parse().unwrap(), "t1", "app-1");
             (refusal.status.as_u16(), refusal.error, refusal.code, refusal.text)

@@ -1,4 +1,4 @@
-//! Several apps in one tenant: who signs in, who sends how much, and who is left out.
+//! Several apps in one tenant: which of them sign in, how much each sends, and which are left out.
 
 use crate::ctx;
 
@@ -77,7 +77,7 @@ pub(crate) fn run(ctx: &TestContext, users: usize) -> Command {
 
 /// A verb with the config file, against the simulator.
 pub(crate) fn verb(ctx: &TestContext, verb: &str) -> Command {
-    let mut command = ctx.bare(verb);
+    let mut command = ctx.command_without_token(verb);
     let url = ctx.simulator.url();
     command.args(["--config", "c.toml", "--graph-url", &url, "--authority-url", &url]);
     command

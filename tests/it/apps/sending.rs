@@ -1,9 +1,9 @@
-//! Work flows to whichever app may send next; each keeps its quota, and all together the tenant's.
+//! Each request goes to the app that may send next. Each app keeps to its own quota, and all together to the tenant's.
 
 use super::*;
 
 #[test]
-fn three_apps_bring_three_quotas_and_none_goes_beyond_its_own() {
+fn three_apps_use_three_quotas_and_exceed_none() {
     let ctx =
         tenant("[quota]\napp = { limit = 1000, window = '1s' }\ntenant = { limit = 3000, window = '1s' }\n");
     config(&ctx, three());
@@ -19,7 +19,7 @@ fn three_apps_bring_three_quotas_and_none_goes_beyond_its_own() {
     assert!(callers.iter().map(took).all(|seconds| seconds < 6.0), "{callers:?}");
     assert!(ctx.ledger().users.iter().all(|user| user.effects == 1));
 
-    let folder = ctx.folder();
+    let folder = ctx.run_folder();
     let rows = folder.rows();
     for ((app, (effects, _)), share) in
         APPS.iter().zip(work).zip(folder.summary()["apps"].as_array().unwrap())
@@ -44,7 +44,7 @@ fn three_apps_bring_three_quotas_and_none_goes_beyond_its_own() {
 }
 
 #[test]
-fn the_tenants_own_quota_holds_back_all_apps_at_once() {
+fn the_tenant_quota_throttles_all_apps() {
     let ctx = tenant(
         "[quota]\napp = { limit = 9000, window = '150s' }\ntenant = { limit = 50, window = '500ms' }\n",
     );
@@ -53,25 +53,25 @@ fn the_tenants_own_quota_holds_back_all_apps_at_once() {
     let ledger = ctx.ledger();
     assert!(ledger.users.iter().all(|user| user.effects == 1));
     assert!(ledger.stats.throttled > 0 && ledger.stats.early == 0, "{:?}", ledger.stats);
-    let journal = ctx.folder().journal();
+    let journal = ctx.run_folder().journal();
     let closed: Vec<_> = journal.iter().filter(|line| line["event"] == "throttled").collect();
     assert!(!closed.is_empty());
     assert!(closed.iter().all(|line| line.get("app_id").is_none()), "{closed:#?}");
 }
 
 #[test]
-fn an_app_alone_is_named_in_every_row() {
+fn a_single_app_is_named_in_every_row() {
     let ctx = tenant("");
     config(&ctx, first());
     let done = ctx.finish(run(&ctx, 3).args(["-o", "csv"]));
     done.exits(0);
-    assert!(ctx.folder().rows().iter().all(|row| row["app_id"] == APPS[0]));
+    assert!(ctx.run_folder().rows().iter().all(|row| row["app_id"] == APPS[0]));
     assert!(ctx::read_csv(&done.stdout).iter().all(|row| row["app_id"] == APPS[0]), "{}", done.stdout);
     assert!(!done.stderr.contains("  app "), "{}", done.stderr);
 }
 
 #[test]
-fn apps_are_named_on_the_command_line_too() {
+fn apps_can_be_given_on_the_command_line() {
     let ctx = tenant("");
     // In place of the profile's own further app.
     config(&ctx, format!("{}{}{}", first(), entry(2), alone("third", 3, "")));
@@ -84,7 +84,7 @@ fn apps_are_named_on_the_command_line_too() {
 }
 
 #[test]
-fn a_plan_is_applied_by_several_apps() {
+fn a_plan_can_be_applied_by_several_apps() {
     let ctx = tenant("");
     config(&ctx, three());
     let users = ctx.users(30);
@@ -94,17 +94,17 @@ fn a_plan_is_applied_by_several_apps() {
 }
 
 #[test]
-fn a_drill_shows_what_three_apps_bring() {
+fn a_drill_splits_users_over_three_apps() {
     let ctx = tenant("");
-    let mut drill = ctx.bare("drill");
+    let mut drill = ctx.command_without_token("drill");
     drill.args(["--users", "90", "--apps", "3", "--latency", "1ms", "--batch-size", "1", "--max-users", "9"]);
     ctx.finish(&mut drill).exits(5);
-    let folder = ctx.folder();
+    let folder = ctx.run_folder();
     let apps = |summary: &serde_json::Value| {
         let shares = summary["apps"].as_array().unwrap().clone();
         shares.iter().map(|share| share["users"].as_u64().unwrap()).collect::<Vec<_>>()
     };
-    ctx.finish(ctx.bare("resume").arg(&folder.path).args(["--max-users", "90"])).exits(0);
+    ctx.finish(ctx.command_without_token("resume").arg(&folder.path).args(["--max-users", "90"])).exits(0);
     let users = apps(&folder.summary());
     assert!(users.len() == 3 && users.iter().all(|users| *users > 10), "{users:?}");
     assert_eq!(users.iter().sum::<u64>(), 90);

@@ -1,4 +1,4 @@
-//! All apps sign in before anything is sent; one that can't is left out, and only where none can the run ends.
+//! All apps sign in before the first request. An app that can't is left out, and the run only fails if none can.
 
 use super::*;
 
@@ -10,7 +10,7 @@ fn spoil(ctx: &TestContext, apps: &[usize]) {
 }
 
 #[test]
-fn one_wrong_secret_holds_up_nobody() {
+fn an_app_with_a_wrong_secret_does_not_delay_others() {
     for (wrong, sends) in [(3, [true, true, false]), (1, [false, true, true])] {
         let ctx = tenant("");
         config(&ctx, three());
@@ -19,39 +19,42 @@ fn one_wrong_secret_holds_up_nobody() {
         done.exits(0);
         let lost = APPS[wrong - 1];
         assert!(done.stderr.contains(&format!("warning: app {lost}")), "{}", done.stderr);
-        assert!(done.stderr.contains("is left out: AADSTS7000215"), "{}", done.stderr);
+        assert!(done.stderr.contains("is not used: AADSTS7000215"), "{}", done.stderr);
         assert!(!done.stderr.contains("CANARY"), "{}", done.stderr);
         assert_eq!(work(&ctx).map(|(effects, _)| effects > 0), sends);
-        let folder = ctx.folder();
+        let folder = ctx.run_folder();
         let summary = folder.summary();
         let shares = summary["apps"].as_array().unwrap();
         let share = shares.iter().find(|share| share["app_id"] == lost).unwrap();
         assert!(share["left_out"].as_str().unwrap().contains("AADSTS7000215"), "{share}");
-        assert!(folder.text("report.html").contains("took no part"));
+        assert!(folder.text("report.html").contains("was not used"));
         if wrong == 1 {
-            assert!(done.stderr.contains("takes the first app's place"), "{}", done.stderr);
+            assert!(done.stderr.contains("replaces the first app"), "{}", done.stderr);
             assert_eq!(summary["operator"]["app_id"], APPS[1]);
         }
     }
 }
 
 #[test]
-fn where_none_can_sign_in_nothing_is_sent() {
+fn nothing_is_sent_if_no_app_can_sign_in() {
     let ctx = tenant("");
     config(&ctx, three());
     spoil(&ctx, &[1, 2, 3]);
     let done = ctx.finish(&mut run(&ctx, 5));
-    ctx.refused(&done, &["error: AADSTS7000215", "(app 1 of profile c)", "(app 2 of profile c)"]);
+    ctx.assert_sign_in_refused(
+        &done,
+        &["error: AADSTS7000215", "(app 1 of profile c)", "(app 2 of profile c)"],
+    );
 }
 
 #[test]
-fn an_app_that_may_not_revoke_is_left_out() {
+fn an_app_without_permission_is_left_out() {
     let ctx = tenant(&format!("[[tenant]]\napp = '{}'\nroles = ['User.Read.All']\n", APPS[1]));
     config(&ctx, three());
     let done = ctx.finish(&mut run(&ctx, 40));
     done.exits(0);
     assert!(
-        done.stderr.contains("is left out: the token does not allow to revoke sessions"),
+        done.stderr.contains("is not used: the token does not have permission to revoke sessions"),
         "{}",
         done.stderr
     );
@@ -59,7 +62,7 @@ fn an_app_that_may_not_revoke_is_left_out() {
 }
 
 #[test]
-fn a_missing_file_is_one_apps_trouble() {
+fn a_missing_file_only_affects_its_app() {
     let ctx = tenant("");
     config(&ctx, three());
     std::fs::remove_file(ctx.dir.path().join("secret-2")).unwrap();
@@ -69,7 +72,7 @@ fn a_missing_file_is_one_apps_trouble() {
 }
 
 #[test]
-fn the_environments_secrets_are_the_first_apps() {
+fn secrets_from_the_environment_are_for_the_first_app() {
     let ctx = tenant("");
     let first = format!("[profile.c]\ntenant = '{TENANT}'\nclient_id = '{}'\n", APPS[0]);
     config(&ctx, format!("{first}{}", entry(2)));
@@ -79,7 +82,7 @@ fn the_environments_secrets_are_the_first_apps() {
 }
 
 #[test]
-fn an_app_of_another_tenant_never_takes_the_first_ones_place() {
+fn an_app_of_another_tenant_never_replaces_the_first_app() {
     // A ready token says nothing of the tenant by name, and the first app can't sign in.
     let ctx = tenant("");
     let token = ctx.simulator.mint_token_for(
@@ -98,7 +101,7 @@ fn an_app_of_another_tenant_never_takes_the_first_ones_place() {
 }
 
 #[test]
-fn doctor_looks_at_each_app() {
+fn doctor_checks_each_app() {
     let ctx = tenant("");
     config(&ctx, three());
     let done = ctx.finish(verb(&ctx, "doctor").args(["--profile", "c"]));

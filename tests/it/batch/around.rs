@@ -1,17 +1,17 @@
-//! What comes in place of the parts' answers.
+//! Responses to a batch that contain no answers to its parts.
 
 use super::*;
 
 /// What three users get where the batch as a whole gets this.
 async fn struck(rule: &str) -> (Vec<UserReply>, u64) {
-    let line = Line::new(&format!("[[fault]]\nendpoint = 'batch'\n{rule}")).await;
+    let line = BatchFixture::new(&format!("[[fault]]\nendpoint = 'batch'\n{rule}")).await;
     let replies = line.revoke(&named(&users(3))).await;
     assert!(!replies.iter().any(is_done), "{rule}");
     (replies, line.simulator.stats().effects)
 }
 
 #[tokio::test]
-async fn what_holds_for_all_is_said_to_each() {
+async fn an_error_of_the_batch_applies_to_each_user() {
     for (rule, status, carried_out) in [
         ("answer = 429\nretry_after = '3'", 429, 0),
         ("answer = 503\nretry_after = '3'", 503, 0),
@@ -33,7 +33,7 @@ async fn what_holds_for_all_is_said_to_each() {
 }
 
 #[tokio::test]
-async fn a_challenge_reaches_each() {
+async fn a_challenge_of_the_batch_applies_to_each_user() {
     let (replies, _) = struck("answer = 'challenge'").await;
     for reply in &replies {
         assert!(matches!(verdict(reply), Verdict::Unauthorized { claims: Some(_) }), "{reply:?}");
@@ -41,22 +41,22 @@ async fn a_challenge_reaches_each() {
 }
 
 #[tokio::test]
-async fn what_refuses_a_batch_settles_nobody() {
+async fn a_refused_batch_sends_its_users_alone() {
     for status in [400, 403, 404, 405, 409, 411, 413, 415, 422, 501, 505] {
         let (replies, effects) = struck(&format!("answer = {status}")).await;
         assert_eq!(effects, 0);
         for reply in &replies {
             assert_eq!(unbatched(reply).status, status);
-            assert_eq!(verdict(reply), Verdict::Alone, "{status}");
+            assert_eq!(verdict(reply), Verdict::SendUnbatched, "{status}");
             assert_eq!(reply.evidence().http_status, Some(status));
         }
     }
 }
 
 #[tokio::test]
-async fn where_batches_are_closed_or_too_long_all_go_alone() {
+async fn users_are_sent_alone_if_batches_are_unavailable_or_too_large() {
     for (config, status) in [("enabled = false", 404), ("max_bytes = 300", 413)] {
-        let line = Line::new(&format!("[batch]\n{config}")).await;
+        let line = BatchFixture::new(&format!("[batch]\n{config}")).await;
         let replies = line.revoke(&named(&users(3))).await;
         assert!(replies.iter().all(|reply| unbatched(reply).status == status), "{config}");
         assert_eq!(line.simulator.stats().effects, 0);
@@ -64,8 +64,8 @@ async fn where_batches_are_closed_or_too_long_all_go_alone() {
 }
 
 #[tokio::test]
-async fn too_many_go_alone() {
-    let line = Line::new("").await;
+async fn users_of_an_oversized_batch_are_sent_alone() {
+    let line = BatchFixture::new("").await;
     let replies = line.revoke(&named(&users(21))).await;
     assert!(
         replies.iter().all(|reply| unbatched(reply).status == 400),
@@ -74,11 +74,11 @@ async fn too_many_go_alone() {
 }
 
 #[tokio::test]
-async fn a_portals_page_is_nobodys_success() {
+async fn a_portal_page_is_not_a_success() {
     for (rule, said) in [
-        ("answer = 'portal'", "status 200 without the parts' answers (an HTML page)"),
-        ("answer = 'portal-204'", "status 204 without the parts' answers (nothing in it)"),
-        ("answer = 200\nbody = '{\"value\":true}'", "status 200 without the parts' answers (nothing in it)"),
+        ("answer = 'portal'", "status 200, but not a batch answer (an HTML page)"),
+        ("answer = 'portal-204'", "status 204, but not a batch answer (no details)"),
+        ("answer = 200\nbody = '{\"value\":true}'", "status 200, but not a batch answer (no details)"),
     ] {
         let (replies, _) = struck(rule).await;
         for reply in &replies {
@@ -93,7 +93,7 @@ async fn a_portals_page_is_nobodys_success() {
 
 #[tokio::test]
 async fn redirects_are_not_followed() {
-    let line = Line::new("[[fault]]\nendpoint = 'batch'\nanswer = 307").await;
+    let line = BatchFixture::new("[[fault]]\nendpoint = 'batch'\nanswer = 307").await;
     assert_eq!(statuses(&line.revoke(&["ann@x.com"]).await), [307]);
     let stats = line.simulator.stats();
     assert_eq!((stats.requests, stats.effects), (1, 0));

@@ -1,4 +1,4 @@
-//! Batches over real sockets: the library's wire against the simulator, and against servers of other manners.
+//! Batches over real sockets: the library's client against the simulator, and against servers that behave differently.
 
 mod around;
 mod doubt;
@@ -19,25 +19,25 @@ use uuid::Uuid;
 const TOKEN: &str = "fake-token-CANARY-9f2c";
 
 /// A simulator, and the wire to it.
-struct Line {
+struct BatchFixture {
     simulator: Simulator,
     graph: HttpGraph,
 }
 
-impl Line {
+impl BatchFixture {
     /// Quotas are off unless the configuration names them.
-    async fn new(toml: &str) -> Line {
+    async fn new(toml: &str) -> BatchFixture {
         let mut config = Config::from_toml_str(toml).unwrap();
         config.quota.enabled = toml.contains("[quota]");
         let simulator = Simulator::start(config).await.unwrap();
         let graph = graph(&simulator.url(), Duration::from_secs(20)).await;
-        Line { simulator, graph }
+        BatchFixture { simulator, graph }
     }
 
     /// A wire that waits only so long.
-    async fn impatient(toml: &str, timeout: Duration) -> Line {
-        let line = Line::new(toml).await;
-        Line { graph: graph(&line.simulator.url(), timeout).await, ..line }
+    async fn impatient(toml: &str, timeout: Duration) -> BatchFixture {
+        let line = BatchFixture::new(toml).await;
+        BatchFixture { graph: graph(&line.simulator.url(), timeout).await, ..line }
     }
 
     async fn revoke(&self, users: &[&str]) -> Vec<UserReply> {

@@ -1,4 +1,4 @@
-//! Each part has its own answer.
+//! Each part of a batch has its own answer.
 
 use super::*;
 
@@ -7,7 +7,7 @@ async fn each_user_has_an_answer_of_its_own() {
     let config = "unknown = ['gone-*']\ndeny = ['chief@*']\n[[fault]]\nmatch = 'flaky@*'\nanswer = 503\n\
                   retry_after = '7'\n[[fault]]\nmatch = 'busy@*'\nanswer = 429\nretry_after = '2.128'\n\
                   [[fault]]\nmatch = 'bare@*'\nanswer = 204\n[[fault]]\nmatch = 'no@*'\nanswer = 'ok-false'";
-    let line = Line::new(config).await;
+    let line = BatchFixture::new(config).await;
     let replies = line
         .revoke(&[
             "ann@x.com",
@@ -36,7 +36,7 @@ async fn each_user_has_an_answer_of_its_own() {
 }
 
 #[tokio::test]
-async fn names_mean_the_same_users_as_in_requests_of_their_own() {
+async fn ids_in_a_batch_arrive_as_in_single_requests() {
     let users = [
         "AdeleVance_adatum.com#EXT#@contoso.com",
         "$cash@contoso.com",
@@ -46,7 +46,7 @@ async fn names_mean_the_same_users_as_in_requests_of_their_own() {
         "0785ef7c-1c1b-4ff4-9ab1-1a2b3c4d5e6f",
         "?&=@contoso.com",
     ];
-    let line = Line::new("").await;
+    let line = BatchFixture::new("").await;
     assert!(line.revoke(&users).await.iter().all(is_done));
     for request in requests(&users) {
         line.graph.revoke(request).await;
@@ -60,19 +60,19 @@ async fn names_mean_the_same_users_as_in_requests_of_their_own() {
 }
 
 #[tokio::test]
-async fn twenty_go_at_once_and_one_alone_as_well() {
-    let line = Line::new("").await;
+async fn a_batch_can_have_one_or_twenty_users() {
+    let line = BatchFixture::new("").await;
     let all = users(20);
     assert!(line.revoke(&named(&all)).await.iter().all(is_done));
     assert!(line.revoke(&["ann@x.com"]).await.iter().all(is_done));
     assert!(line.revoke(&[]).await.is_empty());
     let stats = line.simulator.stats();
-    assert_eq!((stats.requests, stats.batches, stats.effects), (2, 2, 21), "nothing is sent for nobody");
+    assert_eq!((stats.requests, stats.batches, stats.effects), (2, 2, 21), "nothing is revoked for nobody");
 }
 
 #[tokio::test]
-async fn a_quota_that_ends_within_a_batch_throttles_the_rest() {
-    let line = Line::new("[quota]\napp = { limit = 3, window = 100 }").await;
+async fn a_quota_that_ends_in_a_batch_throttles_its_remaining_parts() {
+    let line = BatchFixture::new("[quota]\napp = { limit = 3, window = 100 }").await;
     let replies = line.revoke(&named(&users(5))).await;
     assert_eq!(statuses(&replies), [200, 200, 200, 429, 429]);
     for reply in &replies[3..] {
@@ -82,15 +82,15 @@ async fn a_quota_that_ends_within_a_batch_throttles_the_rest() {
 }
 
 #[tokio::test]
-async fn a_part_may_be_challenged() {
-    let line = Line::new("[[fault]]\nmatch = 'ann@*'\nanswer = 'challenge'").await;
+async fn a_single_part_can_be_challenged() {
+    let line = BatchFixture::new("[[fault]]\nmatch = 'ann@*'\nanswer = 'challenge'").await;
     let replies = line.revoke(&["ann@x.com", "bea@x.com"]).await;
     assert_eq!(statuses(&replies), [401, 200]);
     assert!(response(&replies[0]).claims.as_deref().is_some_and(|claims| claims.contains("nbf")));
 }
 
 #[tokio::test]
-async fn any_order_and_spelling_of_the_answers_will_do() {
+async fn answers_in_any_order_and_spelling_are_matched() {
     for config in [
         "seed = 1",
         "[batch]\nshuffle = false",
@@ -99,9 +99,10 @@ async fn any_order_and_spelling_of_the_answers_will_do() {
         "success = 'no_content'",
         "success = 'odd'",
     ] {
-        let line =
-            Line::new(&format!("{config}\n[[fault]]\nmatch = 'u03@*'\nanswer = 429\nretry_after = '0.249'"))
-                .await;
+        let line = BatchFixture::new(&format!(
+            "{config}\n[[fault]]\nmatch = 'u03@*'\nanswer = 429\nretry_after = '0.249'"
+        ))
+        .await;
         let replies = line.revoke(&named(&users(20))).await;
         let throttled: Vec<usize> = (0..20).filter(|&n| !is_done(&replies[n])).collect();
         assert_eq!(throttled, [3], "{config}");

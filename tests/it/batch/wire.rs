@@ -1,6 +1,6 @@
-//! The bytes of a batch, and answers that the simulator does not give.
+//! The bytes of a batch, and answers that the simulator can't give.
 
-use crate::support::plain_server::{Seen, serve_seen};
+use crate::support::plain_server::{ReceivedRequest, serve_requests};
 use serde_json::{Value, json};
 
 use super::*;
@@ -10,10 +10,10 @@ const OTHER: &str = "22222222-1c1b-4ff4-9ab1-1a2b3c4d5e6f";
 
 /// Users sent to a server that always answers so.
 async fn against(
-    answer: impl Fn(usize, &Seen) -> String + Send + Sync + 'static,
+    answer: impl Fn(usize, &ReceivedRequest) -> String + Send + Sync + 'static,
     requests: Vec<Vec<BatchRequest>>,
-) -> (Vec<Vec<UserReply>>, Vec<Seen>) {
-    let (root, seen) = serve_seen(answer);
+) -> (Vec<Vec<UserReply>>, Vec<ReceivedRequest>) {
+    let (root, seen) = serve_requests(answer);
     let graph = graph(&root, Duration::from_secs(20)).await;
     let mut replies = Vec::new();
     for batch in requests {
@@ -34,7 +34,7 @@ fn own() -> String {
 }
 
 /// The answer to what was asked: each part is answered with what `part` says to its place and its headers.
-fn answered(seen: &Seen, headers: &[&str], part: impl Fn(usize, &Value) -> Value) -> String {
+fn answered(seen: &ReceivedRequest, headers: &[&str], part: impl Fn(usize, &Value) -> Value) -> String {
     let asked: Value = serde_json::from_str(&seen.body).unwrap();
     let answers = asked["requests"].as_array().unwrap().iter().enumerate().map(|(place, request)| {
         let mut answer = part(place, &request["headers"]);
@@ -49,7 +49,7 @@ fn done() -> Value {
 }
 
 #[tokio::test]
-async fn a_batch_is_sized_and_marked_and_its_parts_are_as_graph_demands() {
+async fn a_batch_has_a_length_and_the_required_headers() {
     let sent = requests(&["ann@x.com", "a#EXT#@x.com"]);
     let ids: Vec<String> = sent.iter().map(|request| request.client_request_id.to_string()).collect();
     let (replies, seen) =
@@ -77,7 +77,7 @@ async fn a_batch_is_sized_and_marked_and_its_parts_are_as_graph_demands() {
 }
 
 #[tokio::test]
-async fn one_that_asks_for_a_new_connection_takes_all_with_it() {
+async fn a_request_for_a_new_connection_moves_the_whole_batch() {
     let plain = requests(&["ann@x.com", "bea@x.com"]);
     let mut anew = requests(&["ann@x.com", "bea@x.com"]);
     anew[1].new_connection = true;
@@ -88,7 +88,7 @@ async fn one_that_asks_for_a_new_connection_takes_all_with_it() {
 }
 
 #[tokio::test]
-async fn the_answer_to_another_batch_is_none() {
+async fn an_answer_to_another_batch_is_rejected() {
     let other = format!("client-request-id: {OTHER}");
     let (replies, _) = against(
         move |_, seen| answered(seen, &[&own(), &other], |_, _| done()),
@@ -96,15 +96,15 @@ async fn the_answer_to_another_batch_is_none() {
     )
     .await;
     for reply in &replies[0] {
-        let said = "in a batch of 2: the connection gave the answer to another request";
+        let said = "in a batch of 2: the connection returned the answer to another request";
         assert_eq!(lost(reply), (LossKind::Broken, said));
     }
 }
 
 #[tokio::test]
-async fn answers_that_changed_places_are_none() {
+async fn swapped_answers_are_rejected() {
     // Each part echoes its own id, but for the first two, which stand in each other's place.
-    let swapped = |_: usize, seen: &Seen| {
+    let swapped = |_: usize, seen: &ReceivedRequest| {
         let asked: Value = serde_json::from_str(&seen.body).unwrap();
         answered(seen, &[&own()], |place, _| {
             let place = [1, 0, 2][place];
@@ -122,9 +122,9 @@ async fn answers_that_changed_places_are_none() {
 }
 
 #[tokio::test]
-async fn a_bare_success_needs_graphs_mark_around_it() {
+async fn a_success_without_body_needs_the_batchs_request_id() {
     for (headers, believed) in [(vec![own()], true), (vec![], false)] {
-        let bare = move |_: usize, seen: &Seen| {
+        let bare = move |_: usize, seen: &ReceivedRequest| {
             let headers: Vec<&str> = headers.iter().map(String::as_str).collect();
             answered(seen, &headers, |_, _| json!({"status": 204, "headers": {"request-id": OTHER}}))
         };
@@ -134,9 +134,9 @@ async fn a_bare_success_needs_graphs_mark_around_it() {
 }
 
 #[tokio::test]
-async fn long_answers_are_read_and_endless_ones_are_not() {
+async fn answers_beyond_the_size_limit_are_rejected() {
     let padded = |length: usize| {
-        move |_: usize, seen: &Seen| {
+        move |_: usize, seen: &ReceivedRequest| {
             answered(
                 seen,
                 &[&own()],
@@ -149,13 +149,16 @@ async fn long_answers_are_read_and_endless_ones_are_not() {
     assert!(replies[0].iter().all(is_done), "90 KiB a part");
     let (replies, _) = against(padded(120 << 10), vec![requests(&named(&all))]).await;
     for reply in &replies[0] {
-        assert_eq!(lost(reply), (LossKind::Broken, "in a batch of 20: status 200, then half an answer"));
+        assert_eq!(
+            lost(reply),
+            (LossKind::Broken, "in a batch of 20: status 200, but the answer was cut off")
+        );
     }
 }
 
 #[tokio::test]
-async fn a_token_that_is_said_back_is_hidden() {
-    let echo = |_: usize, seen: &Seen| {
+async fn an_echoed_token_is_hidden() {
+    let echo = |_: usize, seen: &ReceivedRequest| {
         let token = seen.header("authorization").to_owned();
         answered(seen, &[&own()], |_, _| {
             json!({"status": 400, "headers": {"x-ms-ags-diagnostic": token},

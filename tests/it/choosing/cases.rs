@@ -1,15 +1,15 @@
-//! Inputs from the field: how lists of users look in real life, and who is revoked for each of them.
+//! Inputs from practice: lists of users as they really look, and which users are revoked for each.
 //!
-//! `tests/fixtures/cases/*.json` hold lists of cases. Each is `run FILE --tenant … --yes ARGS` against a Graph on loopback,
-//! with a ready token that has the permission to revoke and no other, or what `simulator` lists:
+//! `tests/fixtures/cases/*.json` contain lists of cases. Each case is `run FILE --tenant … --yes ARGS` against a Graph
+//! on loopback. The token is a ready one with only the permission to revoke, or with the permissions in `simulator`.
 //!
-//! | key | what must hold |
+//! | key | what must be true |
 //! | --- | --- |
 //! | `exits` | the exit code is one of these |
-//! | `revoked` | exactly these were revoked |
-//! | `revoked_at_least`, `only`, `never`, `min_revoked` | at least these; nobody else; none of these; so many at least |
-//! | `says` | a regular expression that what was printed matches |
-//! | `any_of` | one of these sets of conditions, beside all others |
+//! | `revoked` | exactly these users were revoked |
+//! | `revoked_at_least`, `only`, `never`, `min_revoked` | at least these; no others; none of these; a minimum number |
+//! | `says` | the output matches this regular expression |
+//! | `any_of` | in addition to all others, one of these sets of conditions |
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -32,7 +32,7 @@ fn read(name: &str) -> Vec<u8> {
 }
 
 /// How a case came out.
-struct Came {
+struct CaseResult {
     done: CommandResult,
     revoked: BTreeSet<String>,
 }
@@ -44,7 +44,7 @@ fn texts(list: &Value) -> BTreeSet<String> {
 }
 
 /// Plays a case in a folder that holds its files.
-fn play(case: &Value) -> Came {
+fn play(case: &Value) -> CaseResult {
     let config = case["simulator"]
         .as_str()
         .map(|name| String::from_utf8(read(name)).expect("TOML"))
@@ -66,11 +66,11 @@ fn play(case: &Value) -> Came {
     command.env("ENTRA_REVOKE_TOKEN", token).args([file, "--tenant", TENANT]).args(args);
     let done = ctx.finish(&mut command);
     let users = ctx.ledger().users.into_iter().filter(|user| user.effects > 0);
-    Came { done, revoked: users.map(|user| user.id.to_ascii_lowercase()).collect() }
+    CaseResult { done, revoked: users.map(|user| user.id.to_ascii_lowercase()).collect() }
 }
 
 /// The conditions of this set that do not hold, in words.
-fn broken(conditions: &Value, came: &Came) -> Vec<String> {
+fn broken(conditions: &Value, came: &CaseResult) -> Vec<String> {
     let mut broken = Vec::new();
     for (key, value) in conditions.as_object().expect("conditions") {
         let is = &came.revoked;
@@ -121,7 +121,7 @@ fn failing(list: &str) -> Vec<String> {
 }
 
 #[test]
-fn every_input_from_the_field_does_what_it_must() {
+fn every_recorded_input_gives_the_expected_result() {
     let failing: Vec<String> = ["cases.json", "further.json"].into_iter().flat_map(failing).collect();
     assert!(failing.is_empty(), "{} cases do not hold:\n\n{}", failing.len(), failing.join("\n"));
 }

@@ -1,4 +1,4 @@
-//! Which column names the users, whose cells have moved, and where a second file begins.
+//! Which column contains the users, rows with shifted cells, and a second file inside the first.
 
 use std::collections::BTreeSet;
 
@@ -11,7 +11,7 @@ fn ran(contents: &str, args: &[&str], code: i32) -> (BTreeSet<String>, String) {
     let input = ctx.input("users.csv", contents);
     let done = ctx.run(&input, args);
     done.exits(code);
-    let report = if code == 2 { String::new() } else { ctx.folder().text("report.csv") };
+    let report = if code == 2 { String::new() } else { ctx.run_folder().text("report.csv") };
     (sent(&ctx), format!("{}{}{report}", done.stdout, done.stderr))
 }
 
@@ -20,7 +20,7 @@ fn people(names: &[&str]) -> BTreeSet<String> {
 }
 
 #[test]
-fn an_uncertain_column_sends_nobody_until_it_is_named() {
+fn an_ambiguous_column_stops_the_run_until_it_is_named() {
     let file = "Manager[UPN],Employee[UPN]\nboss@c.example,ann@c.example\nboss@c.example,bob@c.example\n";
     let (found, said) = ran(file, &[], 2);
     assert!(found.is_empty() && said.contains("`Manager[UPN]` or `Employee[UPN]`"), "{said}");
@@ -31,7 +31,7 @@ fn an_uncertain_column_sends_nobody_until_it_is_named() {
 }
 
 #[test]
-fn a_short_second_header_is_seen_as_well() {
+fn a_second_header_after_few_rows_is_refused() {
     for file in [
         "UPN,Department\nann@c.example,HR\nManager,Department\nboss@c.example,HR\n",
         "Nr;Login\n1;ann@c.example\nNr;Vorgesetzter\n1;boss@c.example\n",
@@ -44,7 +44,7 @@ fn a_short_second_header_is_seen_as_well() {
 }
 
 #[test]
-fn a_row_that_lost_the_users_own_cell_is_invalid() {
+fn a_row_without_its_user_cell_is_invalid() {
     let full = "Ann,Lee,ann@c.example,boss@c.example,5551\nCy,Roe,cy@c.example,boss@c.example,5552\n\
                 Dee,Fox,dee@c.example,boss@c.example,5553\n";
     let file = format!("First,Last,UPN,Manager,Phone\n{full}Bob,Poe,boss@c.example,5559\n");
@@ -61,14 +61,14 @@ fn a_row_that_lost_the_users_own_cell_is_invalid() {
 }
 
 #[test]
-fn a_list_under_a_word_for_somebody_else_is_refused() {
+fn a_column_named_after_another_person_is_refused() {
     let (found, said) = ran("Manager\nann@c.example\n", &[], 2);
     assert!(found.is_empty() && said.contains("`Manager` (its name says `manager`)"), "{said}");
     assert_eq!(ran("Manager\nann@c.example\n", &["--column", "Manager"], 0).0, people(&["ann"]));
 }
 
 #[test]
-fn whoever_has_to_do_with_a_user_is_not_taken_for_them() {
+fn columns_of_related_people_are_not_used() {
     for word in [
         "Administrator",
         "Admin",
@@ -135,7 +135,7 @@ fn whoever_has_to_do_with_a_user_is_not_taken_for_them() {
 }
 
 #[test]
-fn a_shifted_row_is_invalid_and_the_others_are_sent() {
+fn only_the_shifted_row_is_invalid() {
     for (what, file, sends) in [
         (
             "a trailing cell is left off",
@@ -192,7 +192,7 @@ fn a_shifted_row_is_invalid_and_the_others_are_sent() {
 }
 
 #[test]
-fn a_row_far_below_is_judged_by_the_first_ones() {
+fn a_late_row_is_compared_with_the_first_ones() {
     let rows: String = (0..3_000).map(|n| format!("U{n},boss@c.example,u{n}@c.example,left\n")).collect();
     let file = format!("Name,Manager,UPN,Note\n{rows}Roe, Bob,boss@c.example,bob@c.example\n");
     let (found, said) = ran(&file, &["--no-lookup"], 3);
@@ -201,7 +201,7 @@ fn a_row_far_below_is_judged_by_the_first_ones() {
 }
 
 #[test]
-fn rows_that_leave_cells_out_are_not_shifted() {
+fn rows_with_missing_cells_are_not_shifted() {
     for file in [
         // The head has no manager, and manages others.
         "Name,UPN,Manager,Note\nAnn,ann@c.example,cy@c.example,x\nCy,cy@c.example,,\nBob,bob@c.example,cy@c.example,y\n",
@@ -220,7 +220,7 @@ fn rows_that_leave_cells_out_are_not_shifted() {
 }
 
 #[test]
-fn columns_that_agree_elsewhere_and_differ_in_a_row_make_it_invalid() {
+fn a_row_whose_columns_name_different_users_is_invalid() {
     let same: String = (0..30).map(|n| format!("u{n}@c.example,U{n}@c.example\n")).collect();
     let (found, said) = ran(&format!("Email,Work Email\n{same}ann@p.example,ann@c.example\n"), &[], 3);
     assert_eq!(found.len(), 30, "{said}");
@@ -228,7 +228,7 @@ fn columns_that_agree_elsewhere_and_differ_in_a_row_make_it_invalid() {
 }
 
 #[test]
-fn the_same_header_again_is_passed_over_and_another_refuses_the_file() {
+fn a_repeated_header_is_skipped_and_a_different_one_refused() {
     let again = "UserPrincipalName,Manager\nann@c.example,boss@c.example\n";
     for between in ["", "\u{feff}", "sep=,\n", "#TYPE Selected.User\n", "\n"] {
         let file =
@@ -262,7 +262,7 @@ fn the_same_header_again_is_passed_over_and_another_refuses_the_file() {
 }
 
 #[test]
-fn what_stands_for_nothing_falls_back_to_the_name_beside_it() {
+fn a_placeholder_falls_back_to_the_other_column() {
     for blank in ["#N/A", "null", "-", "", "(blank)", "0", "None", "00000000-0000-0000-0000-000000000000"] {
         let file = format!(
             "UPN,ObjectId\nann@c.example,9f4c1a2b-0000-4000-8000-00000000000a\nbob@c.example,{blank}\n\
@@ -274,7 +274,7 @@ fn what_stands_for_nothing_falls_back_to_the_name_beside_it() {
 }
 
 #[test]
-fn a_tenant_on_the_command_line_beats_a_guessed_column() {
+fn the_tenant_flag_overrides_a_guessed_column() {
     let own = "11111111-1111-1111-1111-111111111111";
     let file = format!(
         "TenantId,TimeGenerated,OrganizationId,UserId\nc0ffee00-1111-4222-8333-444444444444,1,{own},ann@c.example\n"
@@ -293,7 +293,7 @@ fn a_tenant_on_the_command_line_beats_a_guessed_column() {
 }
 
 #[test]
-fn a_type_counts_only_where_it_is_the_directorys() {
+fn only_directory_types_exclude_rows() {
     let file = "UPN,Type\nann@c.example,Contact\nbob@c.example,Employee\n";
     assert_eq!(ran(file, &[], 0).0, people(&["ann", "bob"]));
     let file = "UPN,Type\nann@c.example,User\nstaff@c.example,#microsoft.graph.group\n";
@@ -304,7 +304,7 @@ fn a_type_counts_only_where_it_is_the_directorys() {
 }
 
 #[test]
-fn concealed_names_are_refused_even_if_their_column_is_named() {
+fn concealed_names_are_refused_even_in_a_named_column() {
     let file = "Report Refresh Date,User Principal Name\n2026-11-01,FE7CC8C15246EDCCA289C9A4022762F7\n";
     for args in [&[][..], &["--column", "User Principal Name"]] {
         let (found, said) = ran(file, args, 2);
@@ -313,7 +313,7 @@ fn concealed_names_are_refused_even_if_their_column_is_named() {
 }
 
 #[test]
-fn a_slow_standard_input_is_looked_at_in_full() {
+fn a_slow_standard_input_is_read_completely() {
     use std::io::Write;
     use std::process::Stdio;
     let ctx = TestContext::new("");
@@ -332,7 +332,7 @@ fn a_slow_standard_input_is_looked_at_in_full() {
 
 /// The sign-in log of Entra has such columns beside its users.
 #[test]
-fn a_browser_and_a_display_name_are_no_sign_of_a_shift() {
+fn user_agents_and_display_names_do_not_count_as_a_shift() {
     let file = "Date,User,Username,User agent\n2026-11-01,Ann Lee,ann@c.example,Mozilla/5.0\n\
                 2026-11-02,Bob Poe,bob@c.example,curl/8\n";
     assert_eq!(ran(file, &[], 0).0, people(&["ann", "bob"]));

@@ -1,4 +1,4 @@
-//! Files of other formats than tables and lists: read whole, or not at all.
+//! Other formats than tables and lists are read completely, or not at all.
 
 use crate::ctx::{TestContext, read_csv};
 
@@ -15,7 +15,7 @@ fn run(name: &str, contents: &[u8], args: &[&str]) -> (Option<i32>, Vec<String>,
 const BOTH: [&str; 2] = ["ann@contoso.example", "bob@contoso.example"];
 
 #[test]
-fn json_is_read_whole() {
+fn json_is_read_completely() {
     for text in [
         "[\n  \"ann@contoso.example\",\n  \"bob@contoso.example\"\n]",
         "[{\"mail\":null,\"userPrincipalName\":\"ann@contoso.example\"},{\"userPrincipalName\":\"bob@contoso.example\"}]",
@@ -29,13 +29,13 @@ fn json_is_read_whole() {
 }
 
 #[test]
-fn what_is_not_whole_or_not_read_sends_nothing_and_says_what_to_do() {
+fn incomplete_and_unsupported_files_are_refused_with_advice() {
     for (name, text, says) in [
-        ("a.json", "[\"ann@contoso.example\",\n\"bob@contoso.example\"", "cut off"),
+        ("a.json", "[\"ann@contoso.example\",\n\"bob@contoso.example\"", "truncated"),
         (
             "a.json",
             "{\"value\":[{\"upn\":\"ann@contoso.example\"}],\"@odata.nextLink\":\"https://x\"}",
-            "further pages",
+            "more pages",
         ),
         ("a.xls", "<html><table><tr><td>ann@contoso.example</td></tr></table></html>", "HTML"),
         ("a.txt", "Id UserPrincipalName\n-- -----------------\n1  ann@contoso.example\n", "Export-Csv"),
@@ -56,12 +56,12 @@ fn what_is_not_whole_or_not_read_sends_nothing_and_says_what_to_do() {
 }
 
 #[test]
-fn the_keys_are_the_reports_columns_and_what_remains_can_be_run() {
+fn json_keys_become_report_columns_and_remaining_can_be_run() {
     let ctx = TestContext::new(&format!("{RESOLVES_NOBODY}[[fault]]\nmatch = \"bob@*\"\nanswer = 400\n"));
     let text = "[{\"upn\":\"ann@contoso.example\",\"manager\":{\"name\":\"Cy\"}},\n{\"upn\":\"bob@contoso.example\",\"n\":7}]";
     let input = ctx.input("users.json", text);
     ctx.run(&input, &[]).exits(3);
-    let folder = ctx.folder();
+    let folder = ctx.run_folder();
     let ann = folder.row("ann@contoso.example");
     assert_eq!((ann["manager.name"].as_str(), ann["n"].as_str(), ann["line"].as_str()), ("Cy", "", "1"));
     assert_eq!(folder.row("bob@contoso.example")["line"], "2");
@@ -75,7 +75,7 @@ fn the_keys_are_the_reports_columns_and_what_remains_can_be_run() {
 }
 
 #[test]
-fn a_list_that_protects_may_be_json() {
+fn a_protect_list_can_be_json() {
     for list in ["[\"bob@contoso.example\"]", "{\"value\":[{\"userPrincipalName\":\"BOB@contoso.example\"}]}"]
     {
         let ctx = TestContext::new(RESOLVES_NOBODY);
@@ -87,7 +87,7 @@ fn a_list_that_protects_may_be_json() {
 }
 
 #[test]
-fn what_can_be_no_user_stays_unsent_when_json_is_resumed_and_applied() {
+fn invalid_json_rows_stay_invalid_in_resume_and_apply() {
     let text =
         "[\"ann@contoso.example\",\"cy@contoso.example.\",\"dan*@contoso.example\",\"bob@contoso.example\"]";
     let ctx = TestContext::new(&format!(
@@ -95,10 +95,10 @@ fn what_can_be_no_user_stays_unsent_when_json_is_resumed_and_applied() {
     ));
     let input = ctx.input("users.json", text);
     ctx.run(&input, &[]).exits(3);
-    let folder = ctx.folder().path;
+    let folder = ctx.run_folder().path;
     // The two that can be nobody are left.
     ctx.finish(ctx.command("resume").arg(&folder)).exits(3);
-    let outcomes = ctx.folder().outcomes();
+    let outcomes = ctx.run_folder().outcomes();
     assert_eq!(outcomes.values().filter(|outcome| *outcome == "revoked").count(), 2, "{outcomes:?}");
     assert_eq!(outcomes.values().filter(|outcome| *outcome == "invalid").count(), 2, "{outcomes:?}");
     assert_eq!(super::sent(&ctx).len(), 2);
@@ -112,7 +112,7 @@ fn what_can_be_no_user_stays_unsent_when_json_is_resumed_and_applied() {
 }
 
 #[test]
-fn an_expanded_manager_before_the_user_is_not_the_user() {
+fn an_expanded_manager_is_not_taken_for_the_user() {
     let one = |name: &str| {
         format!(
             "{{\"manager\":{{\"id\":\"9f4c1a2b-0000-4000-8000-0000000000f0\"}},\"userPrincipalName\":\"{name}@contoso.example\"}}"

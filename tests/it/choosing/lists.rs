@@ -1,10 +1,10 @@
-//! Whoever is on a list is not sent, whatever they are called; a list that can't be told stops the run.
+//! Users on a list are not revoked, whichever name they have there. A list that can't be resolved stops the run.
 
 use super::{READS, directory, group, names, object, sent, upn};
 use crate::ctx::TestContext;
 
 #[test]
-fn somebody_listed_by_one_name_is_known_by_the_other() {
+fn a_listed_user_is_recognized_by_any_name() {
     let toml = directory(9)
         + &group("Inner", &[upn(3)])
         + &group("Glass", &["group:Inner".into()])
@@ -17,7 +17,7 @@ fn somebody_listed_by_one_name_is_known_by_the_other() {
     let args = ["--protect", &upn(1), "--protect", &protect, "--protect", "role:Global Administrator"];
     ctx.run(&input, &args).exits(0);
     assert_eq!(sent(&ctx), names([0, 5, 6]));
-    let detail = |n: u8| ctx.folder().row(&object(n))["detail"].clone();
+    let detail = |n: u8| ctx.run_folder().row(&object(n))["detail"].clone();
     assert_eq!(
         (detail(1), detail(2)),
         ("on the protect list".into(), "on the protect list (glass.txt)".into())
@@ -27,7 +27,7 @@ fn somebody_listed_by_one_name_is_known_by_the_other() {
 }
 
 #[test]
-fn a_list_that_cannot_be_told_stops_the_run() {
+fn a_list_that_cannot_be_resolved_stops_the_run() {
     let ctx = TestContext::new(&directory(3));
     let input = ctx.input("users.txt", upn(1));
     let excluded: [&[&str]; 5] = [
@@ -53,11 +53,11 @@ fn a_list_that_cannot_be_told_stops_the_run() {
     let done = ctx.run(&input, &["--protect", "group:Glass"]);
     done.exits(2);
     assert!(done.stderr.contains("GroupMember.Read.All"), "{}", done.stderr);
-    assert!(sent(&ctx).is_empty() && ctx.folders().is_empty());
+    assert!(sent(&ctx).is_empty() && ctx.run_folders().is_empty());
 }
 
 #[test]
-fn the_apps_owner_is_spared_unless_the_very_id_is_given() {
+fn an_app_owner_is_skipped_unless_unprotected_by_id() {
     let toml = directory(4) + "[directory.app]\nowners = [\"user1@contoso.example\"]\n";
     let ctx = TestContext::new(&toml);
     let input = ctx.input("users.txt", format!("{}\n{}\n", upn(1), upn(2)));
@@ -71,10 +71,10 @@ fn the_apps_owner_is_spared_unless_the_very_id_is_given() {
     let done = run(&[]);
     done.exits(0);
     assert_eq!(sent(&ctx), names([2]), "{}", done.stderr);
-    assert!(ctx.folder().row(&object(1))["detail"].contains("owner of the app"));
+    assert!(ctx.run_folder().row(&object(1))["detail"].contains("owner of the app"));
     let done = run(&["--unprotect", &upn(3)]);
     done.exits(2);
-    assert!(done.stderr.contains("nobody of that id is protected"), "{}", done.stderr);
+    assert!(done.stderr.contains("this ID is not protected"), "{}", done.stderr);
     run(&["--unprotect", &upn(1), "--output-dir", "again"]).exits(0);
     assert_eq!(sent(&ctx), names([1, 2]));
 }

@@ -1,5 +1,5 @@
-//! Who is sent: files, selections, lists and the directory together, through the binary, counted in the simulator's
-//! ledger.
+//! Which users are revoked: files, selections, lists and the directory together, with the binary, counted in the
+//! simulator's ledger.
 
 mod bombs;
 mod cases;

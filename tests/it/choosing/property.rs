@@ -1,4 +1,4 @@
-//! Any directory, any selection, any lists: the simulator counts who is sent a POST.
+//! Random directories, selections and lists: the simulator counts which users get a request.
 
 use std::collections::BTreeSet;
 
@@ -15,12 +15,12 @@ type Group = (BTreeSet<u8>, BTreeSet<usize>);
 
 /// Users by name or object id, and groups.
 #[derive(Clone, Debug)]
-struct Some {
+struct RandomSubset {
     users: Vec<(u8, bool)>,
     groups: BTreeSet<usize>,
 }
 
-impl Some {
+impl RandomSubset {
     fn all(&self, groups: &[Group]) -> BTreeSet<u8> {
         let (mut open, mut seen) = (Vec::from_iter(self.groups.clone()), BTreeSet::new());
         let mut all: BTreeSet<u8> = self.users.iter().map(|(n, _)| *n).collect();
@@ -47,9 +47,10 @@ impl Some {
     }
 }
 
-fn some(most: usize) -> impl Strategy<Value = Some> {
+fn some(most: usize) -> impl Strategy<Value = RandomSubset> {
     let users = prop::collection::vec((0..USERS, any::<bool>()), 0..=most);
-    (users, prop::collection::btree_set(0..GROUPS, 0..2)).prop_map(|(users, groups)| Some { users, groups })
+    (users, prop::collection::btree_set(0..GROUPS, 0..2))
+        .prop_map(|(users, groups)| RandomSubset { users, groups })
 }
 
 fn groups() -> impl Strategy<Value = Vec<Group>> {
@@ -61,7 +62,7 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(30) })]
 
     #[test]
-    fn nobody_protected_or_unselected_is_sent_and_everybody_else_is(
+    fn exactly_the_selected_unprotected_users_are_revoked(
         groups in groups(), chosen in some(5), protect in some(1), exclude in some(1),
     ) {
         if chosen.users.is_empty() && chosen.groups.is_empty() {

@@ -1,4 +1,4 @@
-//! Users who are refused (403): when that is a missing permission, and who is sent all the same.
+//! Users who are refused (403): when that means a missing permission, and which users are tried anyway.
 
 use std::collections::BTreeSet;
 
@@ -14,11 +14,11 @@ fn sent_last(journal: &[Value]) -> Vec<String> {
 }
 
 #[test]
-fn resume_begins_with_who_was_never_tried() {
+fn resume_starts_with_users_that_were_never_tried() {
     let ctx = TestContext::new("deny = ['*']");
     let input = ctx.users(75);
     ctx.run(&input, &["-j", "2"]).exits(4);
-    let folder = ctx.folder();
+    let folder = ctx.run_folder();
     let rows = folder.rows();
     let refused: BTreeSet<String> =
         rows.iter().filter(|row| row["outcome"] == "forbidden").map(|row| row["user_id"].clone()).collect();
@@ -26,7 +26,7 @@ fn resume_begins_with_who_was_never_tried() {
 
     // The permission is granted, but not for the first thirty: what happened before does not happen again.
     let deny: Vec<String> = (0..30).map(|n| format!("'u{n:02}@*'")).collect();
-    ctx.simulator.change(&format!("deny = [{}]", deny.join(", "))).unwrap();
+    ctx.simulator.change_config(&format!("deny = [{}]", deny.join(", "))).unwrap();
     let resume = || ctx.finish(ctx.command("resume").args(["--yes", "-j", "2"]).arg(&folder.path));
     resume().exits(3);
     let sent = sent_last(&folder.journal());
@@ -45,11 +45,11 @@ fn resume_begins_with_who_was_never_tried() {
 }
 
 #[test]
-fn a_resume_without_the_permission_tries_others_each_time() {
+fn each_resume_without_permission_tries_other_users() {
     let ctx = TestContext::new("deny = ['*']");
     let input = ctx.users(99);
     ctx.run(&input, &["-j", "1"]).exits(4);
-    let folder = ctx.folder();
+    let folder = ctx.run_folder();
     let mut tried: BTreeSet<String> = sent_last(&folder.journal()).into_iter().collect();
     for all in [80, 99] {
         let done = ctx.finish(ctx.command("resume").args(["-y", "-j", "1"]).arg(&folder.path));
@@ -62,7 +62,7 @@ fn a_resume_without_the_permission_tries_others_each_time() {
 
 /// Each size of batch, and several jobs.
 #[test]
-fn refused_users_at_the_head_keep_nobody_from_being_sent() {
+fn forbidden_users_at_the_start_do_not_stop_the_run() {
     for args in [
         ["--batch-size", "1", "-j", "1"],
         ["--batch-size", "20", "-j", "4"],
@@ -72,7 +72,7 @@ fn refused_users_at_the_head_keep_nobody_from_being_sent() {
         let ctx = TestContext::new(&format!("latency = '20ms'\ndeny = [{}]", deny.join(", ")));
         let input = ctx.users(90);
         ctx.run(&input, &args).exits(3);
-        let rows = ctx.folder().rows();
+        let rows = ctx.run_folder().rows();
         for (n, row) in rows.iter().enumerate() {
             assert_eq!(row["outcome"], if n < 60 { "forbidden" } else { "revoked" }, "{args:?}: {row:?}");
         }

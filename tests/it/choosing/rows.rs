@@ -1,10 +1,10 @@
-//! Rows and selections become users, each once.
+//! Rows and selections become users, each of them once.
 
 use super::{directory, group, names, object, sent, upn};
 use crate::ctx::{TestContext, read_csv};
 
 #[test]
-fn files_and_groups_add_up_and_each_user_goes_once() {
+fn files_and_groups_are_combined_without_duplicates() {
     let toml =
         directory(9) + &group("Inner", &[upn(4), upn(5)]) + &group("Outer", &["group:Inner".into(), upn(1)]);
     let ctx = TestContext::new(&toml);
@@ -22,7 +22,7 @@ fn files_and_groups_add_up_and_each_user_goes_once() {
             .collect::<std::collections::BTreeSet<_>>(),
         names([1, 2, 4, 5])
     );
-    let folder = ctx.folder();
+    let folder = ctx.run_folder();
     let row = folder.row(&object(1));
     assert_eq!(
         (row["user_principal_name"].as_str(), row["display_name"].as_str(), row["order"].as_str()),
@@ -39,14 +39,14 @@ fn files_and_groups_add_up_and_each_user_goes_once() {
 }
 
 #[test]
-fn what_remains_of_a_selection_can_be_run() {
+fn remaining_users_of_a_selection_can_be_run() {
     let toml = directory(5)
         + &group("All", &[upn(1), upn(2)])
         + "[[fault]]\nmatch = \"*0000000001\"\nanswer = 400\n";
     let ctx = TestContext::new(&toml);
     ctx.finish(ctx.command("run").args(["--group", "All"])).exits(3);
-    let remaining = ctx.folder().path.join("remaining.csv");
-    let rows = read_csv(&ctx.folder().text("remaining.csv"));
+    let remaining = ctx.run_folder().path.join("remaining.csv");
+    let rows = read_csv(&ctx.run_folder().text("remaining.csv"));
     assert_eq!(rows.len(), 1);
     assert_eq!(rows[0]["user_id"], object(1));
     let done = ctx.finish(ctx.command("run").arg(&remaining).args(["--dry-run", "-o", "csv"]));
@@ -55,7 +55,7 @@ fn what_remains_of_a_selection_can_be_run() {
 }
 
 #[test]
-fn a_selection_of_nobody_is_an_error() {
+fn an_empty_selection_is_an_error() {
     let ctx = TestContext::new(&(directory(3) + &group("Empty", &[])));
     let done = ctx.finish(ctx.command("run").args(["--group", "Empty"]));
     done.exits(2);
@@ -65,11 +65,11 @@ fn a_selection_of_nobody_is_an_error() {
 }
 
 #[test]
-fn kinds_of_accounts_are_left_out_by_what_the_directory_says() {
+fn account_kinds_are_filtered_by_the_directory() {
     let ctx = TestContext::new(&(directory(7) + &group("All", &[upn(1), upn(2), upn(3)])));
     ctx.finish(ctx.command("run").args(["--group", "All", "--members-only"])).exits(0);
     assert_eq!(sent(&ctx), names([1, 2]));
-    assert!(ctx.folder().row(&object(3))["detail"].contains("--members-only"));
+    assert!(ctx.run_folder().row(&object(3))["detail"].contains("--members-only"));
     let ctx = TestContext::new("");
     let input = ctx.input("users.txt", "ann@contoso.com\n");
     let done = ctx.run(&input, &["--members-only"]);
@@ -79,11 +79,12 @@ fn kinds_of_accounts_are_left_out_by_what_the_directory_says() {
 }
 
 /// What a run says that may not read users.
-const NOT_LOOKED_UP: &str = "users are not looked up first: the sign-in lacks User.Read.All. So guests named by object id, \
-                             users who do not exist, administrators, and one person under two ids can't be told beforehand\n";
+const NOT_LOOKED_UP: &str = "users can't be looked up before the run: the token does not have the permission \
+     User.Read.All. Guests given by object ID, unknown users, administrators and users listed under two IDs \
+     are not recognized\n";
 
 #[test]
-fn without_the_permission_the_run_goes_on_and_says_what_that_costs() {
+fn without_read_permission_the_run_warns_and_continues() {
     let ctx = TestContext::new("");
     // With one row there is nothing to compare: nobody is asked, and there is nothing to say.
     let input = ctx.input("one.txt", "ann@contoso.com\n");
@@ -101,12 +102,12 @@ fn without_the_permission_the_run_goes_on_and_says_what_that_costs() {
         "one read, and it costs nobody anything"
     );
     for user in ["bea@contoso.com", "cem@contoso.com"] {
-        assert_eq!(ctx.folder().row(user)["display_name"], "");
+        assert_eq!(ctx.run_folder().row(user)["display_name"], "");
     }
 }
 
 #[test]
-fn lists_and_administrators_go_first() {
+fn priority_lists_and_administrators_go_first() {
     let toml = directory(7)
         + &group("Board", &[upn(4)])
         + "[[directory.role]]\nname = \"User Administrator\"\nactive = [\"user5@contoso.example\"]\n";

@@ -1,4 +1,4 @@
-//! Workbooks: which sheet is read, and that no row, cell or id of it is lost or altered.
+//! Workbooks: which sheet is read, and that no row, cell or ID is lost or changed.
 
 use std::path::PathBuf;
 
@@ -57,7 +57,7 @@ fn a_formula_without_a_value_is_an_invalid_row() {
         let (ctx, done, users) = run(&bytes, &[]);
         done.exits(3);
         assert_eq!(users, ["bob@contoso.example"], "{form}");
-        let rows = ctx.folder().rows();
+        let rows = ctx.run_folder().rows();
         assert_eq!(
             (rows.len(), rows[0]["line"].as_str(), rows[0]["outcome"].as_str()),
             (2, "2", "invalid"),
@@ -65,10 +65,10 @@ fn a_formula_without_a_value_is_an_invalid_row() {
         );
         assert!(rows[0]["detail"].contains("formula in cell A2"), "{form}: {}", rows[0]["detail"]);
         // What remains does not lose the row, either.
-        let remaining = ctx.folder().path.join("remaining.csv");
+        let remaining = ctx.run_folder().path.join("remaining.csv");
         let again = ctx.run(&remaining, &["--output-dir", "again"]);
         assert_ne!(
-            again.stderr.find("formula").or(again.stderr.find("no user id")),
+            again.stderr.find("formula").or(again.stderr.find("no user ID")),
             Some(0),
             "{}",
             again.stderr
@@ -78,7 +78,7 @@ fn a_formula_without_a_value_is_an_invalid_row() {
 }
 
 #[test]
-fn a_formula_costs_the_row_only_where_it_decides() {
+fn a_formula_invalidates_only_rows_that_depend_on_it() {
     let xml = rows(&[
         &["UPN", "Dept", "Tenant"],
         &["ann@contoso.example", "<c><f>X2</f></c>"],
@@ -93,11 +93,11 @@ fn a_formula_costs_the_row_only_where_it_decides() {
     let (ctx, done, users) = run(&bytes, &["--skip", "Dept=^HR$"]);
     done.exits(3);
     assert_eq!(users, ["bob@contoso.example"]);
-    assert!(ctx.folder().rows()[0]["detail"].contains("formula in cell B2"));
+    assert!(ctx.run_folder().rows()[0]["detail"].contains("formula in cell B2"));
 }
 
 #[test]
-fn a_formula_for_several_cells_loses_none_of_their_rows() {
+fn a_shared_formula_loses_no_rows() {
     let xml = format!(
         "<sheetData>{}{}{}</sheetData>",
         row(1, "", &["UPN", "Name"]),
@@ -107,17 +107,18 @@ fn a_formula_for_several_cells_loses_none_of_their_rows() {
     let (_, rows) = read(&single(xml), &IntakeOptions::default()).unwrap();
     assert_eq!(rows.iter().map(|row| row.line).collect::<Vec<_>>(), [2, 3, 4, 5]);
     assert!(
-        rows.iter().all(|row| matches!(&row.verdict, RowStatus::Unreadable(why) if why.contains("formula")))
+        rows.iter().all(|row| matches!(&row.status, RowStatus::Unreadable(why) if why.contains("formula")))
     );
 }
 
 #[test]
-fn hidden_rows_are_told_and_left_out_where_that_is_asked_for() {
+fn hidden_rows_are_reported_and_can_be_skipped() {
     for hidden in
         ["hidden=\"1\"", "hidden=\"true\"", "ht=\"0\" customHeight=\"1\"", "outlineLevel=\"1\" hidden=\"1\""]
     {
         let xml = format!(
-            "<cols><col min=\"2\" max=\"2\" hidden=\"1\"/></cols><sheetData>{}{}{}{}</sheetData><autoFilter ref=\"A1:B4\"/>",
+            "<cols><col min=\"2\" max=\"2\" hidden=\"1\"/></cols><sheetData>{}{}{}{}</sheetData><autoFilter \
+             ref=\"A1:B4\"/>",
             row(1, "", &["Name", "UPN"]),
             row(2, "", &["Ann", "ann@contoso.example"]),
             row(3, hidden, &["Bob", "bob@contoso.example"]),
@@ -127,8 +128,8 @@ fn hidden_rows_are_told_and_left_out_where_that_is_asked_for() {
         let (_, done, users) = run(&bytes, &[]);
         done.exits(0);
         assert_eq!(users.len(), 3, "{hidden}");
-        assert!(done.stderr.contains("1 hidden row (3) is read, too"), "{}", done.stderr);
-        assert!(done.stderr.contains("the column of the ids is hidden"), "{}", done.stderr);
+        assert!(done.stderr.contains("1 hidden row (3) is read as well"), "{}", done.stderr);
+        assert!(done.stderr.contains("the column of user IDs is hidden"), "{}", done.stderr);
         let (_, done, users) = run(&bytes, &["--visible-only"]);
         done.exits(0);
         assert_eq!(users, ["ann@contoso.example", "cy@contoso.example"]);
@@ -150,7 +151,7 @@ fn hidden_rows_are_told_and_left_out_where_that_is_asked_for() {
 }
 
 #[test]
-fn a_second_header_is_passed_over_or_refuses_the_workbook() {
+fn a_second_header_is_skipped_or_refused() {
     let sheet = |again: &[&str]| {
         single(rows(&[
             &["UPN", "Name"],
@@ -161,11 +162,11 @@ fn a_second_header_is_passed_over_or_refuses_the_workbook() {
     };
     let (_, done, users) = run(&sheet(&["UPN", "Name"]), &[]);
     assert_eq!(users, ["ann@contoso.example", "bob@contoso.example"]);
-    assert!(done.exits(0).stderr.contains("the header, which comes again"), "{}", done.stderr);
+    assert!(done.exits(0).stderr.contains("a repeated header"), "{}", done.stderr);
     let (_, done, users) = run(&sheet(&["Name", "UPN"]), &[]);
     assert!(users.is_empty());
     assert!(
-        done.exits(2).stderr.contains("line 3 is another header than the one on line 1"),
+        done.exits(2).stderr.contains("the header on line 3 differs from the header on line 1"),
         "{}",
         done.stderr
     );
@@ -181,8 +182,8 @@ fn several_sheets_of_ids_are_refused_until_one_is_named() {
     ]);
     let (ctx, done, users) = run(&bytes, &[]);
     done.exits(2);
-    assert!(users.is_empty() && ctx.folders().is_empty());
-    let says = "`Leavers` (2 rows with user ids), `Joiners` (1 row with a user id)";
+    assert!(users.is_empty() && ctx.run_folders().is_empty());
+    let says = "`Leavers` (2 rows with user IDs), `Joiners` (1 row with a user ID)";
     assert!(done.stderr.contains(says) && !done.stderr.contains("Cover"), "{}", done.stderr);
     let (_, done, users) = run(&bytes, &["--sheet", "leavers"]);
     done.exits(0);
@@ -190,7 +191,7 @@ fn several_sheets_of_ids_are_refused_until_one_is_named() {
     let (ctx, done, users) = run(&bytes, &["--sheet", "Leavers", "--sheet", "Joiners"]);
     done.exits(0);
     assert_eq!(users.len(), 3);
-    let line = &ctx.folder().row("cy@contoso.example")["line"];
+    let line = &ctx.run_folder().row("cy@contoso.example")["line"];
     assert!(line.ends_with("users.xlsx [Joiners]:2"), "{line}");
     let (_, done, users) = run(&bytes, &["--sheet", "Old"]);
     done.exits(0);
@@ -202,7 +203,7 @@ fn several_sheets_of_ids_are_refused_until_one_is_named() {
 }
 
 #[test]
-fn a_cover_sheet_is_no_list() {
+fn a_cover_sheet_is_not_read() {
     let list = || rows(&[&["UPN"], &["ann@contoso.example"]]);
     for cover in [
         rows(&[&["Prepared by: owner@contoso.example"]]),
@@ -218,7 +219,7 @@ fn a_cover_sheet_is_no_list() {
         let (_, done, users) = run(&bytes, &[]);
         done.exits(0);
         assert_eq!(users, ["ann@contoso.example"]);
-        assert!(done.stderr.contains("`Hidden`, hidden (1 row with a user id)"), "{}", done.stderr);
+        assert!(done.stderr.contains("`Hidden`, hidden (1 row with a user ID)"), "{}", done.stderr);
     }
     let bytes = workbook(&[
         Sheet("Text", "visible", rows(&[&["Nothing to see"]])),
@@ -226,18 +227,18 @@ fn a_cover_sheet_is_no_list() {
     ]);
     let (_, done, users) = run(&bytes, &[]);
     done.exits(2);
-    assert!(users.is_empty() && done.stderr.contains("no visible sheet holds user ids"), "{}", done.stderr);
+    assert!(users.is_empty() && done.stderr.contains("only hidden sheets have user IDs"), "{}", done.stderr);
     // Two plain lists without headers are two lists.
     let plain = |id: &str| rows(&[&[id]]);
     let bytes = workbook(&[
         Sheet("A", "visible", plain("ann@contoso.example")),
         Sheet("B", "visible", plain("bob@contoso.example")),
     ]);
-    assert!(refusal(&bytes).contains("several sheets hold user ids"));
+    assert!(refusal(&bytes).contains("several sheets have user IDs"));
 }
 
 #[test]
-fn all_sheets_can_be_read_and_what_they_hold_is_known() {
+fn all_sheets_can_be_read() {
     let bytes = workbook(&[
         Sheet("Service", "visible", rows(&[&["UPN"], &["cy@contoso.example"]])),
         Sheet("Empty", "visible", "<sheetData/>".into()),
@@ -277,8 +278,10 @@ fn no_id_is_lost_or_altered() {
     };
     let cells = [
         "<c t=\"str\"><v>a@contoso.example</v></c>",
-        "<c t=\"inlineStr\"><is><r><rPr><b/></rPr><t>b@con</t></r><r><t xml:space=\"preserve\">toso.example </t></r></is></c>",
-        "<c t=\"inlineStr\"><is><t>c@contoso.example</t><rPh sb=\"0\" eb=\"1\"><t>SEE</t></rPh><phoneticPr fontId=\"1\"/></is></c>",
+        "<c t=\"inlineStr\"><is><r><rPr><b/></rPr><t>b@con</t></r><r><t xml:space=\"preserve\">toso.example \
+         </t></r></is></c>",
+        "<c t=\"inlineStr\"><is><t>c@contoso.example</t><rPh sb=\"0\" eb=\"1\"><t>SEE</t></rPh><phoneticPr \
+         fontId=\"1\"/></is></c>",
         "<c t=\"inlineStr\"><is><t>d_x0040_contoso.example</t></is></c>",
         "<c t=\"inlineStr\"><is><t>e&amp;e@contoso.example</t></is></c>",
         "<c t=\"inlineStr\"><is><t><![CDATA[f@contoso.example]]></t></is></c>",
@@ -303,21 +306,24 @@ fn no_id_is_lost_or_altered() {
     ];
     assert_eq!(ids_of(&rows_of(&cells)), expected);
     // Cells and rows that do not say where they are follow those before them.
-    let implied = "<row><c t=\"str\"><v>h@contoso.example</v></c></row><row r=\"\"><c r=\"\" t=\"str\"><v>i@contoso.example</v></c></row>";
+    let implied = "<row><c t=\"str\"><v>h@contoso.example</v></c></row><row r=\"\"><c r=\"\" \
+         t=\"str\"><v>i@contoso.example</v></c></row>";
     assert_eq!(ids_of(implied), ["h@contoso.example", "i@contoso.example"]);
     // Cells in any order.
-    let turned = "<row r=\"2\"><c r=\"B2\" t=\"str\"><v>x</v></c><c r=\"A2\" t=\"str\"><v>j@contoso.example</v></c></row>";
+    let turned = "<row r=\"2\"><c r=\"B2\" t=\"str\"><v>x</v></c><c r=\"A2\" \
+         t=\"str\"><v>j@contoso.example</v></c></row>";
     assert_eq!(ids_of(turned), ["j@contoso.example"]);
     // Merged cells hold their value once; the other rows are there, without an id.
     let merged = format!("{}{}", row(2, "", &["k@contoso.example", "one"]), row(3, "", &["", "two"]));
     assert_eq!(ids_of(&merged), ["k@contoso.example", ""]);
-    let strings = "<si><t>UPN</t></si><si><r><t>l@</t></r><r><t>contoso.example</t></r><rPh sb=\"0\" eb=\"1\"><t>no</t></rPh></si><si/>";
+    let strings = "<si><t>UPN</t></si><si><r><t>l@</t></r><r><t>contoso.example</t></r><rPh sb=\"0\" \
+         eb=\"1\"><t>no</t></rPh></si><si/>";
     let xml = rows(&[&["<c t=\"s\"><v>0</v></c>"], &["<c t=\"s\"><v>1</v></c>", "<c t=\"s\"><v>2</v></c>"]]);
     assert_eq!(ids(&zipped(&parts(&[Sheet("S", "visible", xml)], Some(strings)))), ["l@contoso.example"]);
 }
 
 #[test]
-fn odd_packages_are_read() {
+fn unusual_packages_are_read() {
     let list = rows(&[&["UPN"], &["ann@contoso.example"]]);
     let usual = || parts(&[Sheet("S", "visible", list.clone())], None);
     let altered = |from: &str, to: &str| {
@@ -373,7 +379,7 @@ fn odd_packages_are_read() {
 }
 
 #[test]
-fn what_can_be_read_in_two_ways_is_refused() {
+fn ambiguous_workbooks_are_refused() {
     const MAIN: &str = "http://schemas.openxmlformats.org/spreadsheetml/2006/main";
     let refused = |what: &str, bytes: &[u8]| {
         let why = refusal(bytes);
@@ -430,7 +436,7 @@ fn what_can_be_read_in_two_ways_is_refused() {
 
 /// What a formula came to in a column of object ids does not make the column one of something else.
 #[test]
-fn an_error_of_a_formula_costs_its_row_and_not_the_column() {
+fn a_formula_error_invalidates_only_its_row() {
     let error = "<c t=\"e\"><f>VLOOKUP(1,2,3)</f><v>#N/A</v></c>";
     let id = "9f4c1a2b-0000-4000-8000-00000000000a";
     let bytes = single(rows(&[

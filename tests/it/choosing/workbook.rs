@@ -1,4 +1,4 @@
-//! A writer of small workbooks, down to the XML.
+//! A writer for small workbooks, down to the XML.
 
 use std::io::{Cursor, Write};
 

@@ -1,4 +1,4 @@
-//! What `resume` takes from a run's folder and what it does not, whom it protects by now, and what is agreed to first.
+//! What `resume` takes from a run's folder, which users it protects now, and what needs a confirmation first.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -14,8 +14,8 @@ use crate::ctx::{RunDir, TOKEN, TestContext};
 fn failed(count: usize, args: &[&str]) -> (TestContext, RunDir) {
     let ctx = TestContext::new("[[fault]]\nanswer = 503\n");
     end(start_run(&ctx, count, &[&["--retries", "0", "--rate", "1000/s"], args].concat())).exits(3);
-    ctx.simulator.change("fault = []").unwrap();
-    let folder = ctx.folder();
+    ctx.simulator.change_config("fault = []").unwrap();
+    let folder = ctx.run_folder();
     (ctx, folder)
 }
 
@@ -34,7 +34,7 @@ fn next_resume(text: &str) -> String {
 
 /// Runs a printed command as a shell takes it.
 fn in_a_shell(ctx: &TestContext, line: &str) -> crate::ctx::CommandResult {
-    let like = ctx.bare("resume");
+    let like = ctx.command_without_token("resume");
     let line = line.replacen("entra-revoke", env!("CARGO_BIN_EXE_entra-revoke"), 1);
     let mut shell = Command::new("sh");
     for (name, value) in like.get_envs() {
@@ -48,28 +48,28 @@ fn in_a_shell(ctx: &TestContext, line: &str) -> crate::ctx::CommandResult {
 }
 
 #[test]
-fn no_address_and_no_way_to_sign_in_is_taken_from_the_folder() {
+fn resume_takes_no_address_or_sign_in_from_the_folder() {
     let ctx = TestContext::new("accept_any_token = false\n[[fault]]\nanswer = 503\n");
     let token = ctx.input("my token.txt", ctx.simulator.mint_token(TokenKind::App, Duration::from_secs(600)));
     let input = ctx.input("users.txt", users(3));
     let url = ctx.simulator.url();
-    let mut run = ctx.bare("run");
+    let mut run = ctx.command_without_token("run");
     run.args(["--yes", "--retries", "0", "--graph-url", &url, "--authority-url", &url]);
     let done = ctx.finish(run.arg("--token-file").arg(&token).arg(&input));
     done.exits(3);
-    ctx.simulator.change("fault = []").unwrap();
-    let folder = ctx.folder().path;
+    ctx.simulator.change_config("fault = []").unwrap();
+    let folder = ctx.run_folder().path;
     let journal = std::fs::read(folder.join("journal.jsonl")).unwrap();
     let asked = ctx.stats().requests;
     // Loopback is no exception, and neither is a token of the environment's.
-    let bare = ctx.finish(ctx.bare("resume").arg(&folder).env("ENTRA_REVOKE_TOKEN", TOKEN));
+    let bare = ctx.finish(ctx.command_without_token("resume").arg(&folder).env("ENTRA_REVOKE_TOKEN", TOKEN));
     bare.exits(2);
-    assert!(bare.stderr.contains("--graph-url") && bare.stderr.contains("give it again"), "{}", bare.stderr);
-    let mut addresses = ctx.bare("resume");
+    assert!(bare.stderr.contains("--graph-url") && bare.stderr.contains("pass it again"), "{}", bare.stderr);
+    let mut addresses = ctx.command_without_token("resume");
     addresses.args(["--graph-url", &url, "--authority-url", &url]).arg(&folder);
     let unsigned = ctx.finish(&mut addresses);
     unsigned.exits(4);
-    assert!(unsigned.stderr.contains("from the run's folder: cloud global, tenant "), "{}", unsigned.stderr);
+    assert!(unsigned.stderr.contains("from the run folder: cloud global, tenant "), "{}", unsigned.stderr);
     assert_eq!(
         (ctx.stats().requests, std::fs::read(folder.join("journal.jsonl")).unwrap()),
         (asked, journal)
@@ -87,7 +87,7 @@ fn no_address_and_no_way_to_sign_in_is_taken_from_the_folder() {
 }
 
 #[test]
-fn a_foreign_folder_puts_no_address_into_a_command_to_be_pasted() {
+fn suggested_commands_contain_no_address_from_the_folder() {
     let (ctx, folder) = failed(2, &[]);
     let mut record: Value = serde_json::from_str(&folder.text("run.json")).unwrap();
     record["settings"]["graph_url"] = "https://graph.attacker.example".into();
@@ -121,7 +121,10 @@ fn asks_and_leaves_out(
     for user in protected {
         let row = folder.row(&format!("{user}@contoso.com"));
         assert_eq!(row["outcome"], "protected", "{row:?}");
-        assert!(row["detail"].contains("since the run began; sent before that, and then failed"), "{row:?}");
+        assert!(
+            row["detail"].contains("since the run began; before that, a request ended as failed"),
+            "{row:?}"
+        );
     }
     let summary = folder.summary();
     assert_eq!(
@@ -134,19 +137,19 @@ fn asks_and_leaves_out(
 }
 
 #[test]
-fn a_list_of_the_run_is_read_again() {
+fn resume_reads_the_protect_list_again() {
     let ctx = TestContext::new("[[fault]]\nanswer = 503\n");
     let list = ctx.input("list.txt", "boss@contoso.com\n");
     let args = ["--retries", "0", "--rate", "1000/s", "--protect", "list.txt"];
     end(start_run(&ctx, 4, &args)).exits(3);
-    ctx.simulator.change("fault = []").unwrap();
-    let folder = ctx.folder();
+    ctx.simulator.change_config("fault = []").unwrap();
+    let folder = ctx.run_folder();
     let record: Value = serde_json::from_str(&folder.text("run.json")).unwrap();
     let kept = &record["settings"]["protect"]["entries"][0];
     assert_eq!(kept["entry"], list.canonicalize().unwrap().to_str().unwrap());
     assert_eq!(kept["sha256"].as_str().unwrap().len(), 64);
     std::fs::write(&list, "boss@contoso.com\nuser0002@contoso.com\n").unwrap();
-    asks_and_leaves_out(&ctx, &folder, &[], "list.txt was changed since the run began", &["user0002"], 4);
+    asks_and_leaves_out(&ctx, &folder, &[], "list.txt was changed after the run began", &["user0002"], 4);
     // Who was protected once is not sent by a later process, either.
     std::fs::write(&list, "boss@contoso.com\n").unwrap();
     resume(&ctx, &folder.path, &[]).exits(0);
@@ -154,22 +157,22 @@ fn a_list_of_the_run_is_read_again() {
 }
 
 #[test]
-fn flags_protect_from_now_on() {
+fn protect_flags_apply_to_resume() {
     let (ctx, folder) = failed(4, &[]);
     let args = ["--protect", "USER0001@contoso.com", "--protect", "user0003@contoso.com"];
-    asks_and_leaves_out(&ctx, &folder, &args, "2 users protected by now", &["user0001", "user0003"], 4);
+    asks_and_leaves_out(&ctx, &folder, &args, "2 users now protected", &["user0001", "user0003"], 4);
 }
 
 #[test]
-fn the_lists_of_a_profile_hold_for_resume() {
+fn profile_lists_apply_to_resume() {
     let (ctx, folder) = failed(3, &[]);
     ctx.input("c.toml", "[profile.c]\nprotect = ['user0000@contoso.com']\n");
     let args = ["--profile", "c", "--config", "c.toml"];
-    asks_and_leaves_out(&ctx, &folder, &args, "1 user protected by now", &["user0000"], 3);
+    asks_and_leaves_out(&ctx, &folder, &args, "1 user now protected", &["user0000"], 3);
 }
 
 #[test]
-fn the_lists_of_the_runs_own_profile_hold_without_a_flag() {
+fn lists_of_the_runs_profile_apply_without_a_flag() {
     let ctx = TestContext::new("[[fault]]\nanswer = 503\n");
     std::fs::create_dir_all(ctx.dir.path().join("entra-revoke")).unwrap();
     let config = |protect: &str| {
@@ -177,18 +180,18 @@ fn the_lists_of_the_runs_own_profile_hold_without_a_flag() {
     };
     config("'boss@contoso.com'");
     end(start_run(&ctx, 3, &["--retries", "0", "--profile", "c"])).exits(3);
-    ctx.simulator.change("fault = []").unwrap();
+    ctx.simulator.change_config("fault = []").unwrap();
     config("'boss@contoso.com', 'user0001@contoso.com'");
-    asks_and_leaves_out(&ctx, &ctx.folder(), &[], "1 user protected by now", &["user0001"], 3);
+    asks_and_leaves_out(&ctx, &ctx.run_folder(), &[], "1 user now protected", &["user0001"], 3);
 }
 
 #[test]
-fn a_list_that_is_gone_stops_resume_until_it_is_named_again() {
+fn a_missing_list_stops_resume_until_it_is_named() {
     let ctx = TestContext::new("[[fault]]\nanswer = 503\n");
     let list = ctx.input("list.txt", "boss@contoso.com\n");
     end(start_run(&ctx, 2, &["--retries", "0", "--protect", "list.txt"])).exits(3);
-    ctx.simulator.change("fault = []").unwrap();
-    let folder = ctx.folder().path;
+    ctx.simulator.change_config("fault = []").unwrap();
+    let folder = ctx.run_folder().path;
     let moved: PathBuf = ctx.dir.path().join("moved.txt");
     std::fs::rename(&list, &moved).unwrap();
     let done = resume(&ctx, &folder, &["--yes"]);
@@ -201,7 +204,7 @@ fn a_list_that_is_gone_stops_resume_until_it_is_named_again() {
 }
 
 #[test]
-fn a_file_that_only_the_folder_names_shows_nothing_of_itself() {
+fn a_file_named_only_by_the_folder_is_not_quoted() {
     let (ctx, folder) = failed(2, &["--protect", "boss@contoso.com"]);
     let secret = ctx.input("id_rsa", "-----BEGIN KEY-----\nCANARY-b7@c\n");
     let mut record: Value = serde_json::from_str(&folder.text("run.json")).unwrap();
@@ -213,21 +216,23 @@ fn a_file_that_only_the_folder_names_shows_nothing_of_itself() {
 }
 
 #[test]
-fn another_app_and_a_changed_run_are_asked_about() {
+fn another_app_or_a_changed_run_needs_confirmation() {
     let ctx = TestContext::new("[[fault]]\nanswer = 503\n");
     let token = || ctx.simulator.mint_token(TokenKind::App, Duration::from_secs(3600));
     let input = ctx.input("users.txt", users(2));
     let mut run = ctx.command("run");
     ctx.finish(run.arg(&input).args(["--retries", "0"]).env("ENTRA_REVOKE_TOKEN", token())).exits(3);
-    ctx.simulator.change("fault = []\n[token]\nclient_id = '5a1e0000-0000-4000-8000-0000000000ff'").unwrap();
-    let folder = ctx.folder();
+    ctx.simulator
+        .change_config("fault = []\n[token]\nclient_id = '5a1e0000-0000-4000-8000-0000000000ff'")
+        .unwrap();
+    let folder = ctx.run_folder();
     let other = token();
     let resumed = |args: &[&str]| {
         ctx.finish(ctx.command("resume").arg(&folder.path).args(args).env("ENTRA_REVOKE_TOKEN", &other))
     };
     let done = resumed(&[]);
     done.exits(2);
-    assert!(done.stderr.contains("5a1e0000-0000-4000-8000-0000000000ff signs in now"), "{}", done.stderr);
+    assert!(done.stderr.contains("5a1e0000-0000-4000-8000-0000000000ff signs in"), "{}", done.stderr);
     // Somebody else's idea of what was approved.
     let good = folder.text("run.json");
     let mut record: Value = serde_json::from_str(&good).unwrap();
@@ -235,7 +240,7 @@ fn another_app_and_a_changed_run_are_asked_about() {
     std::fs::write(folder.path.join("run.json"), record.to_string()).unwrap();
     let done = resumed(&[]);
     done.exits(2);
-    assert!(done.stderr.contains("run.json was changed since the run began"), "{}", done.stderr);
+    assert!(done.stderr.contains("run.json was changed after the run began"), "{}", done.stderr);
     std::fs::write(folder.path.join("run.json"), good).unwrap();
     assert!(revoked(&ctx).is_empty());
     resumed(&["--yes"]).exits(0);
@@ -244,7 +249,7 @@ fn another_app_and_a_changed_run_are_asked_about() {
 
 /// A folder of an older version has none of the marks, and is resumed all the same.
 #[test]
-fn a_run_of_an_older_version_is_resumed_with_its_flags() {
+fn a_run_of_an_older_version_can_be_resumed() {
     let (ctx, folder) = failed(3, &[]);
     let mut record: Value = serde_json::from_str(&folder.text("run.json")).unwrap();
     record["settings"].as_object_mut().unwrap().remove("protect").unwrap();

@@ -1,5 +1,5 @@
-//! Evidence that was changed: a journal of another run, lines that were cut, put in or doubled, a drill that hides that it
-//! is one. It is told and marked, and nothing vouches for it in silence.
+//! Evidence that was changed: a journal of another run; lines that were removed, inserted or duplicated; a drill that
+//! is disguised as a run. The change is reported and marked, and no report silently vouches for it.
 
 use std::path::Path;
 
@@ -14,7 +14,7 @@ const USERS: usize = 6;
 fn finished() -> (TestContext, RunDir) {
     let ctx = TestContext::new("");
     end(start_run(&ctx, USERS, &["-j", "1", "--rate", "1000/s"])).exits(0);
-    let folder = ctx.folder();
+    let folder = ctx.run_folder();
     (ctx, folder)
 }
 
@@ -43,7 +43,7 @@ fn the_journal_of_another_run_over_the_same_input_is_refused() {
     for _ in 0..2 {
         ctx.run(&input, &["--rate", "1000/s"]).exits(0);
     }
-    let [one, two] = <[_; 2]>::try_from(ctx.folders()).unwrap().map(|path| RunDir { path });
+    let [one, two] = <[_; 2]>::try_from(ctx.run_folders()).unwrap().map(|path| RunDir { path });
     let own = one.text("journal.jsonl");
     // Whole, and as a further process of this run.
     for foreign in [two.text("journal.jsonl"), format!("{own}{}", two.text("journal.jsonl"))] {
@@ -60,7 +60,7 @@ fn the_journal_of_another_run_over_the_same_input_is_refused() {
 
 /// Each bit of the first line, one after the other.
 #[test]
-fn one_damaged_bit_in_the_first_line_does_not_lock_the_folder() {
+fn a_flipped_bit_in_the_first_line_does_not_lock_the_folder() {
     let (ctx, folder) = finished();
     let good = std::fs::read(folder.path.join("journal.jsonl")).unwrap();
     let record: RunRecord = serde_json::from_str(&folder.text("run.json")).unwrap();
@@ -77,7 +77,7 @@ fn one_damaged_bit_in_the_first_line_does_not_lock_the_folder() {
         ledger.check_run(&record.id).unwrap_or_else(|error| panic!("bit {bit}: {error}"));
         let revoked = (1..=USERS as u32).filter(|order| ledger.outcome(*order).word() == "revoked").count();
         assert_eq!(revoked, USERS, "bit {bit}");
-        assert!(!ledger.oddities().iter().any(|odd| odd.contains("of which run")), "bit {bit}");
+        assert!(!ledger.anomalies().iter().any(|odd| odd.contains("names its run")), "bit {bit}");
     }
     for word in ["began", &record.id, &record.plan.sha256] {
         let text = String::from_utf8(good.clone()).unwrap();
@@ -111,7 +111,7 @@ fn is_noticed(ctx: &TestContext, folder: &RunDir, says: &str) {
 }
 
 #[test]
-fn lines_that_were_changed_cut_put_in_or_doubled_are_noticed() {
+fn altered_journal_lines_are_detected() {
     type Change = fn(&mut Vec<String>);
     let changes: [(&str, Change); 5] = [
         ("lines were changed", |lines| {
@@ -119,8 +119,8 @@ fn lines_that_were_changed_cut_put_in_or_doubled_are_noticed() {
             lines[last] = lines[last].replace("\"at\"", "\"at\" ");
             lines.push(String::new());
         }),
-        ("something was cut off", |lines| drop(lines.remove(4))),
-        ("lines behind the end", |lines| lines.push(lines[2].clone())),
+        ("it was truncated", |lines| drop(lines.remove(4))),
+        ("lines after the end", |lines| lines.push(lines[2].clone())),
         ("lines were changed", |lines| lines.insert(3, lines[2].clone())),
         ("repeat an earlier one", |lines| lines.insert(3, lines[2].clone())),
     ];
@@ -134,29 +134,29 @@ fn lines_that_were_changed_cut_put_in_or_doubled_are_noticed() {
 }
 
 #[test]
-fn other_files_that_were_changed_are_noticed() {
+fn altered_files_are_detected() {
     let (ctx, folder) = finished();
     put(&folder, "report.csv", folder.text("report.csv").replace("user0001", "user0009"));
-    is_noticed(&ctx, &folder, "report.csv is not the file of which manifest-1.json speaks");
+    is_noticed(&ctx, &folder, "report.csv does not match manifest-1.json");
     let (ctx, folder) = finished();
     put(&folder, "run.json", folder.text("run.json").replace("\"retries\": 5", "\"retries\": 6"));
-    is_noticed(&ctx, &folder, "run.json is not the file");
+    is_noticed(&ctx, &folder, "run.json does not match");
     let (ctx, folder) = finished();
     put(&folder, "manifest.json", "{}");
-    is_noticed(&ctx, &folder, "makes no sense");
+    is_noticed(&ctx, &folder, "is not valid");
 }
 
 /// A killed run has no manifest: its lines still have to agree with each other.
 #[test]
-fn lines_of_a_killed_run_must_agree() {
+fn contradictory_lines_of_a_killed_run_are_detected() {
     type Change = fn(&mut Vec<String>);
     let changes: [(&str, Change); 4] = [
         ("repeat an earlier one", |lines| lines.insert(3, lines[2].clone())),
-        ("no line says were sent", |lines| drop(lines.remove(1))),
-        ("say revoked, with an answer that says otherwise", |lines| {
+        ("without a `sent` line", |lines| drop(lines.remove(1))),
+        ("say revoked, but have an answer that says otherwise", |lines| {
             lines[2] = lines[2].replace("\"http_status\":200", "\"http_status\":403");
         }),
-        ("behind the end of a process", |lines| {
+        ("after the end of a process", |lines| {
             lines.push(lines[1].replace("\"attempt\":1", "\"attempt\":2"))
         }),
     ];
@@ -172,7 +172,7 @@ fn lines_of_a_killed_run_must_agree() {
 }
 
 #[test]
-fn a_run_that_was_cut_short_and_taken_up_is_not_called_altered() {
+fn an_interrupted_and_resumed_run_is_not_reported_as_altered() {
     let ctx = TestContext::new(
         "[[fault]]\nanswer = 503\nmatch = 'user000*'\n[[fault]]\nanswer = 429\nretry_after = '1'\nfirst = 1",
     );
@@ -182,9 +182,9 @@ fn a_run_that_was_cut_short_and_taken_up_is_not_called_altered() {
         &["--retries", "1", "--batch-size", "4", "--rate", "1000/s", "--deadline", "0s"],
     ))
     .exits(5);
-    let folder = ctx.folder();
+    let folder = ctx.run_folder();
     resume(&ctx, &folder.path, &["--retries", "0"]).exits(3);
-    ctx.simulator.change("fault = []").unwrap();
+    ctx.simulator.change_config("fault = []").unwrap();
     resume(&ctx, &folder.path, &[]).exits(0);
     report(&ctx, &folder.path).exits(0);
     assert_eq!(altered(&folder), Vec::<String>::new());
@@ -192,11 +192,11 @@ fn a_run_that_was_cut_short_and_taken_up_is_not_called_altered() {
 }
 
 #[test]
-fn a_drill_that_hides_that_it_is_one_is_noticed() {
+fn a_disguised_drill_is_detected() {
     let ctx = TestContext::new("");
     let drill = ["--users", "5", "--no-quota", "--latency", "1ms", "--max-users", "1", "-o", "none"];
-    ctx.finish(ctx.bare("drill").args(drill)).exits(5);
-    let folder = ctx.folder();
+    ctx.finish(ctx.command_without_token("drill").args(drill)).exits(5);
+    let folder = ctx.run_folder();
     let mut record: Value = serde_json::from_str(&folder.text("run.json")).unwrap();
     record.as_object_mut().unwrap().remove("drill").unwrap();
     put(&folder, "run.json", record.to_string());
@@ -212,14 +212,14 @@ fn a_drill_that_hides_that_it_is_one_is_noticed() {
 }
 
 #[test]
-fn a_number_of_users_that_no_plan_holds_is_refused_before_room_is_made() {
+fn an_impossible_user_count_is_refused_before_allocation() {
     let (ctx, folder) = finished();
     let good = folder.text("run.json");
     for targets in ["4294967295", "100000000", "5000"] {
         put(&folder, "run.json", good.replace("\"targets\": 6", &format!("\"targets\": {targets}")));
         for done in [report(&ctx, &folder.path), resume(&ctx, &folder.path, &["--yes"])] {
             done.exits(2);
-            assert!(done.stderr.contains("too short for so many"), "{}", done.stderr);
+            assert!(done.stderr.contains("too short for that"), "{}", done.stderr);
         }
     }
 }
@@ -229,12 +229,12 @@ fn with_its_folder_changed(change: impl Fn(&Path)) -> (TestContext, crate::ctx::
     let ctx = TestContext::new("latency = '20ms'");
     let child = start_run(&ctx, 60, &["-j", "1", "--batch-size", "1", "--rate", "1000/s"]);
     until("some are revoked", || ctx.stats().revocations >= 5);
-    change(&ctx.folders()[0]);
+    change(&ctx.run_folders()[0]);
     (ctx, end(child))
 }
 
 #[test]
-fn a_journal_that_is_removed_or_replaced_stops_the_sending() {
+fn a_removed_or_replaced_journal_stops_the_run() {
     let remove = |folder: &Path| std::fs::remove_file(folder.join("journal.jsonl")).unwrap();
     let replace = |folder: &Path| {
         let path = folder.join("journal.jsonl");
@@ -246,20 +246,20 @@ fn a_journal_that_is_removed_or_replaced_stops_the_sending() {
         done.exits(1);
         let told = &done.stderr;
         for words in
-            ["was removed or replaced", "nothing more is sent", "Signed out by this process all the same: "]
+            ["was removed, replaced or truncated", "nothing more is sent", "This process has revoked "]
         {
             assert!(told.contains(words), "{words:?} is not in {told}");
         }
-        assert!(!told.contains("Make room"), "{told}");
+        assert!(!told.contains("Free up disk space"), "{told}");
         let sent = ctx.stats().revocations;
         assert!((5..60).contains(&sent), "{sent} were sent");
-        let path = ctx.folders().remove(0);
+        let path = ctx.run_folders().remove(0);
         assert!(!path.join("summary.json").exists(), "a report was made of a journal that is not the run's");
     }
 }
 
 #[test]
-fn a_record_that_is_rewritten_during_the_run_is_noticed_and_put_right() {
+fn a_run_record_changed_during_the_run_is_restored() {
     let (ctx, done) = with_its_folder_changed(|folder| {
         let path = folder.join("run.json");
         let mut run: serde_json::Value =
@@ -269,23 +269,19 @@ fn a_record_that_is_rewritten_during_the_run_is_noticed_and_put_right() {
         std::fs::write(&path, run.to_string()).unwrap();
     });
     done.exits(0);
-    assert!(done.stdout.contains("run.json was changed while the run went on"), "{}", done.stdout);
-    let folder = ctx.folder();
+    assert!(done.stdout.contains("run.json was changed during the run"), "{}", done.stdout);
+    let folder = ctx.run_folder();
     assert!(!folder.text("run.json").contains("FAKE"));
     assert!(folder.summary()["altered"][0].as_str().unwrap().contains("run.json"));
 }
 
 #[test]
-fn files_that_can_not_be_read_at_the_end_are_exit_1_with_the_number_of_users() {
+fn unreadable_files_at_the_end_are_exit_1_with_the_user_count() {
     for name in ["plan.csv", "run.json"] {
         let (_stage, done) =
             with_its_folder_changed(|folder| std::fs::remove_file(folder.join(name)).unwrap());
         done.exits(1);
         assert!(done.stderr.contains(name), "{}", done.stderr);
-        assert!(
-            done.stderr.contains("Signed out by this process all the same: 60 users."),
-            "{}",
-            done.stderr
-        );
+        assert!(done.stderr.contains("This process has revoked 60 users."), "{}", done.stderr);
     }
 }

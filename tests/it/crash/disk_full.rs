@@ -1,4 +1,4 @@
-//! No room, or no access: nothing is sent that can't be recorded, and nothing is claimed that was not.
+//! No space, or no access: no user is revoked if that can't be recorded, and no result is claimed that did not happen.
 
 use std::path::Path;
 use std::process::Command;
@@ -43,13 +43,13 @@ fn it_stopped_in_time(ctx: &TestContext, path: &Path, done: &CommandResult, coun
         assert!(sent.get(user).is_some_and(|sent| sent >= count), "{user} was sent without a line");
     }
     assert!(seen.len() < count, "the room did not run out");
-    ctx.finish(ctx.bare("report").arg(path)).exits(0);
+    ctx.finish(ctx.command_without_token("report").arg(path)).exits(0);
     no_claim_is_false(ctx, &RunDir { path: path.to_owned() });
     seen.len()
 }
 
 #[test]
-fn a_missing_folder_of_temporary_files_is_named() {
+fn a_missing_temp_folder_is_reported() {
     let ctx = TestContext::new("");
     let workbook = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/bulk-template.xlsx");
     let many: String = (0..300_000).map(|n| format!("user-number-{n}@contoso.com\n")).collect();
@@ -63,13 +63,14 @@ fn a_missing_folder_of_temporary_files_is_named() {
             assert!(done.stderr.contains(words), "{words:?} is not in {}", done.stderr);
         }
     }
-    assert!(ctx.stats().requests == 0 && ctx.folders().is_empty());
-    let done = ctx.finish(ctx.bare("drill").args(["--users", "3"]).env("TMPDIR", "/nowhere/tmp"));
+    assert!(ctx.stats().requests == 0 && ctx.run_folders().is_empty());
+    let done =
+        ctx.finish(ctx.command_without_token("drill").args(["--users", "3"]).env("TMPDIR", "/nowhere/tmp"));
     assert!(done.exits(1).stderr.contains("a temporary file in /nowhere/tmp"), "{}", done.stderr);
 }
 
 #[test]
-fn a_run_without_room_stops_and_goes_on_when_there_is_some() {
+fn a_full_disk_stops_the_run_and_resume_completes_it() {
     // The plan fits in, and the journal does not. Some limits fall within a line, some on requests, some on answers.
     for blocks in [64, 65, 79, 128, 201] {
         let ctx = TestContext::new("latency = '3ms'\njitter = '3ms'");
@@ -77,7 +78,7 @@ fn a_run_without_room_stops_and_goes_on_when_there_is_some() {
         let mut run = ctx.command("run");
         run.arg(input).args(FAST);
         let done = with_file_limit(&ctx, blocks, &run);
-        let path = ctx.folder().path;
+        let path = ctx.run_folder().path;
         let seen = it_stopped_in_time(&ctx, &path, &done, 300);
         assert!(seen > 0, "the room ran out before the first request");
 
@@ -96,7 +97,7 @@ fn a_run_without_room_stops_and_goes_on_when_there_is_some() {
 }
 
 #[test]
-fn when_only_the_last_line_does_not_fit_the_way_on_is_told() {
+fn advice_is_shown_if_only_the_last_line_does_not_fit() {
     let run = |pad: usize, blocks: Option<u64>| {
         let ctx = TestContext::new("");
         let user = |n| format!("user{n}{}@contoso.com\n", "x".repeat(pad));
@@ -107,7 +108,7 @@ fn when_only_the_last_line_does_not_fit_the_way_on_is_told() {
             Some(blocks) => with_file_limit(&ctx, blocks, &run),
             None => ctx.finish(&mut run),
         };
-        let path = ctx.folder().path;
+        let path = ctx.run_folder().path;
         (ctx, path, done)
     };
     let (_stage, path, done) = run(0, None);
@@ -124,7 +125,7 @@ fn when_only_the_last_line_does_not_fit_the_way_on_is_told() {
     });
     let (ctx, path, done) = hit.expect("a limit within the last line");
     done.exits(1);
-    assert!(done.stderr.contains("the journal can't be written"), "{}", done.stderr);
+    assert!(done.stderr.contains("can't write the journal"), "{}", done.stderr);
     assert!(
         done.stderr.contains(&format!("resume {}", path.display()))
             || done.stderr.contains("`resume` the run"),
@@ -136,7 +137,7 @@ fn when_only_the_last_line_does_not_fit_the_way_on_is_told() {
 }
 
 #[test]
-fn a_full_file_system_stops_the_run_and_room_lets_it_go_on() {
+fn a_full_file_system_stops_the_run_and_resume_completes_it() {
     let ctx = TestContext::new("latency = '3ms'");
     let mount = ctx.dir.path().join("small");
     std::fs::create_dir(&mount).unwrap();
@@ -172,7 +173,7 @@ fn a_full_file_system_stops_the_run_and_room_lets_it_go_on() {
     assert!(cut.ends_with('\n'), "a torn line was left where it could be cut");
     assert_eq!(text("resume.code").trim(), "0", "{}", text("resume.err"));
     all_were_revoked(&ctx, 600);
-    let folder = ctx.folder();
+    let folder = ctx.run_folder();
     assert_eq!(folder.summary()["outcomes"]["revoked"], 600);
     assert!(folder.text("journal.jsonl").starts_with(&cut), "lines that were there are gone");
 }
@@ -191,19 +192,19 @@ fn refused_at_the_start(ctx: &TestContext, done: &CommandResult, named: &str) {
 }
 
 #[test]
-fn without_room_for_the_plan_nothing_is_sent() {
+fn nothing_is_sent_if_the_plan_does_not_fit() {
     let ctx = TestContext::new("");
     let input = ctx.input("users.txt", users(300));
     let mut run = ctx.command("run");
     run.arg(&input).args(FAST);
     let done = with_file_limit(&ctx, 4, &run);
     refused_at_the_start(&ctx, &done, "plan.csv");
-    let folder = ctx.folder().path;
+    let folder = ctx.run_folder().path;
     resume(&ctx, &folder, &[]).exits(2);
 }
 
 #[test]
-fn without_room_for_anything_nothing_is_sent() {
+fn nothing_is_sent_if_the_disk_is_full() {
     let ctx = TestContext::new("");
     let input = ctx.input("users.txt", users(2));
     let mut run = ctx.command("run");
@@ -213,7 +214,7 @@ fn without_room_for_anything_nothing_is_sent() {
 }
 
 #[test]
-fn an_output_folder_that_can_not_be_is_refused() {
+fn an_impossible_output_folder_is_refused() {
     let ctx = TestContext::new("");
     let input = ctx.input("users.txt", users(3));
     ctx.input("file", "not a folder");

@@ -1,4 +1,4 @@
-//! What these tests share: waiting for a condition, signals, and reading a journal as an outsider would.
+//! Shared helpers of these tests: waiting for a condition, signals, and an independent reader of journals.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -98,7 +98,7 @@ pub(super) fn resume(ctx: &TestContext, folder: &Path, args: &[&str]) -> Command
 
 /// Makes a run's reports.
 pub(super) fn report(ctx: &TestContext, folder: &Path) -> CommandResult {
-    ctx.finish(ctx.bare("report").arg(folder))
+    ctx.finish(ctx.command_without_token("report").arg(folder))
 }
 
 /// A plain list of `count` users.
@@ -116,7 +116,7 @@ pub(super) fn start_run(ctx: &TestContext, count: usize, args: &[&str]) -> Child
 #[track_caller]
 pub(super) fn begun(ctx: &TestContext) -> RunDir {
     let mut found = PathBuf::new();
-    until("a run folder is there", || match ctx.folders().as_slice() {
+    until("a run folder is there", || match ctx.run_folders().as_slice() {
         [folder] if !whole_lines(folder).is_empty() => {
             found.clone_from(folder);
             true

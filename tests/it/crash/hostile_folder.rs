@@ -1,4 +1,4 @@
-//! A run folder of another's making: it is refused, and nothing outside it changes.
+//! A run folder that was made by an attacker is refused, and nothing outside it changes.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt, chown, symlink};
@@ -26,23 +26,23 @@ const NAMES: [&str; 12] = [
 const PRECIOUS: &str = "precious\n";
 
 /// A run that has ended, a file that belongs to its operator, and a folder in which nothing may appear.
-struct Scene {
+struct HostileFolder {
     ctx: TestContext,
     run: PathBuf,
     victim: PathBuf,
     outside: PathBuf,
 }
 
-impl Scene {
-    fn new() -> Scene {
+impl HostileFolder {
+    fn new() -> HostileFolder {
         let ctx = TestContext::new("");
         let input = ctx.input("users.txt", users(2));
         ctx.run(&input, &["--progress", "none"]).exits(0);
-        let run = ctx.folder().path;
+        let run = ctx.run_folder().path;
         let victim = ctx.input("victim", PRECIOUS);
         let outside = ctx.dir.path().join("outside");
         fs::create_dir(&outside).unwrap();
-        Scene { ctx, run, victim, outside }
+        HostileFolder { ctx, run, victim, outside }
     }
 
     /// Puts something in the place of a file while `look` looks.
@@ -84,8 +84,8 @@ fn make_pipe(path: &Path) {
 }
 
 #[test]
-fn a_link_or_whatever_is_no_plain_file_is_refused() {
-    let scene = Scene::new();
+fn links_and_special_files_are_refused() {
+    let scene = HostileFolder::new();
     let dangling = scene.outside.join("new");
     // Those through which something could be written, and one that is read; the others are looked at without a process.
     let names = ["journal.jsonl", "lock", "report.csv.partial", "manifest.json", "run.json"];
@@ -94,8 +94,8 @@ fn a_link_or_whatever_is_no_plain_file_is_refused() {
         let refused = |says: &str| scene.refused(&report(&scene.ctx, &scene.run), &[name, says]);
         scene.with(name, |path| symlink(to, path).unwrap(), || refused("is a link"));
         match at % 3 {
-            0 => scene.with(name, make_pipe, || refused("is no plain file")),
-            1 => scene.with(name, |path| fs::create_dir(path).unwrap(), || refused("is no plain file")),
+            0 => scene.with(name, make_pipe, || refused("is not a regular file")),
+            1 => scene.with(name, |path| fs::create_dir(path).unwrap(), || refused("is not a regular file")),
             _ => {
                 scene.with(name, |path| fs::hard_link(&scene.victim, path).unwrap(), || refused("hard links"))
             }
@@ -117,10 +117,10 @@ fn a_link_or_whatever_is_no_plain_file_is_refused() {
 }
 
 #[test]
-fn every_verb_that_opens_a_run_folder_refuses() {
-    let scene = Scene::new();
+fn every_command_refuses_a_hostile_folder() {
+    let scene = HostileFolder::new();
     let ctx = &scene.ctx;
-    let merge = || ctx.finish(ctx.bare("report").args(["--merge", "all"]).arg(&scene.run));
+    let merge = || ctx.finish(ctx.command_without_token("report").args(["--merge", "all"]).arg(&scene.run));
     for name in ["journal.jsonl", "lock"] {
         for done in [&|| resume(ctx, &scene.run, &[]), &merge as &dyn Fn() -> CommandResult] {
             scene.with(
@@ -145,12 +145,12 @@ fn every_verb_that_opens_a_run_folder_refuses() {
     // The folder above may be reached by a link: it is followed once, and then held.
     symlink("runs", ctx.dir.path().join("short")).unwrap();
     report(ctx, &Path::new("short").join(scene.run.file_name().unwrap())).exits(0);
-    ctx.finish(ctx.bare("report").arg(".").current_dir(&scene.run)).exits(0);
+    ctx.finish(ctx.command_without_token("report").arg(".").current_dir(&scene.run)).exits(0);
 }
 
 #[test]
-fn what_others_may_write_to_is_refused() {
-    let scene = Scene::new();
+fn folders_writable_by_others_are_refused() {
+    let scene = HostileFolder::new();
     let mode = |path: &Path, mode: u32| fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
     let refused = |says: &[&str]| {
         scene.refused(&report(&scene.ctx, &scene.run), says);
@@ -172,8 +172,8 @@ fn what_others_may_write_to_is_refused() {
 }
 
 #[test]
-fn what_belongs_to_another_is_refused() {
-    let scene = Scene::new();
+fn folders_of_other_accounts_are_refused() {
+    let scene = HostileFolder::new();
     let give = |path: &Path, uid: u32| chown(path, Some(uid), None);
     if give(&scene.run, 12_345).is_err() {
         return println!("skipped: only root can give files away");
@@ -225,7 +225,7 @@ fn swapped(swap: impl FnOnce(&TestContext, &Path, &Path) -> PathBuf) {
 }
 
 #[test]
-fn a_folder_that_is_swapped_in_during_a_run_changes_nothing() {
+fn a_folder_swapped_during_a_run_has_no_effect() {
     swapped(|ctx, folder, outside| {
         let moved = ctx.dir.path().join("moved");
         fs::rename(folder, &moved).unwrap();
@@ -235,7 +235,7 @@ fn a_folder_that_is_swapped_in_during_a_run_changes_nothing() {
 }
 
 #[test]
-fn nor_does_one_that_is_swapped_in_above_it() {
+fn a_parent_folder_swapped_during_a_run_has_no_effect() {
     swapped(|ctx, folder, outside| {
         let (runs, moved) = (ctx.dir.path().join("runs"), ctx.dir.path().join("moved"));
         fs::rename(&runs, &moved).unwrap();

@@ -1,4 +1,4 @@
-//! `kill -9` at any instant, and `resume` to the end.
+//! `kill -9` at any moment, and `resume` to the end.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -62,7 +62,7 @@ fn rows(rng: &mut Rng) -> Vec<String> {
 
 /// When a process is killed.
 #[derive(Clone, Copy, Debug)]
-enum Moment {
+enum KillMoment {
     /// As soon as there is a run folder.
     Folder,
     /// As soon as this file is in it.
@@ -73,28 +73,30 @@ enum Moment {
     Bytes(u64),
 }
 
-fn moment(rng: &mut Rng, round: u64, users: u64) -> Moment {
+fn moment(rng: &mut Rng, round: u64, users: u64) -> KillMoment {
     match round % 8 {
-        0 => *rng.choice(&[Moment::Folder, Moment::File("plan.csv"), Moment::File("run.json")]).unwrap(),
-        1 => Moment::File("journal.jsonl"),
-        2 | 3 => Moment::Requests(rng.u64(1..users)),
-        4 | 5 => Moment::Bytes(rng.u64(1..users * 600)),
-        6 => Moment::Requests(users - rng.u64(0..5)),
-        _ => Moment::File(
+        0 => *rng
+            .choice(&[KillMoment::Folder, KillMoment::File("plan.csv"), KillMoment::File("run.json")])
+            .unwrap(),
+        1 => KillMoment::File("journal.jsonl"),
+        2 | 3 => KillMoment::Requests(rng.u64(1..users)),
+        4 | 5 => KillMoment::Bytes(rng.u64(1..users * 600)),
+        6 => KillMoment::Requests(users - rng.u64(0..5)),
+        _ => KillMoment::File(
             rng.choice(&["report.csv.partial", "report.csv", "summary.json", "manifest.json"]).unwrap(),
         ),
     }
 }
 
 /// Starts a command and kills it at this moment, or lets it end before.
-fn run_and_kill(ctx: &TestContext, command: &mut std::process::Command, moment: Moment) {
+fn run_and_kill(ctx: &TestContext, command: &mut std::process::Command, moment: KillMoment) {
     let (requests, bytes) = (ctx.stats().revocations, journal_bytes(ctx));
     let mut child = ctx.start(command);
     let at_work = until_or_gone(&mut child, &format!("{moment:?}"), || match moment {
-        Moment::Folder => !ctx.folders().is_empty(),
-        Moment::File(name) => ctx.folders().first().is_some_and(|folder| holds(folder, name)),
-        Moment::Requests(more) => ctx.stats().revocations >= requests + more,
-        Moment::Bytes(more) => journal_bytes(ctx) >= bytes + more,
+        KillMoment::Folder => !ctx.run_folders().is_empty(),
+        KillMoment::File(name) => ctx.run_folders().first().is_some_and(|folder| holds(folder, name)),
+        KillMoment::Requests(more) => ctx.stats().revocations >= requests + more,
+        KillMoment::Bytes(more) => journal_bytes(ctx) >= bytes + more,
     });
     kill(child);
     KILLED.fetch_add(u64::from(at_work), Ordering::Relaxed);
@@ -111,11 +113,11 @@ fn journal_bytes(ctx: &TestContext) -> u64 {
     let size = |folder: &std::path::PathBuf| {
         std::fs::metadata(folder.join("journal.jsonl")).map_or(0, |data| data.len())
     };
-    ctx.folders().first().map_or(0, size)
+    ctx.run_folders().first().map_or(0, size)
 }
 
 #[test]
-fn a_run_that_is_killed_at_any_instant_is_finished_by_resume() {
+fn resume_completes_a_run_killed_at_any_moment() {
     let next = AtomicU64::new(0);
     std::thread::scope(|scope| {
         for _ in 0..THREADS {
@@ -145,22 +147,22 @@ fn round(number: u64) {
     let sending = ["--rate", "3000/s", "--burst", "50", "-j", "12", "--progress", "none"];
     let first = moment(&mut rng, number, users);
     run_and_kill(&ctx, ctx.command("run").arg(&input).args(sending), first);
-    let Some(folder) = ctx.folders().first().cloned() else {
+    let Some(folder) = ctx.run_folders().first().cloned() else {
         assert_eq!(ctx.stats().revocations, 0, "sent before there was a run folder");
         return;
     };
     if !folder.join("run.json").exists() {
         let done = resume(&ctx, &folder, &[]);
         done.exits(2);
-        assert!(done.stderr.contains("is no run folder"), "{}", done.stderr);
+        assert!(done.stderr.contains("is not a run folder"), "{}", done.stderr);
         assert_eq!(ctx.stats().revocations, 0, "sent before there was a plan");
         return;
     }
     for _ in 0..rng.u64(0..3) {
         after_a_kill(&ctx, &folder, &rows);
         let next = match rng.u8(0..3) {
-            0 => Moment::Bytes(rng.u64(1..4000)),
-            _ => Moment::Requests(rng.u64(1..=users / 3)),
+            0 => KillMoment::Bytes(rng.u64(1..4000)),
+            _ => KillMoment::Requests(rng.u64(1..=users / 3)),
         };
         resumed_without_repeats(&ctx, &folder, || {
             run_and_kill(&ctx, ctx.command("resume").arg(&folder).args(["--progress", "none"]), next);

@@ -1,5 +1,5 @@
-//! "Nothing lost": what the program keeps and resumes when it is killed, interrupted, or out of room, and when others have a
-//! hand in its folder.
+//! Nothing is lost: what the program keeps and resumes if it is killed, interrupted, or out of space, and if its folder
+//! is changed by others.
 #![cfg(unix)]
 
 mod agreed;

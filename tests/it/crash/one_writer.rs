@@ -1,10 +1,10 @@
-//! One run folder has one writer.
+//! A run folder has only one writer.
 
 use crate::crash::help::{all_were_revoked, begun, end, kill, report, resume, start_run, until};
 use crate::ctx::TestContext;
 
 #[test]
-fn a_second_process_is_refused_and_disturbs_nothing() {
+fn a_second_process_is_refused() {
     let ctx = TestContext::new("latency = '300ms'");
     let child = start_run(&ctx, 60, &["-j", "4", "--rate", "1000/s"]);
     let folder = begun(&ctx);
@@ -35,7 +35,7 @@ fn a_killed_process_frees_the_folder() {
 }
 
 #[test]
-fn two_that_resume_at_once_send_nobody_twice() {
+fn two_concurrent_resumes_revoke_no_user_twice() {
     let ctx = TestContext::new("latency = '50ms'");
     let child = start_run(&ctx, 60, &["-j", "4", "--rate", "1000/s"]);
     let folder = begun(&ctx);

@@ -1,4 +1,4 @@
-//! What `resume` goes on with, what it leaves alone, and what it refuses.
+//! What `resume` continues, what it leaves unchanged, and what it refuses.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -29,7 +29,7 @@ fn interrupted_with_a_token() -> (TestContext, PathBuf) {
     until("requests are in flight", || ctx.stats().in_flight > 0);
     signal(&child, Signal::INT);
     end(child).exits(130);
-    let path = ctx.folder().path;
+    let path = ctx.run_folder().path;
     (ctx, path)
 }
 
@@ -37,7 +37,7 @@ fn interrupted_with_a_token() -> (TestContext, PathBuf) {
 fn another_tenant_is_refused() {
     let (ctx, path) = interrupted_with_a_token();
     let own = app_token(&ctx);
-    ctx.simulator.change(&format!("[token]\ntenant = '{OTHER_TENANT}'")).unwrap();
+    ctx.simulator.change_config(&format!("[token]\ntenant = '{OTHER_TENANT}'")).unwrap();
     let other = app_token(&ctx);
     let before = (ctx.stats().revocations, std::fs::read(path.join("journal.jsonl")).unwrap());
     let resumed = |token: &str, args: &[&str]| {
@@ -48,7 +48,7 @@ fn another_tenant_is_refused() {
     assert!(done.stderr.contains(OTHER_TENANT), "{}", done.stderr);
     let done = resumed(&own, &["--tenant", OTHER_TENANT]);
     done.exits(2);
-    assert!(done.stderr.contains("it can't go on in tenant"), "{}", done.stderr);
+    assert!(done.stderr.contains("can't continue in tenant"), "{}", done.stderr);
     assert_eq!(before, (ctx.stats().revocations, std::fs::read(path.join("journal.jsonl")).unwrap()));
     resumed(&own, &[]).exits(0);
     all_were_revoked(&ctx, 20);
@@ -60,7 +60,7 @@ fn another_cloud_is_refused() {
     let before = ctx.stats().revocations;
     let done = resume(&ctx, &path, &["--cloud", "usgov"]);
     done.exits(2);
-    assert!(done.stderr.contains("it can't go on in another"), "{}", done.stderr);
+    assert!(done.stderr.contains("can't continue in another"), "{}", done.stderr);
     assert_eq!(before, ctx.stats().revocations);
     let token = app_token(&ctx);
     let mut command = ctx.command("resume");
@@ -70,7 +70,7 @@ fn another_cloud_is_refused() {
 }
 
 #[test]
-fn what_failed_is_tried_again_and_what_is_done_is_not() {
+fn only_failed_users_are_retried() {
     let ctx = TestContext::new(
         r#"
         unknown = ["user0001@*"]
@@ -85,7 +85,7 @@ fn what_failed_is_tried_again_and_what_is_done_is_not() {
         "#,
     );
     end(start_run(&ctx, 8, &["--retries", "1", "--rate", "1000/s"])).exits(3);
-    let folder = ctx.folder();
+    let folder = ctx.run_folder();
     let word = |user: &str| folder.row(&format!("{user}@contoso.com"))["outcome"].clone();
     let attempts = |user: &str| folder.row(&format!("{user}@contoso.com"))["attempts"].clone();
     assert_eq!(word("user0001"), "not_found");
@@ -97,7 +97,9 @@ fn what_failed_is_tried_again_and_what_is_done_is_not() {
     let done = revoked_in(&whole_lines(&folder.path));
     let before = requests(&ctx);
 
-    ctx.simulator.change("unknown = []\ndeny = []\n[[fault]]\nmatch = 'user0004@*'\nanswer = 400").unwrap();
+    ctx.simulator
+        .change_config("unknown = []\ndeny = []\n[[fault]]\nmatch = 'user0004@*'\nanswer = 400")
+        .unwrap();
     resume(&ctx, &folder.path, &[]).exits(3);
     for user in ["user0001", "user0002", "user0003"] {
         assert_eq!(word(user), "revoked", "{user}");
@@ -121,12 +123,12 @@ fn what_failed_is_tried_again_and_what_is_done_is_not() {
 }
 
 #[test]
-fn flags_go_before_what_the_run_had() {
+fn flags_override_the_runs_settings() {
     let ctx = TestContext::new("latency = '50ms'\n[[fault]]\nanswer = 503\nmatch = 'user0003@*'");
     let args =
         ["-j", "1", "--retries", "0", "--rate", "1000/s", "--accept", "not_found", "--max-users", "30"];
     end(start_run(&ctx, 30, &args)).exits(3);
-    let folder = ctx.folder();
+    let folder = ctx.run_folder();
     assert_eq!(ctx.stats().max_in_flight, 1);
     // The run's own: one try.
     resume(&ctx, &folder.path, &[]).exits(3);
@@ -142,10 +144,10 @@ fn flags_go_before_what_the_run_had() {
 }
 
 #[test]
-fn a_complete_run_stays_as_it_is() {
+fn resume_does_not_change_a_complete_run() {
     let ctx = TestContext::new("");
     end(start_run(&ctx, 10, &["--rate", "1000/s"])).exits(0);
-    let folder = ctx.folder();
+    let folder = ctx.run_folder();
     let report = folder.text("report.csv");
     let sent = ctx.stats().requests;
     resume(&ctx, &folder.path, &[]).exits(0);
@@ -155,7 +157,7 @@ fn a_complete_run_stays_as_it_is() {
 }
 
 #[test]
-fn a_killed_run_waits_as_long_as_graph_asked_it_to() {
+fn resume_honours_the_wait_of_a_killed_run() {
     let ctx = TestContext::new("[[fault]]\nanswer = 429\nretry_after = '3'\nfirst = 1");
     let child = start_run(&ctx, 20, &["-j", "1", "--rate", "1000/s"]);
     let folder = begun(&ctx);
@@ -170,7 +172,7 @@ fn a_killed_run_waits_as_long_as_graph_asked_it_to() {
 }
 
 #[test]
-fn no_manifest_speaks_of_an_earlier_journal() {
+fn resume_removes_an_outdated_manifest() {
     let (ctx, path) = interrupted_with_a_token();
     let manifest = path.join("manifest.json");
     assert!(manifest.exists());
@@ -186,7 +188,7 @@ fn no_manifest_speaks_of_an_earlier_journal() {
 #[test]
 fn a_drill_is_interrupted_and_resumed() {
     let ctx = TestContext::new("");
-    let mut command = ctx.bare("drill");
+    let mut command = ctx.command_without_token("drill");
     command.args([
         "--users",
         "120",
@@ -209,7 +211,7 @@ fn a_drill_is_interrupted_and_resumed() {
     assert!((1..120).contains(&before), "{before} are done");
     let left = folder.summary()["remaining"].as_u64().unwrap();
 
-    let done = ctx.finish(ctx.bare("resume").arg(&folder.path).args(["-j", "50"]));
+    let done = ctx.finish(ctx.command_without_token("resume").arg(&folder.path).args(["-j", "50"]));
     done.exits(0);
     assert!(done.stderr.contains("DRILL"), "{}", done.stderr);
     let folder = RunDir { path: folder.path };
@@ -222,7 +224,7 @@ fn a_drill_is_interrupted_and_resumed() {
 #[test]
 fn a_killed_drill_is_resumed() {
     let ctx = TestContext::new("");
-    let mut command = ctx.bare("drill");
+    let mut command = ctx.command_without_token("drill");
     command.args([
         "--users",
         "60",
@@ -240,15 +242,15 @@ fn a_killed_drill_is_resumed() {
     let folder = begun(&ctx);
     until("some are revoked", || !revoked_in(&whole_lines(&folder.path)).is_empty());
     kill(child);
-    ctx.finish(ctx.bare("resume").arg(&folder.path).args(["-j", "50"])).exits(0);
+    ctx.finish(ctx.command_without_token("resume").arg(&folder.path).args(["-j", "50"])).exits(0);
     assert_eq!(folder.summary()["outcomes"]["revoked"], 60);
 }
 
 #[test]
-fn a_run_refused_for_its_size_is_refused_again() {
+fn resume_refuses_a_run_that_is_too_large_again() {
     let ctx = TestContext::new("");
     end(start_run(&ctx, 6, &["--max-users", "5"])).exits(5);
-    let folder = ctx.folder();
+    let folder = ctx.run_folder();
     // The one read that finds out whether users can be looked up.
     assert_eq!((ctx.stats().requests, ctx.stats().reads), (1, 1));
     for _ in 0..2 {
@@ -270,18 +272,18 @@ fn edit_settings(folder: &RunDir, name: &str, value: &str) {
 }
 
 #[test]
-fn a_run_folder_does_not_choose_where_secrets_go() {
+fn secrets_are_not_sent_to_addresses_from_the_folder() {
     for (name, flag) in [("graph_url", "--graph-url"), ("authority_url", "--authority-url")] {
         let ctx = TestContext::new("[[fault]]\nanswer = 503\ntimes = 1\n");
         end(start_run(&ctx, 3, &["--retries", "0"])).exits(3);
-        let folder = ctx.folder();
+        let folder = ctx.run_folder();
         edit_settings(&folder, name, "https://graph.attacker.example");
         let journal = folder.text("journal.jsonl");
         let sent = ctx.stats().requests;
-        let mut command = ctx.bare("resume");
+        let mut command = ctx.command_without_token("resume");
         let done = ctx.finish(command.arg(&folder.path).env("ENTRA_REVOKE_TOKEN", crate::ctx::TOKEN));
         done.exits(2);
-        assert!(done.stderr.contains(flag) && done.stderr.contains("give it again"), "{}", done.stderr);
+        assert!(done.stderr.contains(flag) && done.stderr.contains("pass it again"), "{}", done.stderr);
         assert_eq!(folder.text("journal.jsonl"), journal);
         assert_eq!(ctx.stats().requests, sent);
         resume(&ctx, &folder.path, &[]).exits(0);
@@ -297,19 +299,19 @@ fn manifest_holds(folder: &RunDir) {
     assert!(files.iter().any(|file| file["name"] == "run.json"), "{manifest:#}");
     for file in files {
         let name = file["name"].as_str().unwrap();
-        let found = entra_revoke::text::digest::sha256_of(&folder.path.join(name)).unwrap();
+        let found = entra_revoke::text::digest::sha256_of_file(&folder.path.join(name)).unwrap();
         assert_eq!(file["sha256"], found, "{name}");
     }
 }
 
 #[test]
-fn a_resume_that_can_not_sign_in_leaves_the_manifest_true() {
+fn a_failed_sign_in_keeps_the_manifest_valid() {
     let ctx = TestContext::new("unknown = ['user0001@*']\n[[fault]]\nanswer = 503\nmatch = 'user0002@*'\n");
     end(start_run(&ctx, 4, &["--retries", "0"])).exits(3);
-    let folder = ctx.folder();
+    let folder = ctx.run_folder();
     manifest_holds(&folder);
     let before = (folder.text("run.json"), folder.text("journal.jsonl"), folder.text("manifest.json"));
-    let mut command = ctx.bare("resume");
+    let mut command = ctx.command_without_token("resume");
     let url = ctx.simulator.url();
     command.arg(&folder.path).args(["--accept", "not_found", "--graph-url", &url, "--authority-url", &url]);
     ctx.finish(&mut command).exits(4);
@@ -319,13 +321,13 @@ fn a_resume_that_can_not_sign_in_leaves_the_manifest_true() {
 }
 
 #[test]
-fn a_401_at_the_end_is_a_failure_that_resume_mends() {
+fn a_user_refused_with_401_is_retried_by_resume() {
     let ctx = TestContext::new("[[fault]]\nanswer = 401\nmatch = 'user0003@*'\n");
     end(start_run(&ctx, 4, &["-j", "1"])).exits(4);
-    let folder = ctx.folder();
+    let folder = ctx.run_folder();
     let row = folder.row("user0003@contoso.com");
     assert_eq!([&row["outcome"], &row["http_status"]], ["failed", "401"], "{row:#?}");
-    ctx.simulator.change("fault = []").unwrap();
+    ctx.simulator.change_config("fault = []").unwrap();
     resume(&ctx, &folder.path, &[]).exits(0);
     assert_eq!(folder.row("user0003@contoso.com")["outcome"], "revoked");
     assert_eq!(folder.summary()["complete"], true);

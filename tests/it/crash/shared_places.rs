@@ -1,4 +1,4 @@
-//! Where others may write: folders above a run, and files that the operator names there.
+//! Places where other accounts may write: folders above a run, and files that the operator names there.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt, chown, symlink};
@@ -21,7 +21,7 @@ fn folder(ctx: &TestContext, name: &str, mode: u32) -> PathBuf {
 }
 
 #[test]
-fn a_place_of_others_is_told_and_not_refused() {
+fn an_output_folder_of_others_is_warned_about() {
     let ctx = TestContext::new("");
     let input = ctx.input("users.txt", users(1));
     let could_move = "could move or remove run folders in it";
@@ -32,9 +32,9 @@ fn a_place_of_others_is_told_and_not_refused() {
         assert_eq!(done.stderr.contains(could_move), moves, "{}", done.stderr);
     };
     folder(&ctx, "empty-dir", 0o777);
-    told("empty-dir", "everybody may write to empty-dir (mode 0777)", true);
+    told("empty-dir", "everyone may write to empty-dir (mode 0777)", true);
     folder(&ctx, "tmp", 0o1777);
-    told("tmp", "everybody may write to tmp (mode 1777)", false);
+    told("tmp", "everyone may write to tmp (mode 1777)", false);
     let given = folder(&ctx, "given", 0o755);
     if chown(&given, Some(12_345), Some(12_345)).is_err() {
         return println!("skipped: only root can give folders away");
@@ -47,7 +47,7 @@ fn a_place_of_others_is_told_and_not_refused() {
 }
 
 #[test]
-fn what_is_made_is_the_owners_alone_whatever_the_mask() {
+fn files_are_private_with_any_umask() {
     for mask in ["000", "077", "277"] {
         let ctx = TestContext::new("");
         ctx.input("users.txt", users(1));
@@ -92,14 +92,16 @@ fn what_is_made_is_the_owners_alone_whatever_the_mask() {
 }
 
 #[test]
-fn a_log_file_follows_a_link_only_where_nobody_else_can_make_one() {
+fn log_file_links_are_followed_only_in_private_folders() {
     let ctx = TestContext::new("");
     let victim = ctx.input("victim", "precious\n");
     let shared = folder(&ctx, "shared", 0o1777);
     let log = |path: &Path| {
-        ctx.finish(ctx.bare("drill").args(["--users", "1", "-o", "none", "--log-file"]).arg(path))
+        ctx.finish(
+            ctx.command_without_token("drill").args(["--users", "1", "-o", "none", "--log-file"]).arg(path),
+        )
     };
-    for (name, says) in [("link", "is a link"), ("hard", "hard links"), ("pipe", "is no plain file")] {
+    for (name, says) in [("link", "is a link"), ("hard", "hard links"), ("pipe", "is not a regular file")] {
         let path = shared.join(name);
         match name {
             "link" => symlink(&victim, &path).unwrap(),
@@ -123,7 +125,7 @@ fn a_log_file_follows_a_link_only_where_nobody_else_can_make_one() {
 }
 
 #[test]
-fn a_plan_is_written_through_no_link() {
+fn a_plan_is_not_written_through_a_link() {
     let ctx = TestContext::new("");
     let input = ctx.input("users.txt", users(1));
     let victim = ctx.input("victim", "");
@@ -158,15 +160,16 @@ fn a_plan_is_written_through_no_link() {
 }
 
 #[test]
-fn a_joined_report_goes_into_no_link_and_no_place_of_others() {
+fn a_merged_report_is_not_written_to_links_or_shared_folders() {
     let ctx = TestContext::new("");
-    let merge = |out: &str| ctx.finish(ctx.bare("report").args(["--merge", out, "no-such-run"]));
+    let merge =
+        |out: &str| ctx.finish(ctx.command_without_token("report").args(["--merge", out, "no-such-run"]));
     let elsewhere = folder(&ctx, "elsewhere", 0o700);
     symlink(&elsewhere, ctx.dir.path().join("link")).unwrap();
     symlink("victim", elsewhere.join("merge.json")).unwrap();
     folder(&ctx, "shared", 0o777);
     for (out, says) in
-        [("link", "is a link to"), ("elsewhere", "is a link"), ("shared", "everybody may write")]
+        [("link", "is a link to"), ("elsewhere", "is a link"), ("shared", "everyone may write")]
     {
         let done = merge(out);
         done.exits(2);

@@ -1,4 +1,4 @@
-//! SIGINT, SIGTERM and `--deadline`: the sending stops, what is in flight is waited for, the rest is kept.
+//! SIGINT, SIGTERM and `--deadline`: the run stops sending, waits for requests in flight, and keeps the rest.
 
 use std::io::{BufRead, BufReader, Read};
 use std::process::Child;
@@ -32,9 +32,9 @@ fn stopped_by(which: Signal, code: i32) {
     signal(&child, which);
     let done = end(child);
     done.exits(code);
-    assert!(done.stderr.contains("waiting for what is in flight"), "{}", done.stderr);
+    assert!(done.stderr.contains("waiting for requests in flight"), "{}", done.stderr);
 
-    let folder = ctx.folder();
+    let folder = ctx.run_folder();
     let stats = ctx.stats();
     // Answers that were there at the same moment may have let one more round go.
     assert!(stats.revocations <= 16, "sent on after the signal: {stats:?}");
@@ -52,24 +52,24 @@ fn stopped_by(which: Signal, code: i32) {
 }
 
 #[test]
-fn an_interrupt_ends_the_sending_and_waits_for_what_is_in_flight() {
+fn sigint_stops_sending_and_waits_for_requests_in_flight() {
     stopped_by(Signal::INT, 130);
 }
 
 #[test]
-fn a_termination_ends_the_sending_and_waits_for_what_is_in_flight() {
+fn sigterm_stops_sending_and_waits_for_requests_in_flight() {
     stopped_by(Signal::TERM, 143);
 }
 
 #[test]
-fn a_hang_up_ends_the_sending_and_waits_for_what_is_in_flight() {
+fn sighup_stops_sending_and_waits_for_requests_in_flight() {
     stopped_by(Signal::HUP, 143);
 }
 
 /// Under `nohup` a run is meant to outlive its terminal.
 #[cfg(target_os = "linux")]
 #[test]
-fn a_hang_up_that_is_ignored_stays_ignored() {
+fn an_ignored_sighup_stays_ignored() {
     let ctx = TestContext::new("latency = '300ms'");
     let input = ctx.input("users.txt", crate::crash::help::users(12));
     let mut run = ctx.command("run");
@@ -89,7 +89,7 @@ fn a_hang_up_that_is_ignored_stays_ignored() {
 fn first_signal_is_heard(child: &mut Child) -> BufReader<impl Read + use<>> {
     let mut stderr = BufReader::new(child.stderr.take().unwrap());
     let mut line = String::new();
-    while !line.contains("once more ends at once") {
+    while !line.contains("press again to end at once") {
         line.clear();
         assert!(stderr.read_line(&mut line).unwrap() > 0, "it ended after one signal");
     }
@@ -108,9 +108,9 @@ fn ended_at_once_by(first: Signal, second: Signal, code: i32) {
     end(child).exits(code);
     assert!(asked.elapsed() < PROMPT, "it took {:?}", asked.elapsed());
 
-    let folder = RunDir { path: ctx.folders().remove(0) };
+    let folder = RunDir { path: ctx.run_folders().remove(0) };
     assert_eq!(ctx.stats().revocations, 8);
-    ctx.simulator.change("fault = []").unwrap();
+    ctx.simulator.change_config("fault = []").unwrap();
     resume(&ctx, &folder.path, &[]).exits(0);
     all_were_revoked(&ctx, 30);
     assert_eq!(the_rest_is_kept(&ctx, &folder, 30), 0);
@@ -118,19 +118,19 @@ fn ended_at_once_by(first: Signal, second: Signal, code: i32) {
 }
 
 #[test]
-fn a_second_interrupt_ends_at_once() {
+fn a_second_interrupt_ends_the_run_immediately() {
     ended_at_once_by(Signal::INT, Signal::INT, 130);
 }
 
 #[test]
-fn a_second_signal_of_the_other_kind_ends_at_once() {
+fn a_second_different_signal_ends_the_run_immediately() {
     ended_at_once_by(Signal::INT, Signal::TERM, 143);
 }
 
 const THROTTLED: &str = "[[fault]]\nanswer = 429\nretry_after = '600'\nafter = 0";
 
 #[test]
-fn a_signal_at_a_closed_gate_ends_promptly() {
+fn a_signal_during_a_throttling_wait_ends_the_run() {
     let ctx = TestContext::new(THROTTLED);
     let child = start_run(&ctx, 20, &["-j", "4"]);
     until("the gate is closed", || ctx.stats().throttled >= 1 && ctx.stats().in_flight == 0);
@@ -147,12 +147,12 @@ fn a_signal_at_a_closed_gate_ends_promptly() {
 }
 
 #[test]
-fn a_deadline_ends_the_sending_and_keeps_the_rest() {
+fn a_deadline_stops_sending_and_keeps_the_rest() {
     let ctx = TestContext::new("latency = '20ms'");
     let done: CommandResult =
         end(start_run(&ctx, 40, &["--rate", "10/s", "--burst", "1", "--deadline", "1s"]));
     done.exits(5);
-    let folder = ctx.folder();
+    let folder = ctx.run_folder();
     let remaining = the_rest_is_kept(&ctx, &folder, 40);
     assert!((20..40).contains(&remaining), "{remaining} are left");
     assert_eq!(folder.summary()["exit_code"], 5);
@@ -162,11 +162,11 @@ fn a_deadline_ends_the_sending_and_keeps_the_rest() {
 }
 
 #[test]
-fn a_gate_that_stays_closed_beyond_the_deadline_ends_the_run_at_once() {
+fn a_wait_beyond_the_deadline_ends_the_run_immediately() {
     let ctx = TestContext::new(THROTTLED);
     let began = Instant::now();
     let done = end(start_run(&ctx, 20, &["-j", "4", "--deadline", "5m"]));
     done.exits(5);
     assert!(began.elapsed() < PROMPT, "it took {:?}", began.elapsed());
-    the_rest_is_kept(&ctx, &ctx.folder(), 20);
+    the_rest_is_kept(&ctx, &ctx.run_folder(), 20);
 }

@@ -1,5 +1,4 @@
-//! Standard output that nobody reads, that nobody reads any more, or that takes nothing: the run goes on, and its
-//! reports are made.
+//! Standard output that is not read, is closed, or can't be written to: the run continues, and its reports are written.
 
 use std::collections::BTreeSet;
 use std::fs::OpenOptions;
@@ -67,7 +66,7 @@ fn every_row_once(output: &str, text: &str, count: usize, revoked: usize) {
 }
 
 #[test]
-fn a_reader_that_pauses_holds_nothing_up() {
+fn a_paused_reader_does_not_delay_the_run() {
     for output in ["jsonl", "csv"] {
         let ctx = TestContext::new("");
         let (mut child, mut reader) = start_run(&ctx, 40, &["-o", output, "--rate", "1000/s"]);
@@ -82,7 +81,7 @@ fn a_reader_that_pauses_holds_nothing_up() {
 }
 
 #[test]
-fn a_signal_ends_the_sending_whoever_reads() {
+fn a_signal_stops_sending_even_if_output_is_blocked() {
     for output in ["jsonl", "csv"] {
         let ctx = TestContext::new("latency = '200ms'");
         let (mut child, mut reader) = start_run(&ctx, 200, &["-o", output, "--rate", "1000/s"]);
@@ -102,7 +101,7 @@ fn a_signal_ends_the_sending_whoever_reads() {
 }
 
 #[test]
-fn a_second_signal_does_not_wait_for_the_reader() {
+fn a_second_signal_ends_the_run_even_if_output_is_blocked() {
     let ctx = TestContext::new("latency = '200ms'");
     let (mut child, _reader) = start_run(&ctx, 200, &["-o", "jsonl", "--rate", "1000/s"]);
     until("the pipe is full", || ctx.stats().effects >= 24);
@@ -114,7 +113,7 @@ fn a_second_signal_does_not_wait_for_the_reader() {
 }
 
 #[test]
-fn the_deadline_comes_whoever_reads() {
+fn a_deadline_stops_sending_even_if_output_is_blocked() {
     let ctx = TestContext::new("");
     let args = ["-o", "jsonl", "--rate", "20/s", "--burst", "10", "--deadline", "1s"];
     let (mut child, reader) = start_run(&ctx, 100, &args);
@@ -126,7 +125,7 @@ fn the_deadline_comes_whoever_reads() {
 }
 
 #[test]
-fn a_reader_that_has_seen_enough_is_forgiven() {
+fn a_reader_that_closes_early_is_not_an_error() {
     let ctx = TestContext::new("");
     let head = |command: &mut Command| {
         let (child, reader) = start(&ctx, command);
@@ -145,13 +144,13 @@ fn a_reader_that_has_seen_enough_is_forgiven() {
         let folder = ctx.dir.path().join(output).read_dir().unwrap().next().unwrap().unwrap();
         let folder = RunDir { path: folder.path() };
         assert_eq!(folder.rows().len(), 41);
-        head(ctx.bare("report").arg(&folder.path).args(["-o", output])).exits(0);
+        head(ctx.command_without_token("report").arg(&folder.path).args(["-o", output])).exits(0);
     }
 }
 
 #[cfg(target_os = "linux")]
 #[test]
-fn what_standard_output_does_not_take_is_told() {
+fn a_failed_write_to_standard_output_is_reported() {
     let ctx = TestContext::new("");
     let full = |command: &mut Command, code: i32| {
         let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
@@ -173,7 +172,7 @@ fn what_standard_output_does_not_take_is_told() {
             let folder = RunDir { path: folder.path() };
             assert_eq!(folder.summary()["exit_code"], code);
             assert_eq!(folder.summary()["outcomes"]["revoked"], 3);
-            full(ctx.bare("report").arg(&folder.path).args(["-o", output]), 1);
+            full(ctx.command_without_token("report").arg(&folder.path).args(["-o", output]), 1);
         }
         assert_eq!(ctx.stats().effects as usize, 6 * (place + 1), "{output}");
         full(ctx.command("run").arg(&input).args(["-o", output, "--max-users", "2"]), 5);

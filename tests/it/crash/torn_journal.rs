@@ -1,11 +1,11 @@
-//! Journals that are torn, damaged, or not this run's: knowledge may get lost, and no outcome is invented.
+//! Journals that are torn, damaged, or from another run: knowledge may be lost, but no outcome is invented.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use entra_revoke::event::TargetNo;
 use entra_revoke::journal::{FORMAT, JournalIndex, RunFolder, RunRecord, fingerprint};
-use entra_revoke::outcome::{Accepted, Outcome};
+use entra_revoke::outcome::{AcceptedOutcomes, Outcome};
 use entra_revoke::plan::PlanReader;
 use serde_json::Value;
 
@@ -21,7 +21,7 @@ const USERS: usize = 12;
 fn finished() -> (TestContext, PathBuf, Vec<u8>) {
     let ctx = TestContext::new("");
     end(start_run(&ctx, USERS, &["-j", "1", "--rate", "1000/s"])).exits(0);
-    let path = ctx.folder().path;
+    let path = ctx.run_folder().path;
     let journal = std::fs::read(path.join("journal.jsonl")).unwrap();
     (ctx, path, journal)
 }
@@ -59,7 +59,7 @@ impl Reader {
         let user = |order: TargetNo| self.users[order as usize - 1].clone();
         let standing = |order: &TargetNo| ledger.target_state(*order).unwrap().outcome;
         let done = (1..=self.users.len() as TargetNo).filter(|order| standing(order) == Outcome::Revoked);
-        (done.map(user).collect(), ledger.outstanding(&Accepted::default()).map(user).collect())
+        (done.map(user).collect(), ledger.outstanding(&AcceptedOutcomes::default()).map(user).collect())
     }
 
     /// Done and left are what whole lines say, and together they are the plan.
@@ -106,7 +106,7 @@ fn resumes_from(ctx: &TestContext, path: &Path, journal: &[u8]) {
 }
 
 #[test]
-fn a_journal_cut_at_any_byte_is_known_by_its_whole_lines() {
+fn a_journal_cut_at_any_byte_keeps_its_complete_lines() {
     let (_stage, path, journal) = finished();
     let starts = starts(&journal);
     let run = Reader::new(&path);
@@ -116,7 +116,7 @@ fn a_journal_cut_at_any_byte_is_known_by_its_whole_lines() {
 }
 
 #[test]
-fn a_torn_journal_is_resumed() {
+fn a_torn_journal_can_be_resumed() {
     let (ctx, path, journal) = finished();
     let starts = starts(&journal);
     let lines: Vec<Value> = whole_lines(&path);
@@ -130,7 +130,7 @@ fn a_torn_journal_is_resumed() {
 }
 
 #[test]
-fn a_run_killed_at_work_is_known_by_its_whole_lines() {
+fn a_killed_run_keeps_its_complete_lines() {
     let ctx = TestContext::new("latency = '20ms'\njitter = '20ms'");
     let child = start_run(&ctx, USERS, &["-j", "3", "--rate", "1000/s"]);
     let folder = begun(&ctx);
@@ -159,12 +159,12 @@ fn survives_tail(tail: &[u8], damaged: u64) {
 }
 
 #[test]
-fn garbage_behind_the_last_line_is_cut() {
+fn garbage_after_the_last_line_is_cut() {
     survives_tail(b"\x00\xff\xfe{{{\"event\":\"settled\"", 0);
 }
 
 #[test]
-fn garbage_that_has_lines_is_passed_over() {
+fn garbage_lines_are_skipped() {
     survives_tail(b"\x00\xff\n\n{}\n[]\nnull\n{\"event\":\"settled\"}\n\"x\"\n", 7);
 }
 
@@ -174,7 +174,7 @@ fn a_tail_of_zeros_is_cut() {
 }
 
 #[test]
-fn a_line_of_two_megabytes_is_passed_over() {
+fn a_line_of_two_megabytes_is_skipped() {
     let mut line = vec![b'x'; 2 << 20];
     line.push(b'\n');
     survives_tail(&line, 1);
@@ -186,21 +186,21 @@ fn a_torn_line_of_two_megabytes_is_cut() {
 }
 
 #[test]
-fn a_line_of_deep_nesting_is_passed_over() {
+fn a_deeply_nested_line_is_skipped() {
     let mut line = vec![b'['; 500_000];
     line.push(b'\n');
     survives_tail(&line, 1);
 }
 
 #[test]
-fn carriage_returns_do_no_harm() {
+fn carriage_returns_are_tolerated() {
     let (ctx, path, journal) = finished();
     let text = String::from_utf8(half(&journal).to_vec()).unwrap().replace('\n', "\r\n");
     resumes_from(&ctx, &path, text.as_bytes());
 }
 
 #[test]
-fn a_missing_journal_is_an_empty_one() {
+fn a_missing_journal_counts_as_empty() {
     let (ctx, path, _) = finished();
     std::fs::remove_file(path.join("journal.jsonl")).unwrap();
     report(&ctx, &path).exits(0);
@@ -242,12 +242,12 @@ fn one_settled_line_changed(change: impl Fn(&str) -> String) {
 }
 
 #[test]
-fn a_line_whose_user_was_changed_counts_for_nobody() {
+fn a_line_with_a_changed_user_is_ignored() {
     one_settled_line_changed(|line| line.replace("user0", "user1"));
 }
 
 #[test]
-fn a_line_whose_target_was_changed_counts_for_nobody() {
+fn a_line_with_a_changed_target_is_ignored() {
     one_settled_line_changed(|line| line.replace("\"target\":12", "\"target\":11"));
     one_settled_line_changed(|line| line.replace("\"target\":12", "\"target\":0"));
     one_settled_line_changed(|line| line.replace("\"target\":12", "\"target\":13"));
@@ -255,7 +255,7 @@ fn a_line_whose_target_was_changed_counts_for_nobody() {
 }
 
 #[test]
-fn a_line_whose_word_makes_no_sense_counts_for_nobody() {
+fn a_line_with_an_unknown_outcome_is_ignored() {
     one_settled_line_changed(|line| line.replace("\"revoked\"", "\"revokec\""));
     one_settled_line_changed(|line| line.replace("\"settled\"", "\"settlec\""));
     one_settled_line_changed(|line| line.replace("\"revoked\"", "\"revoked\",\"outcome\":\"revoked\""));
@@ -286,12 +286,12 @@ fn an_edited_plan_is_refused() {
 }
 
 #[test]
-fn another_runs_journal_is_refused() {
+fn a_journal_of_another_run_is_refused() {
     let (ctx, path, _) = finished();
     let (_other_stage, other, _) = {
         let other = TestContext::new("");
         end(start_run(&other, USERS + 1, &["--rate", "1000/s"])).exits(0);
-        let path = other.folder().path;
+        let path = other.run_folder().path;
         (other, path, ())
     };
     std::fs::copy(other.join("journal.jsonl"), path.join("journal.jsonl")).unwrap();
@@ -309,7 +309,7 @@ fn a_newer_journal_is_refused() {
 }
 
 #[test]
-fn a_broken_run_record_is_refused() {
+fn an_invalid_run_record_is_refused() {
     let (ctx, path, _) = finished();
     let good = std::fs::read_to_string(path.join("run.json")).unwrap();
     let half = &good[..good.len() / 2];
@@ -334,13 +334,13 @@ fn a_broken_run_record_is_refused() {
 }
 
 #[test]
-fn what_is_no_run_folder_is_refused() {
+fn a_folder_that_is_not_a_run_folder_is_refused() {
     let ctx = TestContext::new("");
     let empty = ctx.dir.path().join("empty");
     std::fs::create_dir(&empty).unwrap();
     for done in [resume(&ctx, &empty, &[]), report(&ctx, &empty)] {
         done.exits(2);
-        assert!(done.stderr.contains("is no run folder: it holds no run.json"), "{}", done.stderr);
+        assert!(done.stderr.contains("is not a run folder: it has no run.json"), "{}", done.stderr);
     }
     for done in [resume(&ctx, &empty.join("gone"), &[]), report(&ctx, &empty.join("gone"))] {
         assert!(matches!(done.code, Some(1 | 2)), "{done:?}");

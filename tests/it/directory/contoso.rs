@@ -1,9 +1,9 @@
-//! A small tenant in which names are easily taken for one another.
+//! A small tenant with names that are easy to confuse.
 
 use entra_revoke::directory::{DirectoryError, DirectoryUser, ResolvedId};
 use entra_revoke::simulator::Stats;
 
-use crate::selecting::desk::Desk;
+use crate::selecting::desk::DirectoryFixture;
 
 pub(super) const ANN: &str = "aaaaaaaa-0000-4000-8000-000000000001";
 pub(super) const GONE: &str = "dddddddd-0000-4000-8000-00000000000d";
@@ -44,11 +44,11 @@ deleted = true
 /// What a run that reads users has.
 pub(super) const READS: &str = "[token]\nroles = ['User.RevokeSessions.All', 'User.Read.All']\n";
 
-pub(super) fn desk() -> Desk {
-    Desk::new(&format!("{READS}{TENANT}"))
+pub(super) fn desk() -> DirectoryFixture {
+    DirectoryFixture::new(&format!("{READS}{TENANT}"))
 }
 
-impl Desk {
+impl DirectoryFixture {
     pub(crate) fn try_resolve(&self, ids: &[&str]) -> Result<Vec<ResolvedId>, DirectoryError> {
         let ids: Vec<_> = ids.iter().map(|id| id.parse().unwrap()).collect();
         self.wait(self.directory.resolve(&ids))
@@ -64,7 +64,7 @@ impl Desk {
     pub(crate) fn find(&self, name: &str) -> String {
         match self.wait(self.directory.find_users(&[name.to_owned()])).unwrap().remove(0) {
             ResolvedId::User(person) => person.upn.unwrap().split('@').next().unwrap().to_owned(),
-            ResolvedId::Ambiguous(names) => format!("ambiguous: {}", names.join(", ")),
+            ResolvedId::Ambiguous(names) => format!("ambiguous. Use an ID: {}", names.join(", ")),
             other => format!("{other:?}"),
         }
     }

@@ -1,4 +1,4 @@
-//! Whom ids and names mean, read from the simulator's directory over real sockets.
+//! Which users IDs and names stand for, read from the simulator's directory over real sockets.
 
 mod contoso;
 mod names;

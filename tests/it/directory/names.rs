@@ -3,7 +3,7 @@ use entra_revoke::directory::ResolvedId;
 use crate::directory::contoso::{ANN, GONE, NOBODY, desk};
 
 #[test]
-fn people_are_found_by_what_files_call_them() {
+fn users_are_found_by_every_kind_of_name() {
     let desk = desk();
     for (name, expected) in [
         ("ann@contoso.example", "Ann"),
@@ -26,7 +26,7 @@ fn people_are_found_by_what_files_call_them() {
 }
 
 #[test]
-fn nobody_is_guessed() {
+fn an_ambiguous_name_is_not_guessed() {
     let desk = desk();
     for (name, those) in [
         // One's user principal name, another's mail address.
@@ -40,13 +40,13 @@ fn nobody_is_guessed() {
         (r"CORP\e1", &["o'neil", "not known"]),
     ] {
         let found = desk.find(name);
-        assert!(found.starts_with("ambiguous: "), "{name}: {found}");
+        assert!(found.starts_with("ambiguous. Use an ID: "), "{name}: {found}");
         assert!(those.iter().all(|one| found.contains(one)), "{name}: {found}");
     }
 }
 
 #[test]
-fn many_names_come_back_in_their_order() {
+fn many_names_are_resolved_in_order() {
     let desk = desk();
     let names: Vec<String> = ["ann", "nobody", "ANN", "eve@partner.example"].map(str::to_owned).into();
     let found = desk.wait(desk.directory.find_users(&names)).unwrap();

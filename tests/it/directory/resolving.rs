@@ -4,10 +4,10 @@ use entra_revoke::directory::{ResolvedId, UserReadScope};
 use entra_revoke::simulator::TokenKind;
 
 use crate::directory::contoso::{ANN, GONE, NOBODY, READS, TENANT, desk, person};
-use crate::selecting::desk::Desk;
+use crate::selecting::desk::DirectoryFixture;
 
 #[test]
-fn ids_and_names_of_every_kind_are_known() {
+fn ids_and_names_of_every_kind_are_resolved() {
     let found = desk().resolve(&[
         &ANN.to_uppercase(),
         "ANN@contoso.example",
@@ -34,7 +34,7 @@ fn ids_and_names_of_every_kind_are_known() {
 }
 
 #[test]
-fn one_alone_is_known_as_well() {
+fn a_single_id_is_resolved() {
     let desk = desk();
     for id in [ANN, "ann@contoso.example", "$pecial@contoso.example"] {
         person(&desk.resolve(&[id])[0]);
@@ -43,8 +43,9 @@ fn one_alone_is_known_as_well() {
 }
 
 #[test]
-fn hundreds_cost_little_and_are_there_at_once() {
-    let desk = Desk::new(&format!("{READS}[directory]\ngenerate = {{ users = 600, seed = 7 }}\n"));
+fn hundreds_of_ids_are_resolved_in_few_requests() {
+    let desk =
+        DirectoryFixture::new(&format!("{READS}[directory]\ngenerate = {{ users = 600, seed = 7 }}\n"));
     let names: Vec<String> = {
         let (_, all) = desk.read(&entra_revoke::directory::Selector::AllUsers).unwrap();
         all.iter()
@@ -65,9 +66,9 @@ fn hundreds_cost_little_and_are_there_at_once() {
 }
 
 #[test]
-fn with_basic_profiles_states_are_not_known() {
+fn basic_permission_hides_guest_and_enabled() {
     let basic = format!("[token]\nroles = ['User.RevokeSessions.All', 'User.ReadBasic.All']\n{TENANT}");
-    let desk = Desk::telling(&basic, TokenKind::App);
+    let desk = DirectoryFixture::telling(&basic, TokenKind::App);
     assert_eq!(desk.directory.user_reads(), UserReadScope::Basic);
     let found = desk.resolve(&[ANN, "bob@contoso.example", NOBODY]);
     let ann = person(&found[0]);
@@ -76,8 +77,8 @@ fn with_basic_profiles_states_are_not_known() {
 }
 
 #[test]
-fn without_a_permission_it_is_named() {
-    let desk = Desk::new(&format!("[token]\nroles = ['User.RevokeSessions.All']\n{TENANT}"));
+fn a_missing_permission_is_named() {
+    let desk = DirectoryFixture::new(&format!("[token]\nroles = ['User.RevokeSessions.All']\n{TENANT}"));
     for ids in [&[ANN][..], &[ANN, "bob@contoso.example"]] {
         let failed = desk.try_resolve(ids).unwrap_err();
         assert!(failed.is_forbidden() && failed.to_string().contains("User.Read.All"), "{failed}");
@@ -90,7 +91,7 @@ fn me_is_the_signed_in_user() {
         "[token]\nuser_id = '{ANN}'\nuser_principal_name = 'Ann@contoso.example'\n\
          scopes = ['User.RevokeSessions.All', 'User.Read.All']\n{TENANT}"
     );
-    let desk = Desk::telling(&toml, TokenKind::User);
+    let desk = DirectoryFixture::telling(&toml, TokenKind::User);
     let found = desk.resolve(&["me", ANN]);
     assert_eq!(person(&found[0]), person(&found[1]));
 }

@@ -1,4 +1,4 @@
-//! Nobody protected is sent, whatever the rows say; where nobody can tell, nothing is sent.
+//! No protected user is revoked, whatever the rows say. If that is not certain, nothing is revoked.
 
 mod random_lists;
 mod whole_lists;
@@ -23,13 +23,13 @@ fn run(ctx: &TestContext, rows: &[&str], args: &[&str]) -> CommandResult {
     ctx.run(&input, args)
 }
 
-/// Refused as wrong input, with these words; nothing was sent or begun.
+/// Refused as wrong input, with these words; nothing was revoked or begun.
 #[track_caller]
 fn refused(ctx: &TestContext, done: &CommandResult, says: &str) {
     done.exits(2);
     assert!(done.stderr.contains(says), "{says:?} is not in: {}", done.stderr);
     assert_eq!(ctx.stats().revocations, 0);
-    assert!(ctx.folders().is_empty());
+    assert!(ctx.run_folders().is_empty());
 }
 
 /// Refused in every order of these rows.
@@ -52,7 +52,7 @@ fn both(ctx: &TestContext) -> String {
 }
 
 #[test]
-fn two_names_of_one_object_are_refused_where_one_is_protected() {
+fn two_names_for_an_id_stop_the_run_if_one_is_protected() {
     let ctx = TestContext::new("");
     let rows = [format!("{BOSS},boss@contoso.com"), format!("{BOSS},eve@contoso.com")];
     for args in [["--protect", "boss@contoso.com"], ["--exclude", "boss@contoso.com"]] {
@@ -66,7 +66,7 @@ fn two_names_of_one_object_are_refused_where_one_is_protected() {
 }
 
 #[test]
-fn two_objects_of_one_name_are_refused_where_one_is_protected() {
+fn two_ids_for_a_name_stop_the_run_if_one_is_protected() {
     let rows = [format!("{BOSS},eve@contoso.com"), format!("{EVE},eve@contoso.com")];
     for args in [["--protect", BOSS], ["--exclude", BOSS]] {
         refused_in_any_order(&rows, &args);
@@ -77,7 +77,7 @@ fn two_objects_of_one_name_are_refused_where_one_is_protected() {
 }
 
 #[test]
-fn what_a_duplicate_row_says_of_a_target_counts() {
+fn names_in_duplicate_rows_are_compared_with_lists() {
     let rows = [
         format!("{EVE},eve@contoso.com"),
         format!("{EVE},chief@contoso.com"),
@@ -87,7 +87,7 @@ fn what_a_duplicate_row_says_of_a_target_counts() {
 }
 
 #[test]
-fn what_a_filtered_row_says_of_somebody_protected_counts() {
+fn names_in_filtered_rows_are_compared_with_lists() {
     let ctx = TestContext::new("");
     let table =
         format!("id,userPrincipalName,dept\n{EVE},chief@contoso.com,Sales\n{BOSS},chief@contoso.com,Board\n");
@@ -97,7 +97,7 @@ fn what_a_filtered_row_says_of_somebody_protected_counts() {
 }
 
 #[test]
-fn me_cannot_be_compared_with_any_list() {
+fn me_is_refused_with_a_protect_list() {
     let ctx = TestContext::new("");
     let both = both(&ctx);
     let input = ctx.input("me.txt", "eve@contoso.com\nme\n");
@@ -107,12 +107,12 @@ fn me_cannot_be_compared_with_any_list() {
     }
     for args in [["--protect", "me"], ["--exclude", "me"]] {
         let done = run(&ctx, &["eve@contoso.com,"], &args);
-        refused(&ctx, &done, "can't hold `me`");
+        refused(&ctx, &done, "can't contain `me`");
     }
 }
 
 #[test]
-fn lists_that_tell_too_little_are_refused() {
+fn lists_without_comparable_names_are_refused() {
     let ctx = TestContext::new("");
     let mail = ctx.input("mail.csv", "Name,Mail\nBoss,boss@contoso.com\n").display().to_string();
     for flag in ["--protect", "--exclude-file"] {
@@ -128,12 +128,12 @@ fn lists_that_tell_too_little_are_refused() {
 }
 
 #[test]
-fn a_protected_person_is_left_out_and_the_others_are_sent() {
+fn only_the_protected_user_is_skipped() {
     for list in [BOSS, "Boss@Contoso.com"] {
         let ctx = TestContext::new("");
         let rows = [format!("{EVE},eve@contoso.com"), format!("{BOSS},boss@contoso.com")];
         run(&ctx, &[&rows[0], &rows[1]], &["--protect", list]).exits(0);
-        let folder = ctx.folder();
+        let folder = ctx.run_folder();
         assert_eq!(folder.row(BOSS)["outcome"], "protected");
         assert_eq!(folder.row(EVE)["outcome"], "revoked");
         let sent: Vec<String> = ctx.ledger().users.into_iter().map(|user| user.id).collect();
@@ -142,13 +142,13 @@ fn a_protected_person_is_left_out_and_the_others_are_sent() {
 }
 
 #[test]
-fn a_cell_too_many_hides_nobody_protected() {
+fn an_extra_cell_does_not_hide_a_protected_user() {
     let ctx = TestContext::new("");
     let both = both(&ctx);
     let shifted = format!("{EVE},boss@contoso.com,x");
     run(&ctx, &[&shifted, "22222222-1c1b-4ff4-9ab1-1a2b3c4d5e6f,zoe@contoso.com"], &["--protect", &both])
         .exits(0);
-    assert_eq!(ctx.folder().row(EVE)["outcome"], "protected");
+    assert_eq!(ctx.run_folder().row(EVE)["outcome"], "protected");
     assert!(ctx.ledger().user(EVE).is_none());
     // One name with two object ids: the row with a cell too many is not believed, and its user not sent.
     let rows = [format!("{EVE},eve@contoso.com"), format!("{BOSS},eve@contoso.com,x")];
@@ -212,7 +212,7 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(400) })]
 
     #[test]
-    fn nobody_connected_with_a_listed_person_is_sent(
+    fn no_user_related_to_a_list_entry_is_revoked(
         rows in prop::collection::vec(person(), 1..6),
         protect in prop::collection::vec(listed(), 0..2),
         exclude in prop::collection::vec(listed(), 0..2),

@@ -1,5 +1,5 @@
-//! Random lists in every format, dialect and encoding: each id that stands in a cell of one is either never sent, or the run
-//! stops. To add a format, add a variant to [`Format`]; to add an oddity, one to [`ShiftOddity`].
+//! Random lists in every format, dialect and encoding: either an ID in a cell is never revoked, or the run stops. To
+//! add a format, add a variant to [`Format`]; to add an oddity, add one to [`Oddity`].
 
 use std::collections::BTreeSet;
 
@@ -352,7 +352,7 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(400) })]
 
     #[test]
-    fn each_id_in_a_list_is_never_sent_or_the_run_stops(plan in plan(), exclude: bool) {
+    fn ids_in_a_list_are_never_revoked_or_the_run_stops(plan in plan(), exclude: bool) {
         let (list, listed) = write(&plan);
         if let Some(sent) = sent(&list, exclude) {
             let hit: Vec<&u8> = sent.intersection(&listed).collect();
@@ -382,7 +382,7 @@ fn plain_lists_of_every_format_are_read() {
 }
 
 #[test]
-fn the_same_holds_of_the_program() {
+fn the_binary_never_revokes_ids_in_a_list() {
     let mut runner = proptest::test_runner::TestRunner::deterministic();
     for number in 0..24 {
         let tree = plan().new_tree(&mut runner).unwrap();

@@ -1,4 +1,4 @@
-//! Lists are read in full, or the run stops; and each is shown with its counts.
+//! Lists are read completely, or the run stops. Each list is shown with its counts.
 
 use serde_json::Value;
 
@@ -29,7 +29,7 @@ fn stops(contents: impl AsRef<[u8]>, says: &str) {
         let done = ctx.run(&users, &[flag, &list]);
         done.exits(2);
         assert!(done.stderr.contains(says), "{says:?} is not in: {}", done.stderr);
-        assert!(ctx.ledger().users.is_empty() && ctx.folders().is_empty());
+        assert!(ctx.ledger().users.is_empty() && ctx.run_folders().is_empty());
     }
 }
 
@@ -46,12 +46,12 @@ fn all_ids_of_a_row_are_protected() {
 }
 
 #[test]
-fn a_cell_for_ids_that_names_nobody_stops_the_run() {
-    stops("UPN,Deputy\nbg-admin(at)contoso.com,boss@contoso.com\n", "in column 1 is no object id");
-    stops("UPN,Deputy\nBreak Glass,boss@contoso.com\n", "in column 1 is no object id");
-    stops("Account,Deputy\nCORP\\bg-admin,boss@contoso.com\n", "in column 1 is no object id");
-    stops("bg-admin @contoso.com\n", "is no user id");
-    stops(format!("[\"boss@contoso.com\",\"{BG}"), "can't be read as JSON");
+fn an_invalid_cell_in_an_id_column_stops_the_run() {
+    stops("UPN,Deputy\nbg-admin(at)contoso.com,boss@contoso.com\n", "column 1 has neither an object ID");
+    stops("UPN,Deputy\nBreak Glass,boss@contoso.com\n", "column 1 has neither an object ID");
+    stops("Account,Deputy\nCORP\\bg-admin,boss@contoso.com\n", "column 1 has neither an object ID");
+    stops("bg-admin @contoso.com\n", "is not a user ID");
+    stops(format!("[\"boss@contoso.com\",\"{BG}"), "is not valid JSON");
     protects(format!("id,UPN\n1,{BG}\n"));
     protects(format!("User,UPN\nBreak Glass,{BG}\n"));
 }
@@ -69,20 +69,20 @@ fn all_sheets_and_rows_of_a_workbook_are_read() {
     stops(workbook(&[first(formula)]), "has no stored value");
     stops(
         workbook(&[first(vec![row(&["Accounts"]), row(&[BG])])]),
-        "line 1: on sheet 1, it names no account",
+        "line 1: on sheet 1, it has no object ID",
     );
 }
 
 #[test]
-fn what_is_not_understood_stops_the_run() {
-    stops(format!("Accounts for emergencies\nUPN,Note\n{BG},x\n"), "line 1: it names no account");
-    stops(format!("UPN,Note\nboss@contoso.com,x\nBG Admin,y\n{BG},z\n"), "line 3: it names no account");
+fn an_unreadable_entry_stops_the_run() {
+    stops(format!("Accounts for emergencies\nUPN,Note\n{BG},x\n"), "line 1: it has no object ID");
+    stops(format!("UPN,Note\nboss@contoso.com,x\nBG Admin,y\n{BG},z\n"), "line 3: it has no object ID");
     stops(format!("UPN,Note\nboss@contoso.com,x\nNote,UPN\nx,{BG}\n"), "line 3");
-    stops(format!("{BG}.\n"), "line 1: an entry is no user id: its domain ends with a dot");
-    stops("bg–admin@contoso.com\n", "line 1: an entry is no user id");
-    stops("o’brien@contoso.com\n", "line 1: an entry is no user id");
-    stops("BG+admin@contoso.com\n", "can't hold '+'");
-    stops(format!("boss@contoso.com\nb\0{BG}\n"), "line 2: cell 1 holds a NUL byte");
+    stops(format!("{BG}.\n"), "line 1: an entry is not a user ID: its domain ends with a dot");
+    stops("bg–admin@contoso.com\n", "line 1: an entry is not a user ID");
+    stops("o’brien@contoso.com\n", "line 1: an entry is not a user ID");
+    stops("BG+admin@contoso.com\n", "can't contain '+'");
+    stops(format!("boss@contoso.com\nb\0{BG}\n"), "line 2: cell 1 has a NUL byte");
     stops(format!("group:Glass\n{BG}\n"), "group Glass");
     stops(format!("group:Glass,x\nUPN,Note\n{BG},y\n"), "group Glass");
     stops(format!("id,objectType\n{BG},Group\n"), "it is a Group, not a user");
@@ -98,8 +98,8 @@ fn a_list_that_contradicts_itself_stops_the_run() {
     let (one, other) = ("0785ef7c-1c1b-4ff4-9ab1-1a2b3c4d5e6f", "11111111-1c1b-4ff4-9ab1-1a2b3c4d5e6f");
     let head = "id,userPrincipalName\n";
     for (rows, says) in [
-        (format!("{one},{BG}\n{other},BG-Admin@contoso.com\n"), "beside two object ids"),
-        (format!("{one},{BG}\n{one},boss@contoso.com\n"), "beside two user principal names"),
+        (format!("{one},{BG}\n{other},BG-Admin@contoso.com\n"), "has two object IDs"),
+        (format!("{one},{BG}\n{one},boss@contoso.com\n"), "has two user principal names"),
     ] {
         let ctx = TestContext::new("");
         let list = ctx.input("list", format!("{head}{rows}")).display().to_string();
@@ -112,7 +112,7 @@ fn a_list_that_contradicts_itself_stops_the_run() {
             }
             assert!(!done.stderr.contains(one) && !done.stderr.contains(BG), "{}", done.stderr);
         }
-        assert!(ctx.ledger().users.is_empty() && ctx.folders().is_empty());
+        assert!(ctx.ledger().users.is_empty() && ctx.run_folders().is_empty());
     }
     // Two files are no better than one, and the same pair twice is nothing.
     let ctx = TestContext::new("");
@@ -122,12 +122,12 @@ fn a_list_that_contradicts_itself_stops_the_run() {
     let first = first.display().to_string();
     let done = ctx.run(&users, &["--protect", &first, "--exclude", &second, "--no-lookup"]);
     done.exits(2);
-    assert!(done.stderr.contains("beside two object ids"), "{}", done.stderr);
+    assert!(done.stderr.contains("has two object IDs"), "{}", done.stderr);
     ctx.run(&users, &["--protect", &first, "--no-lookup"]).exits(0);
 }
 
 #[test]
-fn ids_inside_a_cell_count_without_hyphens_and_nearly_ids_stop_the_run() {
+fn ids_inside_cells_protect_and_malformed_ids_stop_the_run() {
     let id = "0785ef7c-1c1b-4ff4-9ab1-1a2b3c4d5e6f";
     let bare = id.replace('-', "");
     let other = "11111111-1c1b-4ff4-9ab1-1a2b3c4d5e6f";
@@ -137,17 +137,17 @@ fn ids_inside_a_cell_count_without_hyphens_and_nearly_ids_stop_the_run() {
         let sent = "22222222-1c1b-4ff4-9ab1-1a2b3c4d5e6f";
         let users = ctx.input("users.csv", format!("id,UPN\n{id},ann@contoso.com\n{sent},eve@contoso.com\n"));
         ctx.run(&users, &["--protect", &list, "--no-lookup"]).exits(0);
-        assert_eq!(ctx.folder().row(id)["outcome"], "protected");
+        assert_eq!(ctx.run_folder().row(id)["outcome"], "protected");
         let sent_to: Vec<String> = ctx.ledger().users.into_iter().map(|user| user.id).collect();
         assert_eq!(sent_to, [sent]);
     }
     for joint in [" ", " - ", "_", "."] {
-        stops(format!("{BG}\n{}\n", id.replace('-', joint)), "looks like one");
-        stops(format!("UPN,Note\n{BG},see {}\n", id.replace('-', joint)), "looks like one");
+        stops(format!("{BG}\n{}\n", id.replace('-', joint)), "looks like an object ID");
+        stops(format!("UPN,Note\n{BG},see {}\n", id.replace('-', joint)), "looks like an object ID");
     }
     protects(format!("version:v1.0\nUPN\n{BG}\n"));
     protects(format!("version: see {BG}\nboss@contoso.com\n"));
-    stops(format!("version: of spring\n{BG}\n"), "line 1: it names no account");
+    stops(format!("version: of spring\n{BG}\n"), "line 1: it has no object ID");
 }
 
 #[test]
@@ -156,13 +156,17 @@ fn an_entry_on_the_command_line_is_an_id_or_a_file() {
     let users = ctx.input("users.csv", format!("UPN\nann@contoso.com\n{BG}\n"));
     let done = ctx.run(&users, &["--protect", &format!("{BG}.")]);
     done.exits(2);
-    assert!(done.stderr.contains("no user id: its domain ends with a dot; did you mean"), "{}", done.stderr);
+    assert!(
+        done.stderr.contains("nor a user ID: its domain ends with a dot; did you mean"),
+        "{}",
+        done.stderr
+    );
     ctx.run(&users, &["--protect", &format!("“{BG}”")]).exits(0);
     assert!(ctx.ledger().user(BG).is_none());
 }
 
 #[test]
-fn a_tenant_narrows_nothing_in_a_run_of_one_tenant() {
+fn a_tenant_column_does_not_limit_protection() {
     protects(format!("UPN,Tenant\n{BG},fabrikam.com\n"));
     protects(format!("UPN,TenantId\n{BG},99999999-1111-4111-8111-111111111111\n"));
 }
@@ -170,7 +174,7 @@ fn a_tenant_narrows_nothing_in_a_run_of_one_tenant() {
 #[test]
 fn each_list_is_shown_with_its_counts() {
     let ctx = protects(format!("# was: old@contoso.com\n{BG}\nboss@contoso.com\n"));
-    let run: Value = serde_json::from_str(&ctx.folder().text("run.json")).unwrap();
+    let run: Value = serde_json::from_str(&ctx.run_folder().text("run.json")).unwrap();
     let list = &run["lists"][0];
     assert_eq!(
         (&list["name"], &list["entries"], &list["in_plan"]),
@@ -180,13 +184,14 @@ fn each_list_is_shown_with_its_counts() {
     let list = ctx.input("break-glass.txt", format!("# was: old@contoso.com\n{BG}\nboss@contoso.com\n"));
     let users = ctx.input("users.csv", format!("UPN\nann@contoso.com\n{BG}\n"));
     let done = ctx.run(&users, &["--dry-run", "--protect", &list.display().to_string()]);
-    let counts = "protect list break-glass.txt: 2 entries, 2 accounts, 1 of them in this plan; the id in the comment on line 1 \
-                  leaves nobody out.";
+    let counts = "protect list break-glass.txt: 2 entries, 2 accounts, 1 among the selected users; the ID in \
+         the comment on line 1 \
+                  has no effect.";
     assert!(done.exits(0).stdout.contains(counts), "{}", done.stdout);
 }
 
 #[test]
-fn a_page_of_a_list_stops_the_run() {
+fn an_incomplete_page_of_a_list_stops_the_run() {
     let bob = "{\"userPrincipalName\":\"bob@contoso.com\"}";
     for page in [
         "{\"@odata.count\":2,\"value\":[B]}",
@@ -201,7 +206,7 @@ fn a_page_of_a_list_stops_the_run() {
         "{\"users\":[B],\"page\":1,\"total_pages\":2}",
         "{\"people\":[B],\"meta\":{\"total\":\"2\"}}",
     ] {
-        stops(page.replace('B', bob), "it is one page of several");
+        stops(page.replace('B', bob), "Fetch all");
     }
     protects(format!(
         "{{\"@odata.count\":1,\"@odata.nextLink\":null,\"value\":[{{\"userPrincipalName\":\"{BG}\"}}]}}"
@@ -209,7 +214,7 @@ fn a_page_of_a_list_stops_the_run() {
 }
 
 #[test]
-fn a_key_that_only_looks_like_odata_is_an_id() {
+fn a_key_that_resembles_odata_is_an_id() {
     let ctx = TestContext::new("");
     let list = ctx.input("list", "{\"ann@odata.contoso.com\": {\"name\": \"Ann\"}}");
     let users = ctx.input("users.csv", "UPN\nann@odata.contoso.com\nbob@contoso.com\n");
@@ -219,7 +224,7 @@ fn a_key_that_only_looks_like_odata_is_an_id() {
 }
 
 #[test]
-fn a_workbook_that_can_be_read_in_two_ways_stops_the_run() {
+fn an_ambiguous_workbook_stops_the_run() {
     let row = |cells: &[&str]| (false, cells.iter().map(|cell| (*cell).to_owned()).collect::<Vec<_>>());
     let rows = vec![row(&["UPN"]), row(&["boss@contoso.com"])];
     let bytes = workbook_with(&[("Accounts".to_owned(), false, rows)], |xml| {

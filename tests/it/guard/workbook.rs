@@ -1,4 +1,4 @@
-//! A small `.xlsx` workbook, made by hand.
+//! A small handmade `.xlsx` workbook.
 
 /// A sheet: its name, whether it is hidden, and its rows, each with whether it is hidden.
 pub(crate) type Sheet = (String, bool, Vec<(bool, Vec<String>)>);

@@ -29,7 +29,7 @@ fn plain_http_reaches_a_simulator_on_ipv6() {
 }
 
 #[test]
-fn names_may_stand_for_ipv6_addresses() {
+fn names_can_resolve_to_ipv6_addresses() {
     if !here() {
         return;
     }
@@ -37,5 +37,5 @@ fn names_may_stand_for_ipv6_addresses() {
     let mut command = site.run();
     site.resolve(&mut command);
     site.ctx.finish(&mut command).exits(0);
-    site.all_revoked(2);
+    site.assert_all_revoked(2);
 }

@@ -1,4 +1,4 @@
-//! The network as it is met: names that can't be resolved, connections that stall, certificates, IPv6.
+//! Real networks: names that can't be resolved, connections that stall, certificates, IPv6.
 
 mod connect_to;
 mod ipv6;

@@ -1,4 +1,4 @@
-//! A mount namespace of its own for the program: other names and other roots than this machine's.
+//! A separate mount namespace for the program, with other host names and root certificates than this machine.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -11,14 +11,14 @@ pub(crate) struct Namespace {
 
 impl Namespace {
     /// Names come from `hosts` alone, and no DNS is asked. None, with the reason printed, where that can't be had.
-    pub(crate) fn of_names(dir: &Path, hosts: &Path) -> Option<Namespace> {
+    pub(crate) fn with_hosts(dir: &Path, hosts: &Path) -> Option<Namespace> {
         let switch = dir.join("nsswitch.conf");
         std::fs::write(&switch, "hosts: files\n").unwrap();
         Namespace { mounts: vec![(hosts.to_owned(), "/etc/hosts"), (switch, "/etc/nsswitch.conf")] }.tried()
     }
 
     /// The platform's roots are those in `folder`.
-    pub(crate) fn of_roots(folder: &Path) -> Option<Namespace> {
+    pub(crate) fn with_roots(folder: &Path) -> Option<Namespace> {
         Namespace { mounts: vec![(folder.to_owned(), "/etc/ssl/certs")] }.tried()
     }
 

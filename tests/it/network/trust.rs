@@ -1,4 +1,4 @@
-//! Whom TLS trusts: `--ca-cert`, `SSL_CERT_FILE`, and nobody else.
+//! Which certificates TLS trusts: those in `--ca-cert` and `SSL_CERT_FILE`, and no others.
 
 use std::process::Command;
 
@@ -13,23 +13,23 @@ fn untrusting(site: &Site) -> Command {
 }
 
 #[test]
-fn a_stranger_is_refused_at_once_with_what_to_do() {
+fn an_untrusted_server_is_refused_with_advice() {
     let site = Site::global(1);
     let began = std::time::Instant::now();
     let done = site.ctx.finish(&mut untrusting(&site));
-    site.refused(&done, &["TLS", LOGIN, "--ca-cert", "SSL_CERT_FILE"]);
+    site.assert_sign_in_refused(&done, &["TLS", LOGIN, "--ca-cert", "SSL_CERT_FILE"]);
     assert!(began.elapsed().as_secs() < 5, "it was asked again, as if that could help");
     assert_eq!(site.ctx.stats().token_requests, 0);
 }
 
 #[test]
-fn with_a_ready_token_a_stranger_gets_nobody_revoked() {
+fn an_untrusted_server_revokes_no_user_with_a_ready_token() {
     let site = Site::global(2);
     let mut command = untrusting(&site);
     command.env_remove("AZURE_CLIENT_SECRET").env("ENTRA_REVOKE_TOKEN", crate::ctx::TOKEN);
     site.ctx.finish(command.args(["--retries", "0"])).exits(3);
-    assert_eq!(site.honest(&["failed"]).len(), 2);
-    let detail = site.ctx.folder().row("u00@contoso.com")["detail"].clone();
+    assert_eq!(site.assert_honest_outcomes(&["failed"]).len(), 2);
+    let detail = site.ctx.run_folder().row("u00@contoso.com")["detail"].clone();
     for words in [GRAPH, "--ca-cert", "SSL_CERT_FILE"] {
         assert!(detail.contains(words), "{words:?} is not in {detail}");
     }
@@ -49,32 +49,32 @@ fn roots_come_from_the_flag_and_from_the_environment() {
             command.env("SSL_CERT_FILE", if flag { &stranger } else { &site.ca });
         }
         site.ctx.finish(&mut command).exits(0);
-        site.all_revoked(1);
+        site.assert_all_revoked(1);
     }
 }
 
 #[test]
-fn a_file_that_an_editor_on_windows_wrote_is_read() {
+fn a_root_file_with_a_windows_encoding_is_read() {
     let site = Site::global(1);
     let pem = site.ctx.simulator.ca_pem().unwrap().replace("\r\n", "\n").replace('\n', "\r\n");
     let file = site.ctx.input("notepad.pem", format!("\u{feff}{pem}"));
     site.ctx.finish(untrusting(&site).arg("--ca-cert").arg(file)).exits(0);
-    site.all_revoked(1);
+    site.assert_all_revoked(1);
 }
 
 #[cfg(not(any(windows, target_vendor = "apple")))]
 #[test]
-fn a_folder_of_roots_is_read_as_well() {
+fn a_folder_of_roots_is_read() {
     let site = Site::global(1);
     let folder = site.ctx.dir.path().join("roots");
     std::fs::create_dir(&folder).unwrap();
     std::fs::copy(&site.ca, folder.join("own.pem")).unwrap();
     site.ctx.finish(untrusting(&site).env("SSL_CERT_DIR", &folder)).exits(0);
-    site.all_revoked(1);
+    site.assert_all_revoked(1);
 }
 
 #[test]
-fn files_of_roots_that_are_of_no_use_are_named() {
+fn unusable_root_files_are_named() {
     let site = Site::global(1);
     let body = |text: &str| format!("-----BEGIN CERTIFICATE-----\n{text}\n-----END CERTIFICATE-----\n");
     site.ctx.input("empty.pem", "");

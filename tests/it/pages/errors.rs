@@ -1,4 +1,4 @@
-//! What a person sees when something is wrong: each kind of error that the documents list, with its advice.
+//! Error messages: each kind of error that the documents list, with its advice.
 
 use std::net::TcpListener;
 use std::time::Duration;
@@ -7,8 +7,8 @@ use entra_revoke::simulator::TokenKind;
 
 use super::{assert_pages, dry_run, page, verb};
 use crate::ctx::TestContext;
-use crate::support::proxies::{Proxy, Turn};
-use crate::support::site::{LOGIN, Site, nobody};
+use crate::support::proxies::{Proxy, ProxyAction};
+use crate::support::site::{LOGIN, Site, unused_address};
 
 const UPN: &str = "ann@contoso.com";
 const ID: &str = "0785ef7c-1c1b-4ff4-9ab1-1a2b3c4d5e6f";
@@ -54,7 +54,7 @@ fn wrong_usage() {
         .iter()
         .map(|args| {
             let given = args.contains(&"--graph-url");
-            let mut command = if given { ctx.bare("run") } else { verb(&ctx, "run") };
+            let mut command = if given { ctx.command_without_token("run") } else { verb(&ctx, "run") };
             command.arg("--yes").env("ENTRA_REVOKE_TOKEN", crate::ctx::TOKEN);
             page(&ctx, command.args(*args))
         })
@@ -62,7 +62,7 @@ fn wrong_usage() {
     for words in
         [&["rum", "list.txt"][..], &["resume", "runs"], &["report", "missing"], &["apply", "list.txt"]]
     {
-        let mut command = ctx.bare(words[0]);
+        let mut command = ctx.command_without_token(words[0]);
         pages.push(page(&ctx, command.env("ENTRA_REVOKE_TOKEN", crate::ctx::TOKEN).args(&words[1..])));
     }
     assert_pages("errors_usage", &pages);
@@ -173,26 +173,33 @@ fn protect_lists_and_limits_that_refuse() {
 
 #[test]
 fn sign_ins_that_fail() {
-    let tenant = "0785ef7c-1c1b-4ff4-9ab1-1a2b3c4d5e6f";
-    let app = "5a1e0000-0000-4000-8000-0000000000a1";
-    let as_app =
-        [("AZURE_TENANT_ID", tenant), ("AZURE_CLIENT_ID", app), ("AZURE_CLIENT_SECRET", "fake-CANARY")];
-    let nothing: [(&str, &str); 0] = [];
-    let cases: [(&str, &[(&str, &str)], &[&str]); 14] = [
-        ("", &nothing, &[]),
-        ("", &as_app[1..], &[]),
-        ("[token]\nsecret = 'another'\n", &as_app, &[]),
-        ("[token]\nsecret_expired = true\n", &as_app, &[]),
-        ("[token]\ntenant = 'elsewhere.example'\n", &as_app, &[]),
-        ("[token]\nclient_id = 'another'\n", &as_app, &[]),
-        ("[token]\nroles = ['User.Read.All']\n", &as_app, &[]),
-        ("[[fault]]\nendpoint = 'token'\nanswer = 400\ncode = 'AADSTS53003'\n", &as_app, &[]),
-        ("[[fault]]\nendpoint = 'token'\nanswer = 429\nretry_after = '900'\n", &as_app, &[]),
-        ("", &as_app, &["--auth", "token"]),
-        ("", &as_app, &["--token-file", "missing"]),
-        ("", &as_app, &["--certificate-file", "list.txt"]),
-        ("", &as_app, &["--auth", "azure-cli"]),
-        ("", &as_app, &["--auth", "workload-identity"]),
+    /// The environment of an app with its secret.
+    const APP: &[(&str, &str)] = &[
+        ("AZURE_TENANT_ID", "0785ef7c-1c1b-4ff4-9ab1-1a2b3c4d5e6f"),
+        ("AZURE_CLIENT_ID", "5a1e0000-0000-4000-8000-0000000000a1"),
+        ("AZURE_CLIENT_SECRET", "fake-CANARY"),
+    ];
+    const NO_TENANT: &[(&str, &str)] = &[
+        ("AZURE_CLIENT_ID", "5a1e0000-0000-4000-8000-0000000000a1"),
+        ("AZURE_CLIENT_SECRET", "fake-CANARY"),
+    ];
+    /// The simulator's settings, the environment, and further flags.
+    type SignIn = (&'static str, &'static [(&'static str, &'static str)], &'static [&'static str]);
+    let cases: [SignIn; 14] = [
+        ("", &[], &[]),
+        ("", NO_TENANT, &[]),
+        ("[token]\nsecret = 'another'\n", APP, &[]),
+        ("[token]\nsecret_expired = true\n", APP, &[]),
+        ("[token]\ntenant = 'elsewhere.example'\n", APP, &[]),
+        ("[token]\nclient_id = 'another'\n", APP, &[]),
+        ("[token]\nroles = ['User.Read.All']\n", APP, &[]),
+        ("[[fault]]\nendpoint = 'token'\nanswer = 400\ncode = 'AADSTS53003'\n", APP, &[]),
+        ("[[fault]]\nendpoint = 'token'\nanswer = 429\nretry_after = '900'\n", APP, &[]),
+        ("", APP, &["--auth", "token"]),
+        ("", APP, &["--token-file", "missing"]),
+        ("", APP, &["--certificate-file", "list.txt"]),
+        ("", APP, &["--auth", "azure-cli"]),
+        ("", APP, &["--auth", "workload-identity"]),
     ];
     let pages = cases.map(|(toml, variables, args)| {
         let ctx = TestContext::new(toml);
@@ -209,13 +216,13 @@ fn sign_ins_that_fail() {
 fn connections_that_fail() {
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let silent = format!("https://localhost:{}", silent.local_addr().unwrap().port());
-    let (_socket, nobody) = nobody();
+    let (_socket, nobody) = unused_address();
     let nobody = format!("https://localhost:{}", nobody.port());
     let plain = TestContext::new("");
     let plain = plain.simulator.url().replace("http://", "https://");
     let proxy = |status: &'static str| {
         let answer = format!("HTTP/1.1 {status}\r\ncontent-length: 0\r\n\r\n");
-        Proxy::connect(move |_| Turn::Say(answer.clone()))
+        Proxy::connect(move |_| ProxyAction::Say(answer.clone()))
     };
     let (locked, strict) = (proxy("407 Proxy Authentication Required"), proxy("403 Forbidden"));
     let other = Site::new("graph.microsoft.us", "login.microsoftonline.us", 1, "");
@@ -272,7 +279,10 @@ fn config_files_that_are_refused() {
     ];
     let pages = cases.map(|toml| {
         ctx.input("c.toml", toml);
-        format!("{toml}{}", page(&ctx, ctx.bare("profiles").args(["check", "--config", "c.toml"])))
+        format!(
+            "{toml}{}",
+            page(&ctx, ctx.command_without_token("profiles").args(["check", "--config", "c.toml"]))
+        )
     });
     assert_pages("errors_config", &pages);
 }
@@ -283,7 +293,7 @@ fn run_folders_that_are_refused() {
     ctx.input("list.txt", UPN);
     let done = ctx.run(&ctx.dir.path().join("list.txt"), &[]);
     done.exits(0);
-    let folder = ctx.folders().remove(0);
+    let folder = ctx.run_folders().remove(0);
     let change = |name: &str, text: &str| std::fs::write(folder.join(name), text).unwrap();
     let kept: Vec<(String, Vec<u8>)> = std::fs::read_dir(&folder)
         .unwrap()
@@ -303,7 +313,7 @@ fn run_folders_that_are_refused() {
             std::fs::write(folder.join(name), bytes).unwrap();
         }
         change(name, text);
-        let mut command = ctx.bare("report");
+        let mut command = ctx.command_without_token("report");
         pages.push(format!("{name} changed:\n{}", page(&ctx, command.arg(&folder))));
     }
     assert_pages("errors_run_folder", &pages);

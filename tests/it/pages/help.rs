@@ -23,7 +23,7 @@ fn help_of_each_command() {
     let ctx = TestContext::new("");
     for words in COMMANDS {
         let words = [words, &["--help"]].concat();
-        let mut command = ctx.bare(words[0]);
+        let mut command = ctx.command_without_token(words[0]);
         let done = ctx.finish(command.args(&words[1..]));
         done.exits(0);
         let name = words.join("_").replace("--", "");

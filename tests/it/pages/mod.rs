@@ -1,7 +1,7 @@
-//! The pages that a person reads, held as snapshots, so that a change of words is read before it is taken.
+//! What a person sees, as snapshots, so that every change of text is reviewed.
 //!
-//! A page is a command, what it printed and its exit code. To take new pages, run the tests with `INSTA_UPDATE=always` and
-//! read the difference that git shows.
+//! A snapshot has a command, its output and its exit code. To accept new ones, run the tests with `INSTA_UPDATE=always`
+//! and read the difference that git shows.
 #![cfg(unix)]
 
 mod errors;
@@ -24,7 +24,7 @@ const FILTERS: [(&str, &str); 17] = [
     (r"(Trace|Correlation) ID: [0-9a-f-]+", "$1 ID: GUID"),
     (r"\b[0-9a-f]{64}\b", "SHA256"),
     (r"\b[0-9a-f]{4}( [0-9a-f]{4}){3,}\b", "FINGERPRINT"),
-    (r"\b\d+(\.\d+)? (ms|µs|s)\b", "N s"),
+    (r"(Took|answers in|a token in) \d[\d.]*( ?(ms|µs|s)|m\d+s)", "$1 N ms"),
     (r"  in \d+s", "  in Ns"),
     (r"in 59m5\ds|in 1h00m\d*s?", "in an hour"),
     // A run of less than a millisecond has no rate.
@@ -88,7 +88,7 @@ fn assert_pages(name: &str, pages: &[String]) {
 
 /// `name` with nothing that would answer a question, a ready token, and the simulator as Graph.
 fn verb(ctx: &TestContext, name: &str) -> Command {
-    let mut command = ctx.bare(name);
+    let mut command = ctx.command_without_token(name);
     command.env("ENTRA_REVOKE_TOKEN", crate::ctx::TOKEN).stdin(Stdio::null());
     command.args(["--graph-url", &ctx.simulator.url(), "--authority-url", &ctx.simulator.url()]);
     command

@@ -1,4 +1,4 @@
-//! What a person sees when all goes well, or ends early: dry runs, previews, questions, progress, summaries, `doctor`.
+//! Output of commands that succeed or stop early: dry runs, previews, questions, progress, summaries, `doctor`.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -90,9 +90,9 @@ fn plans_and_applying_them() {
 fn answered(command: &mut Command, lines: &[(&str, &str)]) -> String {
     let mut terminal = Terminal::start(command);
     for (prompt, typed) in lines {
-        terminal.until(prompt).types(typed);
+        terminal.until(prompt).type_line(typed);
     }
-    let (code, text) = terminal.ends();
+    let (code, text) = terminal.wait_for_exit();
     format!("$ {}\n{text}\n[exit code {code}]\n", line(command))
 }
 
@@ -104,11 +104,11 @@ fn questions() {
     let pages = [
         answered(&mut run(&ctx, &["leavers.csv", "--protect", "root1@contoso.com"]), &[("[y/N] ", "n")]),
         answered(&mut run(&ctx, &["leavers.csv"]), &[("sign-in sessions of 6 users: ", "5")]),
-        answered(&mut run(&ctx, &whole_tenant), &[("[y/N] ", "y"), ("to go on: ", "no")]),
+        answered(&mut run(&ctx, &whole_tenant), &[("[y/N] ", "y"), ("continue: ", "no")]),
         answered(&mut run(&ctx, &unprotect), &[("[y/N] ", "n")]),
         answered(
             &mut run(&ctx, &["--group", "Finance", "--max-share", "10%"]),
-            &[("[y/N] ", "y"), ("to go on: ", "y")],
+            &[("[y/N] ", "y"), ("continue: ", "y")],
         ),
         page(&ctx, &mut run(&ctx, &["list.txt"])),
         page(&ctx, &mut run(&ctx, &["--all-users", "--yes"])),
@@ -132,9 +132,9 @@ fn runs_and_their_summaries() {
     ];
     let of_mixed_rows =
         |folder: &PathBuf| std::fs::read_to_string(folder.join("plan.csv")).unwrap().contains("gone");
-    let folder = ctx.folders().into_iter().find(of_mixed_rows).unwrap();
+    let folder = ctx.run_folders().into_iter().find(of_mixed_rows).unwrap();
     for name in ["report", "resume"] {
-        let mut command = if name == "resume" { verb(&ctx, name) } else { ctx.bare(name) };
+        let mut command = if name == "resume" { verb(&ctx, name) } else { ctx.command_without_token(name) };
         if name == "resume" {
             command.args(["--yes", "--no-progress"]);
         }
@@ -196,7 +196,8 @@ fn doctor_and_setup() {
     assert_pages("doctor", &pages);
     let setups =
         ["client-secret", "certificate", "workload-identity", "managed-identity", "device-code", "azure-cli"];
-    let setups = setups.map(|way| page(&good, good.bare("doctor").args(["--setup", "--auth", way])));
+    let setups =
+        setups.map(|way| page(&good, good.command_without_token("doctor").args(["--setup", "--auth", way])));
     assert_pages("doctor_setup", &setups);
 }
 
@@ -215,10 +216,10 @@ fn profiles() {
         ),
     );
     let pages = [
-        page(&ctx, ctx.bare("profiles").args(["list", "--config", "c.toml"])),
-        page(&ctx, ctx.bare("profiles").args(["check", "--config", "c.toml"])),
-        page(&ctx, ctx.bare("profiles").args(["list", "--config", "missing.toml"])),
-        page(&ctx, ctx.bare("profiles").args(["list"])),
+        page(&ctx, ctx.command_without_token("profiles").args(["list", "--config", "c.toml"])),
+        page(&ctx, ctx.command_without_token("profiles").args(["check", "--config", "c.toml"])),
+        page(&ctx, ctx.command_without_token("profiles").args(["list", "--config", "missing.toml"])),
+        page(&ctx, ctx.command_without_token("profiles").args(["list"])),
     ];
     assert_pages("profiles", &pages);
 }
@@ -228,9 +229,9 @@ fn drills() {
     let ctx = TestContext::new("");
     ctx.input("list.txt", "ann@contoso.com\nbob@contoso.com\n");
     let pages = [
-        page(&ctx, ctx.bare("drill").args(["list.txt", "--no-progress"])),
-        page(&ctx, ctx.bare("drill").args(["--users", "40", "--dry-run"])),
-        page(&ctx, ctx.bare("drill").args(["--group", "Finans", "--no-progress"])),
+        page(&ctx, ctx.command_without_token("drill").args(["list.txt", "--no-progress"])),
+        page(&ctx, ctx.command_without_token("drill").args(["--users", "40", "--dry-run"])),
+        page(&ctx, ctx.command_without_token("drill").args(["--group", "Finans", "--no-progress"])),
     ];
     assert_pages("drill", &pages);
 }
@@ -243,12 +244,15 @@ fn shards_and_their_merged_report() {
         let done = ctx.finish(&mut run(&ctx, &["users.txt", "--yes", "--shard", shard, "--no-progress"]));
         assert_eq!(done.code, Some(0), "{}", shown(&done));
     }
-    let folders = ctx.folders();
+    let folders = ctx.run_folders();
     let pages = [
-        page(&ctx, ctx.bare("report").args(["--merge", "all"]).args(&folders)),
-        page(&ctx, ctx.bare("report").args(["--merge", "some"]).arg(&folders[0])),
-        page(&ctx, ctx.bare("report").args(["--merge", "twice"]).args([&folders[0], &folders[0]])),
-        page(&ctx, ctx.bare("report").args(["--merge", "all"]).args(&folders)),
+        page(&ctx, ctx.command_without_token("report").args(["--merge", "all"]).args(&folders)),
+        page(&ctx, ctx.command_without_token("report").args(["--merge", "some"]).arg(&folders[0])),
+        page(
+            &ctx,
+            ctx.command_without_token("report").args(["--merge", "twice"]).args([&folders[0], &folders[0]]),
+        ),
+        page(&ctx, ctx.command_without_token("report").args(["--merge", "all"]).args(&folders)),
     ];
     assert_pages("merge", &pages);
 }

@@ -1,4 +1,4 @@
-//! Applying a plan: exactly what was approved, here and now, and nothing else.
+//! Applying a plan revokes exactly the approved users, in the same tenant, and no others.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -31,7 +31,7 @@ pub(super) fn remake(path: &Path, change: impl FnOnce(&mut Value)) {
     std::fs::write(path, plan.to_string()).unwrap();
 }
 
-/// Refused with this code and these words, and nothing was sent.
+/// Refused with this code and these words, and nothing was revoked.
 #[track_caller]
 pub(super) fn refused(ctx: &TestContext, path: &Path, args: &[&str], code: i32, says: &str) {
     let done = finish(ctx, "apply", path, &[args, &["--yes"]].concat());
@@ -41,7 +41,7 @@ pub(super) fn refused(ctx: &TestContext, path: &Path, args: &[&str], code: i32, 
 }
 
 #[test]
-fn it_sends_what_was_planned_in_the_same_order() {
+fn users_are_revoked_in_the_planned_order() {
     let ctx = tenant();
     let rows = "upn,note,priority\nann@contoso.com,=1+1,2\nbob@contoso.com,\"two\nlines\",1\nann@contoso.com,,\n\
                 cyd@contoso.com,,\nroot1@contoso.com,,\nnobody,,\n";
@@ -70,7 +70,7 @@ fn it_sends_what_was_planned_in_the_same_order() {
         sent.iter().map(|user| user.id.as_str()).collect::<Vec<_>>(),
         order.iter().map(|(_, id)| *id).collect::<Vec<_>>()
     );
-    let folder = ctx.folder();
+    let folder = ctx.run_folder();
     let outcomes: Vec<(String, String)> =
         folder.rows().iter().map(|row| (row["line"].clone(), row["outcome"].clone())).collect();
     let expected = [
@@ -97,7 +97,7 @@ fn it_sends_what_was_planned_in_the_same_order() {
 }
 
 #[test]
-fn only_the_approved_plan_is_sent() {
+fn only_the_approved_plan_is_applied() {
     let ctx = tenant();
     let path = plan(&ctx, &["ann"], &[]);
     refused(&ctx, &path, &["--expect-sha256", &"0".repeat(64)], 2, "not the plan that was approved");
@@ -112,7 +112,7 @@ fn only_the_approved_plan_is_sent() {
 }
 
 #[test]
-fn what_is_no_plan_is_refused() {
+fn an_invalid_plan_file_is_refused() {
     let ctx = tenant();
     for (name, text) in [
         ("a.txt", "ann@contoso.com\n"),
@@ -122,12 +122,12 @@ fn what_is_no_plan_is_refused() {
         ("e.json", ""),
     ] {
         let path = ctx.input(name, text);
-        refused(&ctx, &path, &[], 2, "is no plan file of entra-revoke");
+        refused(&ctx, &path, &[], 2, "is not a valid plan file");
     }
-    refused(&ctx, Path::new("gone.json"), &[], 2, "can't be read");
+    refused(&ctx, Path::new("gone.json"), &[], 2, "can't read the plan");
     let path = plan(&ctx, &["ann", "bob"], &[]);
     remake(&path, |plan| plan["format"] = 2.into());
-    refused(&ctx, &path, &[], 2, "of format 2");
+    refused(&ctx, &path, &[], 2, "has plan format 2");
     for change in [
         (|plan: &mut Value| plan["rows"][0]["order"] = 2.into()) as fn(&mut Value),
         |plan| plan["rows"][0]["order"] = 0.into(),
@@ -138,34 +138,34 @@ fn what_is_no_plan_is_refused() {
     ] {
         let path = plan(&ctx, &["ann", "bob"], &[]);
         remake(&path, change);
-        refused(&ctx, &path, &[], 2, "is no plan file of entra-revoke");
+        refused(&ctx, &path, &[], 2, "is not a valid plan file");
     }
 }
 
 #[test]
-fn an_old_plan_is_refused_and_one_of_tomorrow_too() {
+fn expired_and_future_plans_are_refused() {
     let ctx = tenant();
     let path = plan(&ctx, &["ann"], &[]);
     let ago = |hours: i64| (jiff::Timestamp::now() - jiff::SignedDuration::from_hours(hours)).to_string();
     remake(&path, |plan| plan["made_at"] = ago(25).into());
-    refused(&ctx, &path, &[], 2, "was made 1d01h ago, and --max-age allows 1d00h");
+    refused(&ctx, &path, &[], 2, "was made 1d01h ago, but --max-age allows 1d00h");
     refused(&ctx, &path, &["--max-age", "24h"], 2, "--max-age allows");
     remake(&path, |plan| plan["made_at"] = ago(-1).into());
-    refused(&ctx, &path, &[], 2, "yet to come");
+    refused(&ctx, &path, &[], 2, "in the future");
     remake(&path, |plan| plan["made_at"] = ago(25).into());
     finish(&ctx, "apply", &path, &["--yes", "--max-age", "26h"]).exits(0);
 }
 
 #[test]
-fn another_cloud_and_another_graph_are_refused() {
+fn another_cloud_or_graph_url_is_refused() {
     let ctx = tenant();
     let path = plan(&ctx, &["ann"], &[]);
     refused(&ctx, &path, &["--cloud", "usgov"], 2, "made for the cloud global");
-    let mut command = ctx.bare("apply");
+    let mut command = ctx.command_without_token("apply");
     command.env("ENTRA_REVOKE_TOKEN", super::ctx::TOKEN).arg(&path).arg("--yes");
     let done = ctx.finish(&mut command);
     done.exits(2);
-    assert!(done.stderr.contains("give --graph-url"), "{}", done.stderr);
+    assert!(done.stderr.contains("use the --graph-url"), "{}", done.stderr);
     nothing_sent(&ctx);
 }
 
@@ -180,7 +180,7 @@ fn another_tenant_is_refused() {
     let path = ctx.dir.path().join("plan.json");
     let id = read(&path)["tenant"]["id"].as_str().unwrap().to_owned();
     // A token that does not tell.
-    refused(&ctx, &path, &[], 2, "the token does not say its tenant");
+    refused(&ctx, &path, &[], 2, "the token does not name its tenant");
     refused(&ctx, &path, &["--tenant", other], 2, &id);
     let apply = |path: &Path| {
         let mut command = verb(&ctx, "apply");
@@ -196,7 +196,7 @@ fn another_tenant_is_refused() {
 }
 
 #[test]
-fn what_changed_since_is_told_and_the_newly_protected_are_left_out() {
+fn changes_are_reported_and_newly_protected_users_skipped() {
     let ctx = tenant();
     let changed = TENANT
         .replace("upn = 'cyd@contoso.com'\nenabled = false", "upn = 'cyd@contoso.com'\ndeleted = true")
@@ -208,17 +208,17 @@ fn what_changed_since_is_told_and_the_newly_protected_are_left_out() {
     let other = plan(&ctx, &["ann", "bob", "root1", "cyd"], &[]);
     std::fs::rename(&other, ctx.dir.path().join("open.json")).unwrap();
     let path = plan(&ctx, &["ann", "bob", "root1", "cyd"], &["--protect", "group:Finance"]);
-    ctx.simulator.change(&changed).unwrap();
+    ctx.simulator.change_config(&changed).unwrap();
     let done = finish(&ctx, "apply", &path, &["--yes", "--accept", "not_found"]);
     done.exits(0);
-    let since = "since then: 1 user protected by now, and left out: root1@contoso.com (";
+    let since = "since then: 1 user now protected, and left out: root1@contoso.com (";
     assert!(done.stderr.contains(since), "{}", done.stderr);
     assert!(
-        done.stderr.contains("no longer there, and sent all the same: cyd@contoso.com ("),
+        done.stderr.contains("no longer in the directory, and revoked anyway: cyd@contoso.com ("),
         "{}",
         done.stderr
     );
-    let rows = ctx.folder().rows();
+    let rows = ctx.run_folder().rows();
     let words: Vec<(&str, &str)> =
         rows.iter().map(|row| (row["input"].as_str(), row["outcome"].as_str())).collect();
     assert_eq!(
@@ -236,14 +236,14 @@ fn what_changed_since_is_told_and_the_newly_protected_are_left_out() {
     let done = finish(&ctx, "apply", &open, &["--yes", "--accept", "not_found"]);
     done.exits(0);
     assert!(
-        done.stderr.contains("since then: 1 user disabled since, and sent all the same: root1@contoso.com"),
+        done.stderr.contains("since then: 1 user now disabled, and revoked anyway: root1@contoso.com"),
         "{}",
         done.stderr
     );
 }
 
 #[test]
-fn protection_that_cannot_be_resolved_any_more_stops_it() {
+fn a_protect_list_that_no_longer_resolves_stops_the_run() {
     let ctx = tenant();
     let list = ctx.input("break-glass.txt", "root1@contoso.com\n");
     let path =
@@ -251,29 +251,29 @@ fn protection_that_cannot_be_resolved_any_more_stops_it() {
     std::fs::rename(&list, ctx.dir.path().join("moved.txt")).unwrap();
     refused(&ctx, &path, &[], 2, "break-glass.txt");
     std::fs::rename(ctx.dir.path().join("moved.txt"), &list).unwrap();
-    ctx.simulator.change(&TENANT.replace("'Finance'", "'Money'")).unwrap();
+    ctx.simulator.change_config(&TENANT.replace("'Finance'", "'Money'")).unwrap();
     refused(&ctx, &path, &[], 2, "Finance");
-    ctx.simulator.change(TENANT).unwrap();
+    ctx.simulator.change_config(TENANT).unwrap();
     let done = finish(&ctx, "apply", &path, &["--yes", "--protect", "ann@contoso.com"]);
     done.exits(0);
-    assert_eq!(ctx.folder().rows()[0]["outcome"], "protected");
+    assert_eq!(ctx.run_folder().rows()[0]["outcome"], "protected");
     assert_eq!(ctx.stats().revocations, 0);
 }
 
 #[test]
-fn without_the_permission_it_still_protects_or_refuses() {
+fn protection_works_without_read_permission() {
     let ctx = tenant();
     let path = plan(&ctx, &["ann", "bob"], &["--protect", "root1@contoso.com"]);
-    ctx.simulator.change("[token]\nroles = ['User.RevokeSessions.All']\n").unwrap();
+    ctx.simulator.change_config("[token]\nroles = ['User.RevokeSessions.All']\n").unwrap();
     // The plan says who each user is, so that ids can be compared without the directory.
     let done = finish(&ctx, "apply", &path, &["--yes", "--protect", "bob@contoso.com"]);
     done.exits(0);
-    assert_eq!(ctx.folder().outcomes().values().filter(|word| *word == "protected").count(), 1);
+    assert_eq!(ctx.run_folder().outcomes().values().filter(|word| *word == "protected").count(), 1);
     assert_eq!(ctx.stats().effects, 1);
 }
 
 #[test]
-fn caps_hold_and_so_do_the_things_that_want_a_number() {
+fn limits_and_confirmations_apply_to_plans() {
     let ctx = tenant();
     let path = plan(&ctx, &["ann", "bob"], &["--max-share", "20%"]);
     refused(&ctx, &path, &[], 2, "more than --max-share 20%");
@@ -283,28 +283,28 @@ fn caps_hold_and_so_do_the_things_that_want_a_number() {
     ctx.finish(command.args(["--all-users", "--plan-file", "all.json"])).exits(0);
     refused(&ctx, &ctx.dir.path().join("all.json"), &[], 2, "every user of the tenant");
     finish(&ctx, "apply", &path, &["--yes-i-mean", "2"]).exits(0);
-    assert_eq!(ctx.folder().summary()["confirmed"], json!(["--yes-i-mean 2"]));
+    assert_eq!(ctx.run_folder().summary()["confirmed"], json!(["--yes-i-mean 2"]));
     let ctx = tenant();
     let path = plan(&ctx, &["ann", "bob"], &["--max-users", "1"]);
     finish(&ctx, "apply", &path, &["--yes"]).exits(5);
-    assert_eq!((ctx.stats().revocations, ctx.folder().summary()["exit_code"].clone()), (0, 5.into()));
+    assert_eq!((ctx.stats().revocations, ctx.run_folder().summary()["exit_code"].clone()), (0, 5.into()));
 }
 
 #[test]
-fn it_asks_as_a_run_does() {
+fn apply_asks_for_confirmation() {
     let ctx = tenant();
     let path = plan(&ctx, &["ann", "root1"], &[]);
     let done = finish(&ctx, "apply", &path, &[]);
     done.exits(2);
     nothing_sent(&ctx);
     let mut terminal = Terminal::start(verb(&ctx, "apply").arg(&path).args(["--progress", "none"]));
-    terminal.until("  chosen       ").until("Type 2 to revoke").types("1");
-    assert_eq!(terminal.ends().0, 5);
+    terminal.until("  selected     ").until("Type 2 to revoke").type_line("1");
+    assert_eq!(terminal.wait_for_exit().0, 5);
     nothing_sent(&ctx);
     let mut terminal = Terminal::start(verb(&ctx, "apply").arg(&path).args(["--progress", "none"]));
-    terminal.until("Type 2 to revoke").types("2");
-    assert_eq!(terminal.ends().0, 0);
-    assert_eq!(ctx.folder().summary()["confirmed"], json!(["typed 2"]));
+    terminal.until("Type 2 to revoke").type_line("2");
+    assert_eq!(terminal.wait_for_exit().0, 0);
+    assert_eq!(ctx.run_folder().summary()["confirmed"], json!(["typed 2"]));
 }
 
 #[test]
@@ -313,27 +313,27 @@ fn a_dry_run_says_what_changed_and_sends_nothing() {
     let path = plan(&ctx, &["ann", "bob"], &[]);
     let done = finish(&ctx, "apply", &path, &["--dry-run", "--protect", "bob@contoso.com"]);
     done.exits(0);
-    assert!(done.stderr.contains("since then: 1 user protected by now"), "{}", done.stderr);
+    assert!(done.stderr.contains("since then: 1 user now protected"), "{}", done.stderr);
     assert!(done.stdout.contains("1 user to revoke, of 2 rows"), "{}", done.stdout);
     nothing_sent(&ctx);
 }
 
 #[test]
-fn selections_are_frozen_too() {
+fn selections_are_frozen_in_the_plan() {
     let ctx = tenant();
     let mut command = verb(&ctx, "plan");
     ctx.finish(command.args(["--group", "Finance"])).exits(0);
     let grown =
         TENANT.replace("members = ['ann@contoso.com'", "members = ['cyd@contoso.com', 'ann@contoso.com'");
-    ctx.simulator.change(&grown).unwrap();
+    ctx.simulator.change_config(&grown).unwrap();
     let path = ctx.dir.path().join("plan.json");
     finish(&ctx, "apply", &path, &["--yes"]).exits(0);
     assert_eq!(ctx.stats().effects, 2);
-    assert!(!ctx.folder().text("report.csv").contains("cyd@"));
+    assert!(!ctx.run_folder().text("report.csv").contains("cyd@"));
 }
 
 #[test]
-fn whoever_approves_sees_whom_an_id_names_and_not_what_the_file_calls_them() {
+fn the_preview_shows_directory_names_and_not_names_from_the_file() {
     let ctx = tenant();
     let path = plan(&ctx, &["ann", "bob"], &[]);
     remake(&path, |plan| {
@@ -342,34 +342,28 @@ fn whoever_approves_sees_whom_an_id_names_and_not_what_the_file_calls_them() {
     });
     let done = finish(&ctx, "apply", &path, &["--dry-run"]);
     done.exits(0);
-    let told = "1 user called otherwise than in the plan: cyd@contoso.com is ann@contoso.com";
+    let told = "1 user with another name than in the plan: cyd@contoso.com is ann@contoso.com";
     assert!(done.stderr.contains(told), "{}", done.stderr);
     assert!(done.stdout.contains("ann@contoso.com") && !done.stdout.contains("cyd@"), "{}", done.stdout);
     assert!(done.stderr.contains("apply would stop here"), "{}", done.stderr);
     // Whoever sends it sends nobody who was not approved.
-    refused(
-        &ctx,
-        &path,
-        &[],
-        2,
-        "1 user is called otherwise in the directory than in the plan: cyd@contoso.com",
-    );
+    refused(&ctx, &path, &[], 2, "the directory and the plan have different names for 1 user");
 }
 
 #[test]
-fn who_is_protected_by_name_when_it_is_applied_is_not_sent_for_an_older_wish() {
+fn a_protect_flag_overrides_an_earlier_unprotect() {
     let ctx = tenant();
     let root = "root1@contoso.com";
     let path = plan(&ctx, &["ann", "root1"], &["--protect", root, "--unprotect", root]);
     let done = finish(&ctx, "apply", &path, &["--yes", "--protect", root]);
     done.exits(0);
-    assert!(done.stderr.contains("protected by now"), "{}", done.stderr);
+    assert!(done.stderr.contains("now protected"), "{}", done.stderr);
     let sent: Vec<String> = ctx.ledger().users.into_iter().map(|user| user.id).collect();
     assert_eq!(sent, ["ann@contoso.com"]);
 }
 
 #[test]
-fn what_protects_now_goes_before_an_older_wish_by_any_name_of_the_person() {
+fn any_protect_list_overrides_an_earlier_unprotect() {
     let ctx = tenant();
     let root = "root1@contoso.com";
     let path = plan(&ctx, &["ann", "root1"], &["--protect", root, "--unprotect", root]);
@@ -378,6 +372,6 @@ fn what_protects_now_goes_before_an_older_wish_by_any_name_of_the_person() {
     for list in [id.as_str(), "now.txt", "role:Global Administrator"] {
         let done = finish(&ctx, "apply", &path, &["--dry-run", "--protect", list]);
         done.exits(0);
-        assert!(done.stderr.contains("1 user protected by now"), "{list}: {}", done.stderr);
+        assert!(done.stderr.contains("1 user now protected"), "{list}: {}", done.stderr);
     }
 }

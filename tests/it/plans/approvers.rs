@@ -1,4 +1,4 @@
-//! The two-person rule: without a good signature of an approver who is not the sender, nothing is sent.
+//! The two-person rule: without a valid signature of an approver who is not the sender, nothing is revoked.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -55,12 +55,12 @@ fn signature_of(path: &Path) -> PathBuf {
 const APPROVERS: [&str; 2] = ["--approvers", "approvers"];
 
 #[test]
-fn a_plan_that_an_approver_signed_is_sent() {
+fn a_signed_plan_is_applied() {
     let ctx = tenant();
     let path = plan(&ctx, &["ann"], &[]);
     let key = Key::new(1);
     ctx.input("approvers", format!("# two\nzoe@contoso.com namespaces=\"entra-*\" {} Zoe\n", key.line()));
-    refused(&ctx, &path, &APPROVERS, 2, "there is no");
+    refused(&ctx, &path, &APPROVERS, 2, "does not exist");
     // Whoever approves looks first.
     let done = finish(&ctx, "apply", &path, &["--dry-run", "--approvers", "approvers"]);
     assert!(
@@ -72,13 +72,13 @@ fn a_plan_that_an_approver_signed_is_sent() {
     let done = finish(&ctx, "apply", &path, &["--yes", "--approvers", "approvers"]);
     done.exits(0);
     assert!(done.stderr.contains("approved by zoe@contoso.com (SHA256:"), "{}", done.stderr);
-    let summary = ctx.folder().summary();
+    let summary = ctx.run_folder().summary();
     assert_eq!(summary["plan_file"]["approved_by"]["principals"], "zoe@contoso.com");
     assert_eq!(ctx.stats().effects, 1);
 }
 
 #[test]
-fn a_list_that_everybody_may_write_to_approves_nothing() {
+fn a_world_writable_approver_list_is_refused() {
     use std::os::unix::fs::PermissionsExt;
     let ctx = tenant();
     let path = plan(&ctx, &["ann"], &[]);
@@ -86,17 +86,17 @@ fn a_list_that_everybody_may_write_to_approves_nothing() {
     let list = ctx.input("approvers", format!("zoe@contoso.com {}\n", key.line()));
     key.sign(&path, "entra-revoke");
     std::fs::set_permissions(&list, std::fs::Permissions::from_mode(0o666)).unwrap();
-    refused(&ctx, &path, &APPROVERS, 2, "everybody may write to the file");
+    refused(&ctx, &path, &APPROVERS, 2, "everyone may write to the file");
     std::fs::set_permissions(&list, std::fs::Permissions::from_mode(0o600)).unwrap();
     // A pipe in the signature's place is not waited for.
     let signature = format!("{}.sig", path.display());
     std::fs::remove_file(&signature).unwrap();
     rustix::fs::mkfifoat(rustix::fs::CWD, signature.as_str(), rustix::fs::Mode::RUSR).unwrap();
-    refused(&ctx, &path, &APPROVERS, 2, "name a plain file");
+    refused(&ctx, &path, &APPROVERS, 2, "name a regular file");
 }
 
 #[test]
-fn no_other_signature_will_do() {
+fn other_signatures_are_refused() {
     let ctx = tenant();
     let path = plan(&ctx, &["ann"], &[]);
     let (key, other) = (Key::new(1), Key::new(2));
@@ -108,19 +108,19 @@ fn no_other_signature_will_do() {
     // Of the plan as it was before.
     key.sign(&path, "entra-revoke");
     remake(&path, |plan| plan["case_id"] = "INC-2".into());
-    refused(&ctx, &path, &APPROVERS, 2, "is no good signature of this plan");
+    refused(&ctx, &path, &APPROVERS, 2, "is not a valid signature of this plan");
     key.sign(&path, "entra-revoke");
     let text = std::fs::read_to_string(&path).unwrap();
     std::fs::write(&path, format!("{text}\n")).unwrap();
-    refused(&ctx, &path, &APPROVERS, 2, "is no good signature of this plan");
+    refused(&ctx, &path, &APPROVERS, 2, "is not a valid signature of this plan");
     std::fs::write(&path, text).unwrap();
     for (line, says) in [
-        ("zoe@contoso.com valid-before=\"20200101Z\" KEY", "its time is over"),
-        ("zoe@contoso.com valid-after=\"29990101Z\" KEY", "its time has not come yet"),
+        ("zoe@contoso.com valid-before=\"20200101Z\" KEY", "it has expired"),
+        ("zoe@contoso.com valid-after=\"29990101Z\" KEY", "it is not valid yet"),
         ("zoe@contoso.com namespaces=\"git\" KEY", "its namespaces do not allow it"),
         ("zoe@contoso.com cert-authority KEY", "line 1: it names a certificate authority"),
-        ("# nobody", "names nobody"),
-        ("zoe@contoso.com", "line 1: it is not of the form"),
+        ("# nobody", "is empty"),
+        ("zoe@contoso.com", "line 1: it does not have the form"),
     ] {
         ctx.input("approvers", line.replace("KEY", &key.line()));
         refused(&ctx, &path, &APPROVERS, 2, says);
@@ -129,7 +129,7 @@ fn no_other_signature_will_do() {
     ctx.input("approvers", format!("zoe@contoso.com {}\n", key.line()));
     ctx.input("more", format!("yan@contoso.com {}\n", other.line()));
     refused(&ctx, &path, &["--approvers", "approvers", "--approvers", "more"], 2, "list of approvers more");
-    refused(&ctx, &path, &["--approvers", "missing"], 2, "the list of approvers missing can't be read");
+    refused(&ctx, &path, &["--approvers", "missing"], 2, "can't read the list of approvers missing");
 }
 
 /// A tenant in which a person signs in, and that person's token.
@@ -150,7 +150,7 @@ fn by(ctx: &TestContext, token: &str, name: &str, args: &[&str]) -> CommandResul
 }
 
 #[test]
-fn nobody_approves_what_they_send_themselves() {
+fn the_sender_cannot_be_the_approver() {
     let (ctx, token) = person();
     ctx.input("users.txt", "bob@contoso.com\n");
     by(&ctx, &token, "plan", &["users.txt"]).exits(0);
@@ -183,7 +183,7 @@ fn nobody_approves_what_they_send_themselves() {
 }
 
 #[test]
-fn an_app_is_nobody_so_that_the_planner_and_the_account_count_as_the_sender() {
+fn with_an_app_the_planner_and_the_local_account_count_as_sender() {
     let ctx = tenant();
     let path = plan(&ctx, &["ann"], &[]);
     let key = Key::new(1);
@@ -195,13 +195,13 @@ fn an_app_is_nobody_so_that_the_planner_and_the_account_count_as_the_sender() {
         command.env("USER", "sam").arg(&path).args(["--yes", "--approvers", "approvers"]);
         let done = ctx.finish(&mut command);
         done.exits(2);
-        assert!(done.stderr.contains("names no person"), "{}", done.stderr);
+        assert!(done.stderr.contains("does not name a person"), "{}", done.stderr);
         nothing_sent(&ctx);
     }
 }
 
 #[test]
-fn the_approvers_of_a_profile_hold() {
+fn approvers_from_the_profile_apply() {
     let ctx = tenant();
     let path = plan(&ctx, &["ann"], &[]);
     let (key, other) = (Key::new(1), Key::new(2));
@@ -232,7 +232,7 @@ fn the_approvers_of_a_profile_hold() {
 }
 
 #[test]
-fn what_ssh_keygen_signs_is_approved() {
+fn signatures_of_ssh_keygen_are_accepted() {
     if Command::new("ssh-keygen").arg("-?").output().is_err() {
         eprintln!("not checked: there is no ssh-keygen here");
         return;

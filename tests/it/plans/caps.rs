@@ -1,28 +1,29 @@
-//! Caps, and what answers the question where nobody can be asked.
+//! Limits on the number of users, and how to confirm it without a terminal.
 
 use super::{finish, list, nothing_sent, tenant, verb};
 use crate::support::terminal::Terminal;
 
 #[test]
-fn a_count_that_is_expected_must_be_met() {
+fn expect_count_must_match() {
     let ctx = tenant();
     let input = ctx.input("users.txt", list(&["ann", "bob"]));
     for verb in ["run", "drill"] {
-        let mut command = if verb == "run" { super::verb(&ctx, "run") } else { ctx.bare("drill") };
+        let mut command =
+            if verb == "run" { super::verb(&ctx, "run") } else { ctx.command_without_token("drill") };
         if verb == "run" {
             command.arg("--yes");
         }
         let done = ctx.finish(command.arg(&input).args(["--expect-count", "3"]));
         done.exits(5);
-        assert!(done.stderr.contains("holds 2 users, and --expect-count says 3"), "{}", done.stderr);
+        assert!(done.stderr.contains("has 2 users, but --expect-count says 3"), "{}", done.stderr);
         nothing_sent(&ctx);
     }
     finish(&ctx, "run", &input, &["--yes", "--expect-count", "2"]).exits(0);
-    assert_eq!(ctx.folder().summary()["confirmed"][0], "--yes");
+    assert_eq!(ctx.run_folder().summary()["confirmed"][0], "--yes");
 }
 
 #[test]
-fn without_a_terminal_somebody_says_yes() {
+fn a_run_without_a_terminal_needs_a_yes_flag() {
     let ctx = tenant();
     let input = ctx.input("users.txt", list(&["ann"]));
     let done = finish(&ctx, "run", &input, &[]);
@@ -33,9 +34,9 @@ fn without_a_terminal_somebody_says_yes() {
 }
 
 #[test]
-fn three_things_want_their_number() {
+fn three_risks_need_a_confirmed_number() {
     for (args, says) in [
-        (&["--all-users"][..], "every user of the tenant is chosen"),
+        (&["--all-users"][..], "every user of the tenant"),
         (
             &["--group", "Finance", "--max-share", "20%"],
             "2 of the tenant's 8 users, more than --max-share 20%",
@@ -57,19 +58,19 @@ fn three_things_want_their_number() {
         let done = ctx.finish(verb(&ctx, "run").args(args).args(["--yes", "--yes-i-mean", "5"]));
         done.exits(5);
         assert!(
-            done.stderr.contains(&format!("holds {number} users, and --yes-i-mean says 5")),
+            done.stderr.contains(&format!("has {number} users, but --yes-i-mean says 5")),
             "{}",
             done.stderr
         );
         nothing_sent(&ctx);
         let done = ctx.finish(verb(&ctx, "run").args(args).args(["--yes-i-mean", number]));
         assert!(matches!(done.code, Some(0 | 3)), "{done:?}");
-        assert_eq!(ctx.folder().summary()["confirmed"][0], format!("--yes-i-mean {number}"));
+        assert_eq!(ctx.run_folder().summary()["confirmed"][0], format!("--yes-i-mean {number}"));
     }
 }
 
 #[test]
-fn half_of_the_global_administrators_and_a_share_that_is_met_want_no_number() {
+fn moderate_risks_need_no_confirmed_number() {
     let ctx = tenant();
     let input = ctx.input("users.txt", list(&["root1", "root2"]));
     finish(&ctx, "run", &input, &["--yes", "--max-share", "25%"]).exits(0);
@@ -77,7 +78,7 @@ fn half_of_the_global_administrators_and_a_share_that_is_met_want_no_number() {
 }
 
 #[test]
-fn what_was_never_confirmed_is_not_kept_to_be_resumed() {
+fn an_unconfirmed_run_cannot_be_resumed() {
     let ctx = tenant();
     let done = ctx.finish(verb(&ctx, "run").args(["--all-users", "--max-users", "3", "--yes"]));
     done.exits(2);
@@ -85,7 +86,7 @@ fn what_was_never_confirmed_is_not_kept_to_be_resumed() {
     let input = ctx.input("users.txt", list(&["ann", "bob"]));
     finish(&ctx, "run", &input, &["--max-users", "1", "--yes"]).exits(5);
     assert_eq!(ctx.stats().revocations, 0);
-    assert_eq!(ctx.folder().summary()["exit_code"], 5);
+    assert_eq!(ctx.run_folder().summary()["exit_code"], 5);
 }
 
 #[test]
@@ -102,12 +103,12 @@ fn a_profile_limits_the_share() {
 }
 
 #[test]
-fn a_size_that_refuses_what_nobody_confirmed_leaves_nothing_to_resume() {
+fn an_unconfirmed_run_above_max_users_cannot_be_resumed() {
     let ctx = tenant();
     let input = ctx.input("users.txt", list(&["ann", "root1"]));
     let mut command = verb(&ctx, "run");
-    let (code, text) = Terminal::start(command.arg(&input).args(["--max-users", "1"])).ends();
+    let (code, text) = Terminal::start(command.arg(&input).args(["--max-users", "1"])).wait_for_exit();
     assert_eq!(code, 5, "{text}");
-    assert!(text.contains("the plan holds 2 users, and --max-users allows 1"), "{text}");
+    assert!(text.contains("the plan has 2 users, but --max-users allows 1"), "{text}");
     nothing_sent(&ctx);
 }

@@ -1,4 +1,4 @@
-//! The plan file: what it holds, who may read it, and that it can't be changed.
+//! The plan file: what it contains, who may read it, and that it can't be changed.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
@@ -27,7 +27,7 @@ fn json(path: &PathBuf) -> Value {
 }
 
 #[test]
-fn it_says_all_that_is_needed_and_no_secret() {
+fn a_plan_is_complete_and_contains_no_secret() {
     let ctx = tenant();
     let path = plan(&ctx);
     let text = std::fs::read_to_string(&path).unwrap();
@@ -47,11 +47,11 @@ fn it_says_all_that_is_needed_and_no_secret() {
     assert_eq!(rows[4]["left_out"]["outcome"], "protected");
     assert_eq!(rows[4]["cells"][1], "=1+1");
     assert_eq!(ctx.stats().revocations, 0);
-    assert!(ctx.folders().is_empty());
+    assert!(ctx.run_folders().is_empty());
 }
 
 #[test]
-fn its_hash_is_what_jq_and_sha256sum_say() {
+fn the_hash_matches_jq_and_sha256sum() {
     let ctx = tenant();
     let path = plan(&ctx);
     let said = json(&path)["sha256"].as_str().unwrap().to_owned();
@@ -69,7 +69,7 @@ fn its_hash_is_what_jq_and_sha256sum_say() {
 }
 
 #[test]
-fn it_is_not_replaced_by_chance() {
+fn an_existing_plan_is_not_overwritten() {
     let ctx = tenant();
     let path = plan(&ctx);
     let before = std::fs::read(&path).unwrap();
@@ -87,7 +87,7 @@ fn it_is_not_replaced_by_chance() {
 }
 
 #[test]
-fn it_is_told_in_every_format() {
+fn the_plan_is_shown_in_every_output_format() {
     let ctx = tenant();
     let input = ctx.input("users.txt", list(&["ann", "root1", "gus_fabrikam.com#EXT#"]));
     let run = |output: &str| {
@@ -114,7 +114,7 @@ fn it_is_told_in_every_format() {
 }
 
 #[test]
-fn a_plan_names_nobody_me_and_meets_the_count() {
+fn a_plan_refuses_me_and_a_wrong_count() {
     let ctx = TestContext::new("[token]\nscopes = ['User.RevokeSessions.All']\n");
     let input = ctx.input("me.txt", "me\n");
     let done = finish(&ctx, "plan", &input, &["--include-self"]);
@@ -142,7 +142,7 @@ fn is_taken(text: &[u8]) -> bool {
 }
 
 #[test]
-fn a_changed_byte_is_refused_unless_it_says_the_same() {
+fn a_changed_byte_is_refused_unless_the_json_is_equal() {
     let (_, text) = &*WRITTEN;
     assert!(is_taken(text.as_bytes()));
     let value = |text: &[u8]| serde_json::from_slice::<Value>(text).ok();
@@ -198,7 +198,7 @@ proptest! {
     }
 
     #[test]
-    fn any_row_or_member_more_or_less_is_refused(which in any::<prop::sample::Index>(), twice in any::<bool>()) {
+    fn added_and_removed_rows_and_members_are_refused(which in any::<prop::sample::Index>(), twice in any::<bool>()) {
         let mut plan: Value = serde_json::from_str(&WRITTEN.1).unwrap();
         let rows = plan["rows"].as_array_mut().unwrap();
         let row = which.index(rows.len());
@@ -213,7 +213,7 @@ proptest! {
 }
 
 #[test]
-fn the_order_of_members_and_blanks_say_nothing() {
+fn member_order_and_whitespace_do_not_matter() {
     let plan: Value = serde_json::from_str(&WRITTEN.1).unwrap();
     assert!(is_taken(plan.to_string().as_bytes()) && is_taken(format!("{plan:#}").as_bytes()));
     let twice = WRITTEN.1.replacen("{", "{\"format\": 1,", 1);
@@ -222,7 +222,7 @@ fn the_order_of_members_and_blanks_say_nothing() {
 }
 
 #[test]
-fn signing_in_is_needed_to_plan() {
+fn plan_needs_a_sign_in() {
     let ctx = tenant();
     let input = ctx.input("users.txt", list(&["ann"]));
     let mut command = verb(&ctx, "plan");
@@ -231,11 +231,11 @@ fn signing_in_is_needed_to_plan() {
 }
 
 #[test]
-fn what_is_no_plan_is_not_replaced() {
+fn a_file_that_is_not_a_plan_is_not_overwritten() {
     let ctx = tenant();
     let input = ctx.input("users.txt", list(&["ann"]));
     let done = finish(&ctx, "plan", &input, &["--plan-file", "users.txt", "--overwrite"]);
     done.exits(2);
-    assert!(done.stderr.contains("is no plan"), "{}", done.stderr);
+    assert!(done.stderr.contains("is not a plan"), "{}", done.stderr);
     assert_eq!(std::fs::read_to_string(&input).unwrap(), list(&["ann"]));
 }

@@ -1,4 +1,4 @@
-//! What is asked before sending, what caps refuse, and plans that are written, approved and applied.
+//! Confirmations before the first request, limits that refuse, and plans that are written, approved and applied.
 #![cfg(unix)]
 
 use crate::ctx;
@@ -41,7 +41,7 @@ fn tenant() -> TestContext {
 
 /// A verb against the context, with a ready token, and nothing that answers the question.
 fn verb(ctx: &TestContext, verb: &str) -> Command {
-    let mut command = ctx.bare(verb);
+    let mut command = ctx.command_without_token(verb);
     command.env("ENTRA_REVOKE_TOKEN", ctx::TOKEN);
     command.args(["--graph-url", &ctx.simulator.url(), "--authority-url", &ctx.simulator.url()]);
     command
@@ -52,11 +52,11 @@ fn finish(ctx: &TestContext, name: &str, file: &Path, args: &[&str]) -> ctx::Com
     ctx.finish(verb(ctx, name).arg(file).args(args))
 }
 
-/// Nothing was sent, and no run was begun.
+/// Nothing was revoked, and no run was begun.
 #[track_caller]
 fn nothing_sent(ctx: &TestContext) {
     assert_eq!(ctx.stats().revocations, 0);
-    assert!(ctx.folders().is_empty(), "a run folder was made for nothing");
+    assert!(ctx.run_folders().is_empty(), "a run folder was made for nothing");
 }
 
 /// Lines of users of Contoso.

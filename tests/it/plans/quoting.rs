@@ -1,4 +1,4 @@
-//! A file of this machine that somebody else names as a plan, a list, a profile or a key shows nothing of itself.
+//! Errors never quote a local file that another person named as a plan, a list, a profile or a key.
 
 use super::apply::{plan, remake};
 use super::{tenant, verb};
@@ -20,7 +20,7 @@ fn contents() -> Vec<String> {
 #[track_caller]
 fn shows_nothing(ctx: &TestContext, name: &str, args: &[&str]) {
     let mut command = match name {
-        "simulator" | "profiles" => ctx.bare(name),
+        "simulator" | "profiles" => ctx.command_without_token(name),
         _ => verb(ctx, name),
     };
     let done = ctx.finish(command.args(args));
@@ -31,7 +31,7 @@ fn shows_nothing(ctx: &TestContext, name: &str, args: &[&str]) {
 }
 
 #[test]
-fn no_flag_that_takes_a_file_shows_what_it_holds() {
+fn file_flags_never_quote_the_file() {
     for content in contents() {
         let ctx = tenant();
         ctx.input("users.txt", "ann@contoso.com\n");
@@ -54,7 +54,7 @@ fn no_flag_that_takes_a_file_shows_what_it_holds() {
 }
 
 #[test]
-fn what_a_plan_or_a_profile_names_shows_nothing() {
+fn files_named_by_plans_and_profiles_are_never_quoted() {
     for content in contents() {
         let ctx = tenant();
         let path = plan(&ctx, &["ann"], &[]);

@@ -1,10 +1,10 @@
-//! `profiles check`: what would stop a run, told before it is needed.
+//! `profiles check` reports what would stop a run, before you need the profile.
 
 use super::*;
 
 fn check(ctx: &TestContext, toml: &str, names: &[&str]) -> Command {
     config(ctx, "c.toml", toml);
-    let mut command = ctx.bare("profiles");
+    let mut command = ctx.command_without_token("profiles");
     command.args(["check", "--config", "c.toml"]).args(names);
     command
 }
@@ -24,7 +24,7 @@ fn bad(ctx: &TestContext, keys: &str, says: &[&str]) {
 }
 
 #[test]
-fn good_profiles_are_good() {
+fn valid_profiles_pass_the_check() {
     let ctx = tenant();
     ctx.input("leave.txt", "b@contoso.com\n");
     ctx.input("boss.csv", "id,userPrincipalName\n,boss@contoso.com\n");
@@ -38,13 +38,13 @@ fn good_profiles_are_good() {
 }
 
 #[test]
-fn one_of_several_can_be_checked() {
+fn a_single_profile_can_be_checked() {
     let ctx = tenant();
     let toml = format!("[profile.good]\n{}[profile.bad]\nauth = 'token'\n", app());
     assert_eq!(ctx.finish(&mut check(&ctx, &toml, &["good"])).exits(0).stdout, "good: good\n");
     let done = ctx.finish(&mut check(&ctx, &toml, &[]));
     assert!(
-        done.exits(2).stdout.contains("good: good\nbad: --auth token: ENTRA_REVOKE_TOKEN"),
+        done.exits(2).stdout.contains("good: good\nbad: --auth token: neither ENTRA_REVOKE_TOKEN"),
         "{}",
         done.stdout
     );
@@ -55,7 +55,7 @@ fn one_of_several_can_be_checked() {
 }
 
 #[test]
-fn problems_are_told_a_line_each() {
+fn each_problem_has_its_own_line() {
     let ctx = tenant();
     let app = app();
     ctx.input("half.txt", "boss@contoso.com\nnobody\n");
@@ -72,12 +72,12 @@ fn problems_are_told_a_line_each() {
         ("protect = 'boss@contoso.csv'\n", &["protect: ", "rename the file"]),
         ("exclude_file = 'gone.csv'\n", &["exclude_file: ", "gone.csv"]),
         ("ca_cert = 'gone.pem'\n", &["ca_cert: ", "gone.pem"]),
-        ("output_dir = 'half.txt'\n", &["output_dir: ", "is no folder"]),
+        ("output_dir = 'half.txt'\n", &["output_dir: ", "is not a folder"]),
     ] {
         bad(&ctx, &format!("{app}{keys}"), says);
     }
     bad(&ctx, "client_secret_file = 'secret'\n", &["the tenant"]);
-    bad(&ctx, "auth = 'client-secret'\n", &["AZURE_CLIENT_SECRET is not set"]);
+    bad(&ctx, "auth = 'client-secret'\n", &["neither AZURE_CLIENT_SECRET nor"]);
     let done =
         ctx.finish(check(&ctx, &format!("[profile.c]\n{app}"), &[]).env("AZURE_TENANT_ID", OTHER_TENANT));
     assert!(done.exits(2).stdout.contains("c: profile c has tenant"), "{}", done.stdout);
@@ -86,7 +86,7 @@ fn problems_are_told_a_line_each() {
 }
 
 #[test]
-fn a_secret_from_standard_input_is_not_asked_for() {
+fn the_check_does_not_read_standard_input() {
     let ctx = tenant();
     let toml = format!("[profile.c]\n{}", app().replace("'secret'", "'-'"));
     assert_eq!(ctx.finish(&mut check(&ctx, &toml, &[])).exits(0).stdout, "c: good\n");
@@ -94,7 +94,7 @@ fn a_secret_from_standard_input_is_not_asked_for() {
 
 #[cfg(unix)]
 #[test]
-fn what_others_can_read_or_write_is_told() {
+fn files_accessible_to_others_are_reported() {
     use std::os::unix::fs::PermissionsExt;
     let ctx = tenant();
     let mode = |name: &str, mode: u32| {
@@ -102,7 +102,7 @@ fn what_others_can_read_or_write_is_told() {
         std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
     };
     mode("secret", 0o640);
-    bad(&ctx, &app(), &["client_secret_file: others can read", "(mode 640)", "chmod 600"]);
+    bad(&ctx, &app(), &["client_secret_file: other accounts can read", "(mode 640)", "chmod 600"]);
     mode("secret", 0o600);
     let toml = format!("[profile.c]\n{}", app());
     let mut command = check(&ctx, &toml, &[]);
@@ -111,21 +111,21 @@ fn what_others_can_read_or_write_is_told() {
     mode("c.toml", 0o646);
     let done = ctx.finish(&mut command);
     assert!(
-        done.exits(2).stdout.contains("others can write") && done.stdout.contains("chmod go-w"),
+        done.exits(2).stdout.contains("other accounts can write") && done.stdout.contains("chmod go-w"),
         "{}",
         done.stdout
     );
     let done = ctx.finish(run(&ctx).args(["--config", "c.toml", "--profile", "c"]));
-    refused(&ctx, &done, &["the config file is not used", "everybody may write", "--insecure-files"]);
+    refused(&ctx, &done, &["the config file is not used", "everyone may write", "--insecure-files"]);
     mode("c.toml", 0o664);
     if rustix::process::getgid().as_raw() != 0 {
         let done = ctx.finish(run(&ctx).args(["--config", "c.toml", "--profile", "c"]));
-        assert!(done.exits(0).stderr.contains("warning: others can write"), "{}", done.stderr);
+        assert!(done.exits(0).stderr.contains("warning: other accounts can write"), "{}", done.stderr);
     }
     mode("c.toml", 0o644);
     mode("", 0o777);
     let done = ctx.finish(&mut command);
-    assert!(done.exits(2).stdout.contains("others can write"), "{}", done.stdout);
+    assert!(done.exits(2).stdout.contains("other accounts can write"), "{}", done.stdout);
     mode("", 0o1777);
     ctx.finish(&mut command).exits(0);
 }

@@ -23,7 +23,7 @@ fn a_run_by_profile_needs_no_other_flag() {
 }
 
 #[test]
-fn the_default_is_used_where_none_is_named_and_none_means_none() {
+fn the_default_profile_is_used_unless_none_is_given() {
     let ctx = tenant();
     usual(&ctx, format!("default_profile = 'c'\n[profile.c]\n{}", app().replace("'secret'", "'../secret'")));
     let done = ctx.finish(&mut run(&ctx));
@@ -45,7 +45,7 @@ fn the_default_is_used_where_none_is_named_and_none_means_none() {
 }
 
 #[test]
-fn without_a_profile_nothing_is_said_of_profiles() {
+fn without_profiles_nothing_is_printed_about_them() {
     let ctx = TestContext::new("");
     let input = ctx.input("users.txt", "a@contoso.com\n");
     for toml in [None, Some("[profile.c]\nmax_users = 0\n")] {
@@ -55,13 +55,13 @@ fn without_a_profile_nothing_is_said_of_profiles() {
         let done = ctx.run(&input, &[]);
         assert!(!done.exits(0).stderr.contains("profile"), "{}", done.stderr);
     }
-    assert_eq!(ctx.folders().len(), 2);
-    let record = std::fs::read_to_string(ctx.folders()[0].join("run.json")).unwrap();
+    assert_eq!(ctx.run_folders().len(), 2);
+    let record = std::fs::read_to_string(ctx.run_folders()[0].join("run.json")).unwrap();
     assert!(!record.contains("\"profile\""), "{record}");
 }
 
 #[test]
-fn flags_go_before_variables() {
+fn flags_override_variables() {
     let ctx = tenant();
     let toml = |case: &str| format!("[profile.a]\n{0}case_id = '{case}'\n[profile.b]\n{0}", app());
     let (one, two) = (config(&ctx, "one.toml", toml("one")), config(&ctx, "two.toml", toml("two")));
@@ -80,13 +80,13 @@ fn flags_go_before_variables() {
 }
 
 #[test]
-fn what_is_named_must_be_there() {
+fn a_named_profile_and_file_must_exist() {
     let ctx = tenant();
     for args in [["--config", "gone.toml"], ["--config", "."]] {
-        refused(&ctx, &ctx.finish(run(&ctx).args(args)), &["can't be read"]);
+        refused(&ctx, &ctx.finish(run(&ctx).args(args)), &["can't read the config file"]);
     }
     let done = ctx.finish(run(&ctx).env("ENTRA_REVOKE_CONFIG", "gone.toml"));
-    refused(&ctx, &done, &["gone.toml", "can't be read"]);
+    refused(&ctx, &done, &["gone.toml", "can't read"]);
     let done = ctx.finish(run(&ctx).args(["--profile", "contoso"]));
     refused(&ctx, &done, &["there is no config file at", "--config"]);
     config(&ctx, "c.toml", format!("[profile.contoso]\n{}[profile.fabrikam]\n", app()));
@@ -96,22 +96,22 @@ fn what_is_named_must_be_there() {
     refused(&ctx, &named(""), &["--profile"]);
     // Given for a purpose, and of no effect: somebody would miss the protect list.
     let done = ctx.finish(run(&ctx).args(["--config", "c.toml"]));
-    refused(&ctx, &done, &["no profile of it is chosen", "default_profile"]);
+    refused(&ctx, &done, &["without --profile", "default_profile"]);
 }
 
 #[test]
-fn a_file_that_can_not_be_read_is_no_missing_file() {
+fn an_unreadable_file_is_an_error() {
     let ctx = tenant();
     std::fs::create_dir_all(ctx.dir.path().join("entra-revoke/config.toml")).unwrap();
     refused(&ctx, &ctx.finish(&mut run(&ctx)), &["it is a directory"]);
 }
 
 #[test]
-fn a_drill_takes_only_a_profile_that_a_flag_names() {
+fn a_drill_uses_a_profile_only_with_a_flag() {
     let ctx = tenant();
     usual(&ctx, "default_profile = 'c'\n[profile.c]\nprotect = ['boss@contoso.com']\ncase_id = 'C-1'\n");
     let drill = |args: &[&str]| {
-        let mut command = ctx.bare("drill");
+        let mut command = ctx.command_without_token("drill");
         command.env("ENTRA_REVOKE_PROFILE", "c").env("AZURE_TENANT_ID", OTHER_TENANT);
         ctx.finish(command.arg("users.txt").args(["-o", "json"]).args(args)).exits(0).stdout.clone()
     };
@@ -119,23 +119,23 @@ fn a_drill_takes_only_a_profile_that_a_flag_names() {
     assert_eq!((&summary["targets"], &summary["case_id"]), (&3.into(), &Value::Null));
     let summary: Value = serde_json::from_str(&drill(&["--profile", "c"])).unwrap();
     assert_eq!((&summary["targets"], &summary["case_id"]), (&2.into(), &"C-1".into()));
-    let done = ctx.finish(ctx.bare("drill").args(["users.txt", "--config", "c.toml"]));
+    let done = ctx.finish(ctx.command_without_token("drill").args(["users.txt", "--config", "c.toml"]));
     done.exits(2);
     assert!(done.stderr.contains("--profile"), "{}", done.stderr);
 }
 
 #[test]
-fn a_run_is_resumed_with_a_profile_that_is_named_again_or_with_another() {
+fn a_run_can_be_resumed_with_any_named_profile() {
     let ctx = tenant();
     ctx.input("users.txt", "a@contoso.com\nb@contoso.com\n");
     let file = usual(&ctx, format!("[profile.c]\n{}", app().replace("'secret'", "'../secret'")));
     let cut = || {
         let done = ctx.finish(run(&ctx).args(["--profile", "c", "--deadline", "0s"]));
         done.exits(5);
-        ctx.folder().path
+        ctx.run_folder().path
     };
     let resume = |folder: &Path, args: &[&str]| {
-        let mut command = ctx.bare("resume");
+        let mut command = ctx.command_without_token("resume");
         let url = ctx.simulator.url();
         command.args(["--graph-url", &url, "--authority-url", &url]);
         ctx.finish(command.arg(folder).args(args))
@@ -148,7 +148,11 @@ fn a_run_is_resumed_with_a_profile_that_is_named_again_or_with_another() {
     std::fs::write(&file, "default_profile = 'broken'\n").unwrap();
     let secret = ctx.dir.path().join("secret");
     let done = resume(&folder, &["--client-secret-file", secret.to_str().unwrap()]);
-    assert!(done.exits(0).stderr.contains("the profile c, with which the run was begun"), "{}", done.stderr);
+    assert!(
+        done.exits(0).stderr.contains("the profile c, which the run was started with"),
+        "{}",
+        done.stderr
+    );
     assert_eq!(ctx.stats().effects, 2);
 
     std::fs::remove_dir_all(&folder).unwrap();
@@ -162,7 +166,7 @@ fn a_run_is_resumed_with_a_profile_that_is_named_again_or_with_another() {
     let asked = ctx.stats().token_requests;
     resume(&folder, &[]).exits(4);
     let done = resume(&folder, &["--profile", "other"]);
-    assert!(done.exits(2).stderr.contains("can't go on in tenant"), "{}", done.stderr);
+    assert!(done.exits(2).stderr.contains("can't continue in tenant"), "{}", done.stderr);
     assert_eq!(ctx.stats().token_requests, asked);
     let done = resume(&folder, &["--profile", "moved"]);
     assert!(done.exits(0).stderr.starts_with("profile moved, from "), "{}", done.stderr);

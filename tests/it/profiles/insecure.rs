@@ -1,5 +1,5 @@
-//! Files that others may change: refused where they hold secrets, configuration or whom to protect, with whatever lies
-//! above them, unless `--insecure-files` says that they are meant.
+//! Files that other accounts can change are refused if they contain secrets, configuration or a protect list. The
+//! folders above them count too. `--insecure-files` accepts them.
 #![cfg(unix)]
 
 use std::os::unix::fs::{PermissionsExt, chown, lchown, symlink};
@@ -59,17 +59,17 @@ impl Files {
 }
 
 #[test]
-fn what_everybody_may_write_to_is_not_taken() {
+fn world_writable_files_are_refused() {
     let files = Files::new();
     for (name, file) in NAMED {
         let (folder, path) = (files.folder.join(name), files.folder.join(name).join(file));
         mode(&path, 0o602);
         let shown = path.display().to_string();
-        files.insecure(&["everybody may write to the file", &shown, "chmod o-w"]);
+        files.insecure(&["everyone may write to the file", &shown, "chmod o-w"]);
         // With `umask 002` a file is its own group's, too.
         mode(&path, 0o664);
         mode(&folder, 0o777);
-        files.insecure(&["everybody may write to the folder", &format!("{} (mode 0777)", folder.display())]);
+        files.insecure(&["everyone may write to the folder", &format!("{} (mode 0777)", folder.display())]);
         mode(&folder, 0o1777);
     }
     let done = files.ctx.finish(&mut files.run());
@@ -85,7 +85,7 @@ fn what_everybody_may_write_to_is_not_taken() {
     // Neither the environment nor the config file can say so.
     std::fs::write(files.folder.join("c/c.toml"), "[profile.c]\ninsecure_files = true\n").unwrap();
     let done = files.ctx.finish(files.run().env("ENTRA_REVOKE_INSECURE_FILES", "1"));
-    assert!(done.exits(2).stderr.contains("everybody may write"), "{}", done.stderr);
+    assert!(done.exits(2).stderr.contains("everyone may write"), "{}", done.stderr);
     mode(&files.folder, 0o700);
     mode(&files.folder.join("c/c.toml"), 0o600);
     let done = files.ctx.finish(&mut files.run());
@@ -93,7 +93,7 @@ fn what_everybody_may_write_to_is_not_taken() {
 }
 
 #[test]
-fn what_belongs_to_somebody_else_is_not_taken() {
+fn files_of_other_accounts_are_refused() {
     if !is_root() {
         return;
     }
@@ -135,7 +135,7 @@ fn mount(ctx: &TestContext, name: &str, file: &str, text: &str) -> PathBuf {
 }
 
 #[test]
-fn volumes_of_kubernetes_are_taken_and_judged_link_by_link() {
+fn kubernetes_volumes_are_accepted_and_every_link_is_checked() {
     let ctx = tenant();
     let secret = mount(&ctx, "secret-volume", "token", SECRET);
     let list = mount(&ctx, "config-volume", "protect.txt", "boss@contoso.com\n");
@@ -154,13 +154,13 @@ fn volumes_of_kubernetes_are_taken_and_judged_link_by_link() {
     ] {
         mode(&part, 0o777);
         let done = ctx.finish(&mut command());
-        let words = format!("everybody may write to the folder {} (mode 0777)", part.display());
+        let words = format!("everyone may write to the folder {} (mode 0777)", part.display());
         refused(&ctx, &done, &[&words, "--insecure-files"]);
         mode(&part, was);
     }
     mode(&secret.join("..2026_11_30/token"), 0o666);
     let done = ctx.finish(&mut command());
-    let words = format!("everybody may write to the file {}", secret.join("..2026_11_30/token").display());
+    let words = format!("everyone may write to the file {}", secret.join("..2026_11_30/token").display());
     refused(&ctx, &done, &[&words]);
     mode(&secret.join("..2026_11_30/token"), 0o644);
     let done = ctx.finish(&mut command());

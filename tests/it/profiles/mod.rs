@@ -1,4 +1,4 @@
-//! Profiles: what a config file says is used, where it says it, and nothing of a file that is wrong.
+//! Profiles: settings in a config file are used, and an invalid file is not used at all.
 
 mod check;
 mod choice;
@@ -55,7 +55,7 @@ fn private(path: &Path) {
 
 /// `run users.txt` against the simulator, with nothing to sign in with but what a profile says.
 pub(crate) fn run(ctx: &TestContext) -> Command {
-    let mut command = ctx.bare("run");
+    let mut command = ctx.command_without_token("run");
     let url = ctx.simulator.url();
     command.args(["users.txt", "--yes", "--graph-url", &url, "--authority-url", &url]);
     command
@@ -69,5 +69,5 @@ pub(crate) fn refused(ctx: &TestContext, done: &CommandResult, says: &[&str]) {
         assert!(done.stderr.contains(words), "{words:?} is not in: {}", done.stderr);
     }
     assert_eq!((ctx.stats().requests, ctx.stats().token_requests), (0, 0));
-    assert!(ctx.folders().is_empty());
+    assert!(ctx.run_folders().is_empty());
 }

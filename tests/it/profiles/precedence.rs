@@ -1,5 +1,5 @@
-//! Flags go before the environment, that before the profile; and nobody is led into another tenant by what was left
-//! over in the environment.
+//! Flags override the environment, and the environment overrides the profile. Leftover variables in the environment
+//! never lead to another tenant.
 
 use super::*;
 use serde_json::Value;
@@ -13,12 +13,12 @@ fn with(ctx: &TestContext, keys: &str, args: &[&str]) -> Command {
 }
 
 fn record(ctx: &TestContext) -> Value {
-    let folder = ctx.folders().pop().expect("a run folder");
+    let folder = ctx.run_folders().pop().expect("a run folder");
     serde_json::from_str(&std::fs::read_to_string(folder.join("run.json")).unwrap()).unwrap()
 }
 
 #[test]
-fn flags_go_before_the_profile() {
+fn flags_override_the_profile() {
     let ctx = tenant();
     let keys = "jobs = 3\nrate = '600/m'\nburst = 7\nretries = 1\ndeadline = '1h'\nhalt = 'fail=9'\nmax_users = 1\n\
                 accept = 'not_found,forbidden'\ntimeout = '9s'\ncase_id = 'P'\noutput_dir = 'elsewhere'\n";
@@ -61,12 +61,12 @@ fn flags_go_before_the_profile() {
 }
 
 #[test]
-fn lists_of_people_are_added_up() {
+fn protect_lists_are_combined() {
     let ctx = tenant();
     ctx.input("leave.txt", "b@contoso.com\n");
     let keys = "protect = ['boss@contoso.com']\nexclude_file = 'leave.txt'\n";
     ctx.finish(&mut with(&ctx, keys, &["--protect", "x@contoso.com"])).exits(0);
-    let outcomes = ctx.folder().outcomes();
+    let outcomes = ctx.run_folder().outcomes();
     assert_eq!(outcomes["boss@contoso.com"], "protected");
     assert_eq!(outcomes["b@contoso.com"], "excluded");
     assert_eq!(outcomes["a@contoso.com"], "revoked");
@@ -87,12 +87,12 @@ fn a_list_that_can_not_be_read_stops_the_run() {
         }
         // Files are read before anybody signs in.
         assert_eq!(ctx.stats().requests + ctx.stats().token_requests, 0);
-        assert!(ctx.folders().is_empty());
+        assert!(ctx.run_folders().is_empty());
     }
 }
 
 #[test]
-fn paths_start_from_the_config_file_or_from_the_home() {
+fn paths_are_relative_to_the_config_file_or_home() {
     let ctx = tenant();
     let folder = ctx.dir.path().join("team");
     std::fs::create_dir(&folder).unwrap();
@@ -107,7 +107,7 @@ fn paths_start_from_the_config_file_or_from_the_home() {
 }
 
 #[test]
-fn a_named_profile_and_another_tenant_in_the_environment_stop_the_run() {
+fn a_named_profile_conflicts_with_another_tenant_in_the_environment() {
     let ctx = tenant();
     for (variable, theirs, flag, ours) in [
         ("AZURE_TENANT_ID", OTHER_TENANT, "--tenant", TENANT),
@@ -131,19 +131,19 @@ fn a_named_profile_and_another_tenant_in_the_environment_stop_the_run() {
 }
 
 #[test]
-fn the_environment_goes_before_the_default_profile_and_that_is_told() {
+fn the_environment_overrides_the_default_profile_with_a_warning() {
     let ctx = tenant();
     let done = ctx.finish(with(&ctx, "", &[]).env("AZURE_TENANT_ID", OTHER_TENANT));
     done.exits(4);
     let warning =
-        format!("warning: AZURE_TENANT_ID is {OTHER_TENANT} and goes before the tenant of the default");
+        format!("warning: AZURE_TENANT_ID is {OTHER_TENANT} and overrides the tenant of the default");
     assert!(done.stderr.contains(&warning), "{}", done.stderr);
     assert!(done.stderr.contains(&format!(": tenant {OTHER_TENANT}\n")), "{}", done.stderr);
     assert_eq!(ctx.stats().revocations, 0);
 }
 
 #[test]
-fn an_empty_flag_is_no_missing_flag() {
+fn an_empty_flag_is_refused() {
     let ctx = tenant();
     for flag in ["--tenant", "--client-id", "--profile"] {
         refused(&ctx, &ctx.finish(&mut with(&ctx, "", &[flag, " "])), &[flag, "empty"]);
@@ -151,7 +151,7 @@ fn an_empty_flag_is_no_missing_flag() {
 }
 
 #[test]
-fn what_a_profile_signs_in_with_is_meant_and_a_flag_is_meant_instead() {
+fn sign_in_of_a_profile_overrides_the_environment() {
     let ctx = tenant();
     // A secret of another app and a token of another person are around.
     let around = [("AZURE_CLIENT_SECRET", "fake-other-secret"), ("ENTRA_REVOKE_TOKEN", "fake-other-token")];
@@ -165,11 +165,11 @@ fn what_a_profile_signs_in_with_is_meant_and_a_flag_is_meant_instead() {
     let done = ctx.finish(&mut with(&ctx, "auth = 'client-secret'\n", &["--token-file", "gone"]));
     assert!(done.exits(4).stderr.contains("--token-file gone"), "{}", done.stderr);
     let done = ctx.finish(&mut with(&ctx, "", &["--auth", "token"]));
-    assert!(done.exits(4).stderr.contains("ENTRA_REVOKE_TOKEN is not set"), "{}", done.stderr);
+    assert!(done.exits(4).stderr.contains("neither ENTRA_REVOKE_TOKEN nor"), "{}", done.stderr);
 }
 
 #[test]
-fn the_cloud_of_the_profile_is_used() {
+fn the_profiles_cloud_is_used() {
     let ctx = TestContext::new(&format!("[token]\ntenant = '{TENANT}'\n"));
     ctx.input("users.txt", "a@contoso.com\n");
     config(&ctx, "c.toml", "[profile.c]\ncloud = 'USGov'\n");

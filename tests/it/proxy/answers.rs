@@ -1,10 +1,10 @@
-//! Proxies that answer in the place of those who were called, and passwords that are nobody's business.
+//! Proxies that answer instead of the server, and proxy passwords that must stay secret.
 
 use std::thread::Scope;
 
 use base64::Engine;
 
-use crate::support::proxies::{Proxy, Turn};
+use crate::support::proxies::{Proxy, ProxyAction};
 use crate::support::site::{GRAPH, LOGIN, Site};
 
 const PAGE: &str = "<html><body>Please sign in to the network</body></html>";
@@ -31,42 +31,42 @@ fn answers() -> [(&'static str, String, &'static [&'static str]); 3] {
 
 /// Takes 15 s, since the token endpoint is asked five times where a repeat may help: all at once.
 #[test]
-fn at_sign_in_it_is_said_what_the_proxy_did_and_what_to_do() {
+fn proxy_errors_at_sign_in_have_advice() {
     std::thread::scope(|scope| {
         socks_at_sign_in(scope);
         for (name, answer, words) in answers() {
             scope.spawn(move || {
                 let site = Site::global(2);
-                let proxy = Proxy::connect(move |_| Turn::Say(answer.clone()));
+                let proxy = Proxy::connect(move |_| ProxyAction::Say(answer.clone()));
                 let mut command = site.run();
                 command.env("HTTPS_PROXY", format!("http://responder:CANARY@{}", proxy.addr));
                 let done = site.ctx.finish(&mut command);
-                site.refused(&done, words);
+                site.assert_sign_in_refused(&done, words);
                 for words in [LOGIN, "the proxy", &proxy.addr.to_string()] {
                     assert!(done.stderr.contains(words), "{name}: {words:?} is not in {}", done.stderr);
                 }
                 assert!(!done.stderr.contains("CANARY"), "{}", done.stderr);
                 // A password does not mend itself; the others may.
                 let tries = if name == "407" { 1 } else { 5 };
-                assert_eq!(proxy.asked().len(), tries, "{name}");
+                assert_eq!(proxy.requests().len(), tries, "{name}");
             });
         }
     });
 }
 
 #[test]
-fn mid_run_nobody_is_revoked_by_a_page() {
+fn a_proxy_page_never_counts_as_revoked() {
     for (name, answer, _) in answers() {
         let site = Site::global(3);
         let addr = site.ctx.simulator.addr();
         let proxy = Proxy::connect(move |asked| match asked.target.starts_with(GRAPH) {
-            true => Turn::Say(answer.clone()),
-            false => Turn::Tunnel(addr),
+            true => ProxyAction::Say(answer.clone()),
+            false => ProxyAction::Tunnel(addr),
         });
         let mut command = site.run();
         command.env("HTTPS_PROXY", format!("http://{}", proxy.addr));
         site.ctx.finish(command.args(["--retries", "1"])).exits(3);
-        assert_eq!(site.honest(&["failed"]).len(), 3, "{name}");
+        assert_eq!(site.assert_honest_outcomes(&["failed"]).len(), 3, "{name}");
         assert_eq!(site.ctx.stats().revocations, 0, "{name}");
     }
 }
@@ -75,35 +75,36 @@ fn mid_run_nobody_is_revoked_by_a_page() {
 fn socks_at_sign_in<'scope>(scope: &'scope Scope<'scope, '_>) {
     for (password, words, tries) in [
         // The proxy of the test hangs up on these before it is asked for anything.
-        ("wrong-CANARY", &["wants credentials", "HTTPS_PROXY"][..], 0),
+        ("wrong-CANARY", &["needs credentials", "HTTPS_PROXY"][..], 0),
         ("CANARY", &["no connection", "not allowed"], 5),
     ] {
         scope.spawn(move || {
             let site = Site::global(2);
-            let proxy = Proxy::socks(|_| Turn::Say(String::new()));
+            let proxy = Proxy::socks(|_| ProxyAction::Say(String::new()));
             let mut command = site.run();
             command.env("ALL_PROXY", format!("socks5h://responder:{password}@{}", proxy.addr));
             let done = site.ctx.finish(&mut command);
-            site.refused(&done, words);
+            site.assert_sign_in_refused(&done, words);
             assert!(done.stderr.contains("the proxy socks5h://") && !done.stderr.contains("CANARY"));
-            assert_eq!(proxy.asked().len(), tries, "{password}");
+            assert_eq!(proxy.requests().len(), tries, "{password}");
         });
     }
 }
 
 #[test]
-fn a_proxys_password_is_written_nowhere() {
+fn the_proxy_password_does_not_leak() {
     const PASSWORD: &str = "CANARY-proxy-pw@1";
     const ENCODED: &str = "CANARY-proxy-pw%401";
     let basic = base64::engine::general_purpose::STANDARD.encode(format!("responder:{PASSWORD}"));
     for (kind, refuses) in [("http", false), ("http", true), ("socks5h", false), ("socks5h", true)] {
         let site = Site::global(2);
         let addr = site.ctx.simulator.addr();
-        let decide =
-            move |asked: &crate::support::proxies::Asked| match refuses && asked.target.starts_with(GRAPH) {
-                true => Turn::Say("HTTP/1.1 407 Proxy Authentication Required\r\n\r\n".to_owned()),
-                false => Turn::Tunnel(addr),
-            };
+        let decide = move |asked: &crate::support::proxies::ProxyRequest| match refuses
+            && asked.target.starts_with(GRAPH)
+        {
+            true => ProxyAction::Say("HTTP/1.1 407 Proxy Authentication Required\r\n\r\n".to_owned()),
+            false => ProxyAction::Tunnel(addr),
+        };
         let proxy = if kind == "http" { Proxy::connect(decide) } else { Proxy::socks(decide) };
         let mut command = site.run();
         command.env("HTTPS_PROXY", format!("{kind}://responder:{ENCODED}@{}", proxy.addr));
@@ -111,7 +112,7 @@ fn a_proxys_password_is_written_nowhere() {
         // A host that the proxy overrules is warned about, with the proxy's name.
         let done = site.ctx.finish(command.args(["--connect-to", &format!("{GRAPH}=127.0.0.1")]));
         done.exits(if refuses { 3 } else { 0 });
-        assert!(proxy.asked().iter().all(|asked| asked.credentials == format!("responder:{PASSWORD}")));
+        assert!(proxy.requests().iter().all(|asked| asked.credentials == format!("responder:{PASSWORD}")));
         let mut written = site.ctx.all_files();
         assert!(written.iter().any(|(path, bytes)| path.ends_with("log.json") && !bytes.is_empty()));
         written.push(("standard output".into(), done.stdout.into_bytes()));

@@ -1,4 +1,4 @@
-//! Proxies of the environment: a run through each kind, the ways in which they fail, and what is never told to whom.
+//! Proxies from the environment: a run through each kind, the ways in which they fail, and which secrets stay hidden.
 
 mod answers;
 mod death;

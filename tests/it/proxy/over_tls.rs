@@ -1,4 +1,4 @@
-//! A proxy that is itself spoken to in TLS: `https://` in its URL.
+//! A proxy with an `https://` URL, so that the connection to it uses TLS.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -40,18 +40,21 @@ async fn front(of: SocketAddr) -> (u16, String) {
 }
 
 #[test]
-fn a_proxy_may_be_spoken_to_in_tls_and_must_prove_itself() {
+fn a_proxy_over_tls_needs_a_trusted_certificate() {
     let site = Site::global(2);
-    let proxy = Proxy::to(site.ctx.simulator.addr());
+    let proxy = Proxy::to_address(site.ctx.simulator.addr());
     let (port, pem) = site.ctx.runtime.block_on(front(proxy.addr));
     let url = format!("https://responder:CANARY@localhost:{port}");
     let done = site.ctx.finish(site.run().env("HTTPS_PROXY", &url));
-    site.refused(&done, &["TLS", "the certificate of the proxy https://localhost", "--ca-cert"]);
-    assert_eq!(proxy.asked(), [], "the proxy's password was shown to a stranger");
+    site.assert_sign_in_refused(
+        &done,
+        &["TLS", "the certificate of the proxy https://localhost", "--ca-cert"],
+    );
+    assert_eq!(proxy.requests(), [], "the proxy's password was shown to a stranger");
 
     let both = site.ctx.input("both.pem", format!("{}{pem}", site.ctx.simulator.ca_pem().unwrap()));
     let mut command = site.bare_run();
     site.ctx.finish(command.arg("--ca-cert").arg(both).env("HTTPS_PROXY", &url)).exits(0);
-    site.all_revoked(2);
-    assert!(proxy.asked().iter().all(|asked| asked.credentials == "responder:CANARY"));
+    site.assert_all_revoked(2);
+    assert!(proxy.requests().iter().all(|asked| asked.credentials == "responder:CANARY"));
 }

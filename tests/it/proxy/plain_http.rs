@@ -1,4 +1,4 @@
-//! Plain HTTP stays on this machine, whatever the environment says.
+//! Requests over plain HTTP stay on this machine, whatever the environment says.
 
 use std::net::TcpListener;
 

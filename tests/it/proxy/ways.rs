@@ -1,8 +1,8 @@
-//! A run through each kind of proxy, by each name that the environment may have for it.
+//! A run through each kind of proxy, set by each variable that the environment can have for it.
 
 use std::net::SocketAddr;
 
-use crate::support::proxies::{Asked, Proxy, Turn};
+use crate::support::proxies::{Proxy, ProxyAction, ProxyRequest};
 use crate::support::site::{GRAPH, LOGIN, Site};
 
 /// An obvious fake, with signs that must be percent-encoded in a URL.
@@ -10,7 +10,7 @@ const PASSWORD: &str = "CANARY-pw#1/%?@:ü";
 const ENCODED: &str = "CANARY-pw%231%2F%25%3F%40:%C3%BC";
 
 fn targets(proxy: &Proxy) -> Vec<String> {
-    let mut targets: Vec<String> = proxy.asked().into_iter().map(|asked| asked.target).collect();
+    let mut targets: Vec<String> = proxy.requests().into_iter().map(|asked| asked.target).collect();
     targets.sort();
     targets.dedup();
     targets
@@ -21,11 +21,11 @@ fn run(site: &Site, variables: &[(&str, String)]) {
     let mut command = site.run();
     command.envs(variables.iter().map(|(name, value)| (name, value)));
     site.ctx.finish(&mut command).exits(0);
-    site.all_revoked(2);
+    site.assert_all_revoked(2);
 }
 
 #[test]
-fn every_name_and_every_spelling_leads_to_the_proxy() {
+fn every_proxy_variable_is_honoured() {
     let dead = "http://127.0.0.1:9".to_owned();
     for (names, form) in [
         (&["HTTPS_PROXY"][..], "http://"),
@@ -37,7 +37,7 @@ fn every_name_and_every_spelling_leads_to_the_proxy() {
         (&["HTTPS_PROXY=", "ALL_PROXY"], "http://"),
     ] {
         let site = Site::global(2);
-        let proxy = Proxy::to(site.ctx.simulator.addr());
+        let proxy = Proxy::to_address(site.ctx.simulator.addr());
         let variables: Vec<(&str, String)> = names
             .iter()
             .map(|name| match name.split_once('=') {
@@ -52,33 +52,33 @@ fn every_name_and_every_spelling_leads_to_the_proxy() {
 }
 
 #[test]
-fn credentials_in_the_url_reach_the_proxy_whole() {
+fn credentials_in_the_url_reach_the_proxy() {
     let site = Site::global(2);
     let addr = site.ctx.simulator.addr();
     let proxy = Proxy::connect(move |asked| match asked.credentials.as_str() {
-        "responder:CANARY-pw#1/%?@:ü" => Turn::Tunnel(addr),
-        _ => Turn::Say("HTTP/1.1 407 Proxy Authentication Required\r\n\r\n".to_owned()),
+        "responder:CANARY-pw#1/%?@:ü" => ProxyAction::Tunnel(addr),
+        _ => ProxyAction::Say("HTTP/1.1 407 Proxy Authentication Required\r\n\r\n".to_owned()),
     });
     run(&site, &[("HTTPS_PROXY", format!("http://responder:{ENCODED}@{}", proxy.addr))]);
-    assert!(proxy.asked().iter().all(|asked| asked.credentials == format!("responder:{PASSWORD}")));
+    assert!(proxy.requests().iter().all(|asked| asked.credentials == format!("responder:{PASSWORD}")));
 }
 
 /// A SOCKS proxy that takes names and the simulator's address.
 fn socks(addr: SocketAddr) -> Proxy {
-    Proxy::socks(move |_| Turn::Tunnel(addr))
+    Proxy::socks(move |_| ProxyAction::Tunnel(addr))
 }
 
 #[test]
-fn socks5h_leaves_names_to_the_proxy() {
+fn socks5h_resolves_names_at_the_proxy() {
     let site = Site::global(2);
     let proxy = socks(site.ctx.simulator.addr());
     run(&site, &[("ALL_PROXY", format!("socks5h://responder:{ENCODED}@{}", proxy.addr))]);
     assert_eq!(targets(&proxy), [format!("{GRAPH}:443"), format!("{LOGIN}:443")]);
-    assert!(proxy.asked().iter().all(|asked| asked.credentials == format!("responder:{PASSWORD}")));
+    assert!(proxy.requests().iter().all(|asked| asked.credentials == format!("responder:{PASSWORD}")));
 }
 
 #[test]
-fn socks5_resolves_names_here_and_heeds_what_is_said_of_them() {
+fn socks5_resolves_names_locally() {
     let site = Site::global(2);
     let proxy = socks(site.ctx.simulator.addr());
     let mut command = site.run();
@@ -88,15 +88,15 @@ fn socks5_resolves_names_here_and_heeds_what_is_said_of_them() {
     }
     let done = site.ctx.finish(&mut command);
     done.exits(0);
-    site.all_revoked(2);
+    site.assert_all_revoked(2);
     assert_eq!(targets(&proxy), ["203.0.113.9:443"]);
     assert!(!done.stderr.contains("warning"), "{}", done.stderr);
 }
 
 #[test]
-fn what_no_proxy_names_goes_straight() {
+fn hosts_in_no_proxy_are_reached_directly() {
     let site = Site::global(2);
-    let proxy = Proxy::to(site.ctx.simulator.addr());
+    let proxy = Proxy::to_address(site.ctx.simulator.addr());
     let mut command = site.run();
     site.resolve(&mut command);
     command
@@ -104,7 +104,7 @@ fn what_no_proxy_names_goes_straight() {
         .env("NO_PROXY", "intern.example, .microsoft.com");
     let done = site.ctx.finish(&mut command);
     done.exits(0);
-    site.all_revoked(2);
+    site.assert_all_revoked(2);
     assert_eq!(targets(&proxy), [format!("{LOGIN}:443")]);
     // What a proxy makes of the name is not ours to say, and that is told, for this one name.
     let warnings: Vec<&str> = done.stderr.lines().filter(|line| line.starts_with("warning")).collect();
@@ -118,24 +118,24 @@ fn what_no_proxy_names_goes_straight() {
     site.resolve(&mut command);
     command.env("https_proxy", "http://127.0.0.1:9").env("no_proxy", "*");
     site.ctx.finish(&mut command).exits(0);
-    site.all_revoked(2);
+    site.assert_all_revoked(2);
 }
 
 #[test]
-fn a_proxys_own_name_may_be_resolved_by_flag() {
+fn connect_to_applies_to_the_proxys_name() {
     let site = Site::global(2);
-    let proxy = Proxy::to(site.ctx.simulator.addr());
+    let proxy = Proxy::to_address(site.ctx.simulator.addr());
     let mut command = site.run();
     command.env("HTTPS_PROXY", format!("http://proxy.intern.example:{}", proxy.addr.port()));
     let done = site.ctx.finish(command.args(["--connect-to", "proxy.intern.example=127.0.0.1"]));
     done.exits(0);
     assert!(!done.stderr.contains("warning"), "{}", done.stderr);
-    let own = Asked { target: format!("{LOGIN}:443"), credentials: String::new() };
-    assert!(proxy.asked().contains(&own));
+    let own = ProxyRequest { target: format!("{LOGIN}:443"), credentials: String::new() };
+    assert!(proxy.requests().contains(&own));
 }
 
 #[test]
-fn a_proxy_that_makes_no_sense_stops_the_run_instead_of_being_passed_over() {
+fn an_invalid_proxy_stops_the_run() {
     for value in ["http://responder:CANARY#1@127.0.0.1:9", "ftp://responder:CANARY@127.0.0.1:9", "http://"] {
         let site = Site::global(2);
         let mut command = site.run();

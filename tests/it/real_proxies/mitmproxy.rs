@@ -1,4 +1,4 @@
-//! mitmproxy, which looks into TLS as proxies of companies do.
+//! mitmproxy, which decrypts TLS as company proxies do.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -68,34 +68,37 @@ impl Mitmproxy {
 }
 
 #[test]
-fn a_proxy_that_looks_into_tls_is_trusted_only_by_its_ca() {
+fn mitmproxy_is_trusted_only_with_its_ca() {
     let site = Site::global(5);
     let Some(proxy) = Mitmproxy::start(&site, LISTEN) else { return };
     // The simulator's own CA is of no use: another one signs.
     let done = site.ctx.finish(run_through(&site, &proxy.url()).arg("--ca-cert").arg(&site.ca));
-    site.refused(&done, &["TLS", "localhost", "through the proxy", "--ca-cert", "SSL_CERT_FILE"]);
+    site.assert_sign_in_refused(
+        &done,
+        &["TLS", "localhost", "through the proxy", "--ca-cert", "SSL_CERT_FILE"],
+    );
     assert_eq!(site.ctx.stats().token_requests, 0, "the secret was shown to the proxy");
 
     let mut command = run_through(&site, &proxy.url());
     site.ctx.finish(command.env("SSL_CERT_FILE", proxy.ca())).exits(0);
-    site.all_revoked(5);
+    site.assert_all_revoked(5);
     assert!(proxy.seen().contains("/revokeSignInSessions"), "it looked into nothing: {}", proxy.seen());
 }
 
 #[test]
-fn its_ca_may_also_be_given_by_flag() {
+fn mitmproxys_ca_can_be_given_by_flag() {
     let site = Site::global(2);
     let Some(proxy) = Mitmproxy::start(&site, "") else { return };
     site.ctx.finish(run_through(&site, &proxy.url()).arg("--ca-cert").arg(proxy.ca())).exits(0);
-    site.all_revoked(2);
+    site.assert_all_revoked(2);
 }
 
 #[test]
-fn its_pages_revoke_nobody() {
+fn mitmproxys_pages_never_count_as_revoked() {
     let site = Site::global(4);
     let Some(proxy) = Mitmproxy::start(&site, PORTAL) else { return };
     let mut command = run_through(&site, &proxy.url());
     site.ctx.finish(command.arg("--ca-cert").arg(proxy.ca()).args(["--retries", "1"])).exits(3);
-    assert_eq!(site.honest(&["failed"]).len(), 4);
+    assert_eq!(site.assert_honest_outcomes(&["failed"]).len(), 4);
     assert_eq!((site.ctx.stats().revocations, site.ctx.stats().tokens_issued), (0, 1));
 }

@@ -1,5 +1,5 @@
-//! Proxies as they are met: tinyproxy, squid and mitmproxy, each started here on loopback. What is not installed is
-//! skipped, with the reason printed; `.ci/run` installs them where it can.
+//! Real proxies: tinyproxy, squid and mitmproxy, each started here on loopback. A test is skipped, with the reason
+//! printed, if its proxy is not installed; `.ci/run` installs them if possible.
 #![cfg(unix)]
 
 mod mitmproxy;

@@ -1,4 +1,4 @@
-//! A program of this machine's, run on loopback for the length of a test.
+//! An installed program, which runs on loopback during a test.
 
 use std::io::Write;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};

@@ -1,4 +1,4 @@
-//! squid, as an old hand sets it up: it goes where it is allowed to, and answers in HTML where not.
+//! squid in a typical configuration: it forwards to allowed hosts, and answers with HTML for others.
 
 use std::process::Command;
 
@@ -60,33 +60,33 @@ impl Squid {
 }
 
 #[test]
-fn a_run_goes_through_squid() {
+fn a_run_works_through_squid() {
     let site = Site::global(5);
     let port = site.ctx.simulator.addr().port();
     let Some(squid) = Squid::start(port) else { return };
     site.ctx.finish(run_through(&site, &squid.url()).arg("--ca-cert").arg(&site.ca)).exits(0);
-    site.all_revoked(5);
+    site.assert_all_revoked(5);
     // It writes down a tunnel once that has ended.
     let asked = format!("CONNECT localhost:{port}");
     until("squid wrote it down", || squid.log().contains(&asked));
 }
 
 #[test]
-fn squid_dies_in_the_middle_of_a_run() {
+fn outcomes_are_correct_if_squid_stops() {
     let site = Site::global(12);
     let Some(mut squid) = Squid::start(site.ctx.simulator.addr().port()) else { return };
-    site.ctx.simulator.change("latency = '20ms'").unwrap();
+    site.ctx.simulator.change_config("latency = '20ms'").unwrap();
     let mut command = run_through(&site, &squid.url());
     command.arg("--ca-cert").arg(&site.ca).args(["-j", "2", "--retries", "1", "--timeout", "5s"]);
     let run = site.ctx.start(&mut command);
     until("three are revoked", || site.ctx.stats().effects >= 3);
     squid.running.kill();
     CommandResult::from(run.wait_with_output().unwrap()).exits(3);
-    assert_eq!(site.honest(&["revoked", "failed", "in_doubt", "not_attempted"]).len(), 12);
+    assert_eq!(site.assert_honest_outcomes(&["revoked", "failed", "in_doubt", "not_attempted"]).len(), 12);
 }
 
 #[test]
-fn what_squid_does_not_allow_ends_as_failed() {
+fn hosts_that_squid_denies_lead_to_failed() {
     let site = Site::global(2);
     // Signing in goes past it; Graph is not allowed.
     let Some(squid) = Squid::start(1) else { return };
@@ -97,7 +97,7 @@ fn what_squid_does_not_allow_ends_as_failed() {
         .mint_token(entra_revoke::simulator::TokenKind::App, std::time::Duration::from_secs(600));
     command.env("ENTRA_REVOKE_TOKEN", token).arg("--ca-cert").arg(&site.ca).args(["--retries", "1"]);
     site.ctx.finish(&mut command).exits(3);
-    assert_eq!(site.honest(&["failed"]).len(), 2);
-    let detail = site.ctx.folder().row("u00@contoso.com")["detail"].clone();
+    assert_eq!(site.assert_honest_outcomes(&["failed"]).len(), 2);
+    let detail = site.ctx.run_folder().row("u00@contoso.com")["detail"].clone();
     assert!(detail.contains("refused to connect to localhost"), "{detail}");
 }

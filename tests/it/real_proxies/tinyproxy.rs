@@ -47,57 +47,57 @@ impl Tinyproxy {
 }
 
 #[test]
-fn a_run_goes_through_tinyproxy() {
+fn a_run_works_through_tinyproxy() {
     let site = Site::global(5);
     let Some(proxy) = Tinyproxy::start(&site) else { return };
     site.ctx.finish(run_through(&site, &proxy.url()).arg("--ca-cert").arg(&site.ca)).exits(0);
-    site.all_revoked(5);
+    site.assert_all_revoked(5);
     let asked = format!("CONNECT localhost:{}", site.ctx.simulator.addr().port());
     assert!(proxy.log().contains(&asked), "{}", proxy.log());
 }
 
 #[test]
-fn tinyproxy_wants_its_password() {
+fn a_missing_password_for_tinyproxy_is_reported() {
     let site = Site::global(1);
     let Some(proxy) = Tinyproxy::start(&site) else { return };
     let url = format!("http://{}", proxy.running.addr);
     let done = site.ctx.finish(run_through(&site, &url).arg("--ca-cert").arg(&site.ca));
-    site.refused(&done, &["407", "http://user:password@host:port", "HTTPS_PROXY"]);
+    site.assert_sign_in_refused(&done, &["407", "http://user:password@host:port", "HTTPS_PROXY"]);
 }
 
 /// Takes 15 s: tinyproxy answers 401 to a wrong password, which is no word for it, so that it is asked five times.
 #[test]
-fn tinyproxy_wants_the_right_password() {
+fn a_wrong_password_for_tinyproxy_is_reported() {
     let site = Site::global(1);
     let Some(proxy) = Tinyproxy::start(&site) else { return };
     let url = proxy.url().replace("CANARY", "OTHER");
     let done = site.ctx.finish(run_through(&site, &url).arg("--ca-cert").arg(&site.ca));
-    site.refused(&done, &["the proxy", "are user and password", "right"]);
+    site.assert_sign_in_refused(&done, &["the proxy", "user and password are right", "right"]);
     assert!(!done.stderr.contains("tiny-pw"), "{}", done.stderr);
 }
 
 #[test]
-fn tinyproxy_dies_in_the_middle_of_a_run_and_resume_does_the_rest() {
+fn resume_completes_a_run_after_tinyproxy_stopped() {
     let site = Site::global(12);
     let Some(mut proxy) = Tinyproxy::start(&site) else { return };
-    site.ctx.simulator.change("latency = '20ms'").unwrap();
+    site.ctx.simulator.change_config("latency = '20ms'").unwrap();
     let mut command = run_through(&site, &proxy.url());
     command.arg("--ca-cert").arg(&site.ca).args(["-j", "2", "--retries", "1", "--timeout", "5s"]);
     let run = site.ctx.start(&mut command);
     until("three are revoked", || site.ctx.stats().effects >= 3);
     proxy.running.kill();
     CommandResult::from(run.wait_with_output().unwrap()).exits(3);
-    assert_eq!(site.honest(&["revoked", "failed", "in_doubt", "not_attempted"]).len(), 12);
+    assert_eq!(site.assert_honest_outcomes(&["revoked", "failed", "in_doubt", "not_attempted"]).len(), 12);
 
     let again = Tinyproxy::start(&site).unwrap();
-    let mut resume = site.ctx.bare("resume");
+    let mut resume = site.ctx.command_without_token("resume");
     resume
         .args(["--graph-url", &site.ctx.simulator.url(), "--authority-url", &site.ctx.simulator.url()])
         .arg("--ca-cert")
         .arg(&site.ca)
-        .arg(site.ctx.folder().path)
+        .arg(site.ctx.run_folder().path)
         .env("AZURE_CLIENT_SECRET", crate::support::site::SECRET);
     site.ctx.finish(resume.env("HTTPS_PROXY", again.url())).exits(0);
-    assert_eq!(site.honest(&["revoked"]).len(), 12);
-    site.all_revoked(12);
+    assert_eq!(site.assert_honest_outcomes(&["revoked"]).len(), 12);
+    site.assert_all_revoked(12);
 }

@@ -1,4 +1,4 @@
-//! A directory to read: the library's own, signed in to a simulator of its own.
+//! The library's directory reader, signed in to its own simulator.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,27 +24,27 @@ pub(crate) fn only(permissions: &[&str]) -> String {
 }
 
 /// A directory, whose service lives as long as this.
-pub(crate) struct Desk {
+pub(crate) struct DirectoryFixture {
     /// Ends when it is dropped.
     pub simulator: Option<Simulator>,
     pub directory: Directory,
     runtime: tokio::runtime::Runtime,
 }
 
-impl Desk {
+impl DirectoryFixture {
     /// A simulator with this configuration (TOML), read with an opaque token; quotas are off unless it names them.
-    pub(crate) fn new(toml: &str) -> Desk {
-        Desk::start(toml, None)
+    pub(crate) fn new(toml: &str) -> DirectoryFixture {
+        DirectoryFixture::start(toml, None)
     }
 
     /// The same with a token that says what it is.
-    pub(crate) fn telling(toml: &str, kind: TokenKind) -> Desk {
-        Desk::start(toml, Some(kind))
+    pub(crate) fn telling(toml: &str, kind: TokenKind) -> DirectoryFixture {
+        DirectoryFixture::start(toml, Some(kind))
     }
 
     /// The same for an app with a secret, whose token can be renewed.
-    pub(crate) fn of_an_app(toml: &str) -> Desk {
-        let mut desk = Desk::new(toml);
+    pub(crate) fn of_an_app(toml: &str) -> DirectoryFixture {
+        let mut desk = DirectoryFixture::new(toml);
         let url = desk.simulator.as_ref().map(Simulator::url).unwrap_or_default();
         desk.directory = desk.runtime.block_on(sign_in_with(&url, "client-secret", &|name| match name {
             "AZURE_CLIENT_SECRET" => Some("fake-secret-CANARY".to_owned()),
@@ -53,21 +53,21 @@ impl Desk {
         desk
     }
 
-    fn start(toml: &str, kind: Option<TokenKind>) -> Desk {
+    fn start(toml: &str, kind: Option<TokenKind>) -> DirectoryFixture {
         let mut config = Config::from_toml_str(toml).expect("the test's configuration");
         config.quota.enabled = toml.contains("quota");
         let runtime = runtime();
         let simulator = runtime.block_on(Simulator::start(config)).expect("the simulator");
         let minted = kind.map(|kind| simulator.mint_token(kind, Duration::from_secs(600)));
         let directory = runtime.block_on(sign_in(&simulator.url(), minted.as_deref().unwrap_or(TOKEN)));
-        Desk { simulator: Some(simulator), directory, runtime }
+        DirectoryFixture { simulator: Some(simulator), directory, runtime }
     }
 
     /// A service of the test's own at this address.
-    pub(crate) fn at(url: &str) -> Desk {
+    pub(crate) fn at(url: &str) -> DirectoryFixture {
         let runtime = runtime();
         let directory = runtime.block_on(sign_in(url, TOKEN));
-        Desk { simulator: None, directory, runtime }
+        DirectoryFixture { simulator: None, directory, runtime }
     }
 
     /// Runs something of the directory to its end.

@@ -1,4 +1,4 @@
-//! `doctor` and the protect list: whom it should hold, and whether it can be resolved.
+//! `doctor` and the protect list: which accounts should be on it, and whether it can be resolved.
 
 use serde_json::Value;
 
@@ -13,7 +13,7 @@ generate = { users = 60, seed = 3 }
 /// What doctor finds of the protection, with its exit code.
 fn protection(args: &[&str]) -> (Option<i32>, Value) {
     let ctx = TestContext::new(&format!("{ALL}{TENANT}"));
-    let mut command = ctx.bare("doctor");
+    let mut command = ctx.command_without_token("doctor");
     command.args(["--graph-url", &ctx.simulator.url(), "--authority-url", &ctx.simulator.url()]);
     command.envs([("AZURE_TENANT_ID", "contoso.com"), ("AZURE_CLIENT_SECRET", "fake-secret")]);
     command.env("AZURE_CLIENT_ID", "5a1e0000-0000-4000-8000-0000000000a1");
@@ -26,7 +26,7 @@ fn protection(args: &[&str]) -> (Option<i32>, Value) {
 }
 
 #[test]
-fn without_a_list_the_accounts_for_emergencies_are_suggested() {
+fn emergency_accounts_are_suggested_without_a_protect_list() {
     let (code, check) = protection(&[]);
     assert_eq!((code, &check["status"]), (Some(0), &"warning".into()), "{check}");
     let details = check["details"].as_array().unwrap();
@@ -36,7 +36,7 @@ fn without_a_list_the_accounts_for_emergencies_are_suggested() {
 }
 
 #[test]
-fn a_list_is_resolved_in_full_or_a_run_would_not_start() {
+fn an_unresolvable_protect_list_fails_the_check() {
     let (code, check) = protection(&["--protect", "role:Global Administrator"]);
     assert_eq!((code, &check["status"]), (Some(0), &"ok".into()), "{check}");
     let (code, check) = protection(&["--protect", "group:No such group"]);

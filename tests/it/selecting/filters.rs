@@ -1,8 +1,8 @@
-//! Filters over users, everybody, and who is below a manager.
+//! Selections by filter, of all users, and of a manager's reports.
 
 use entra_revoke::directory::{DirectoryError, Selector};
 
-use crate::selecting::desk::{ALL, Desk, only};
+use crate::selecting::desk::{ALL, DirectoryFixture, only};
 
 const USERS: &str = r#"
 [[directory.user]]
@@ -32,8 +32,8 @@ fn filter(text: &str) -> Selector {
 }
 
 #[test]
-fn filters_go_to_graph_as_they_are() {
-    let desk = Desk::new(&format!("{ALL}{USERS}"));
+fn filters_are_sent_to_graph_unchanged() {
+    let desk = DirectoryFixture::new(&format!("{ALL}{USERS}"));
     for (text, names) in [
         ("department eq 'sales'", vec!["ada"]),
         ("endsWith(userPrincipalName,'@contoso.example')", vec!["ada", "gil_partner.example#EXT#"]),
@@ -55,13 +55,13 @@ fn filters_go_to_graph_as_they_are() {
 const UNKNOWN_TO_THE_SIMULATOR: [&str; 2] = ["createdDateTime", "onPremisesExtensionAttributes"];
 
 #[test]
-fn the_documents_filters_are_understood() {
+fn documented_filters_are_accepted() {
     let text = include_str!("../../../docs/selecting.md");
-    let rows = text.split("| whom | `--users-filter` |").nth(1).unwrap().lines().skip(2);
+    let rows = text.split("| users | `--users-filter` |").nth(1).unwrap().lines().skip(2);
     let filters: Vec<&str> =
         rows.take_while(|row| row.starts_with('|')).map(|row| row.split('`').nth(1).unwrap()).collect();
     assert_eq!(filters.len(), 10);
-    let desk = Desk::new(&format!("{ALL}{USERS}"));
+    let desk = DirectoryFixture::new(&format!("{ALL}{USERS}"));
     for text in
         filters.iter().filter(|text| !UNKNOWN_TO_THE_SIMULATOR.iter().any(|name| text.starts_with(name)))
     {
@@ -70,31 +70,31 @@ fn the_documents_filters_are_understood() {
 }
 
 #[test]
-fn a_filter_that_graph_refuses_comes_back_with_its_words() {
-    let desk = Desk::new(&format!("{ALL}{USERS}"));
+fn a_refused_filter_is_reported_with_graphs_message() {
+    let desk = DirectoryFixture::new(&format!("{ALL}{USERS}"));
     for odd in ["department eq", "shoeSize eq '42'", "department eq 'x' &$top=1"] {
         let error = desk.refusal(&filter(odd));
         assert!(matches!(error, DirectoryError::Refused { .. }), "{error}");
         assert_eq!(error.exit_code(), 2);
-        assert!(error.to_string().starts_with(&format!("users with {odd} can't be read: ")), "{error}");
+        assert!(error.to_string().starts_with(&format!("can't read users with {odd}: ")), "{error}");
     }
 }
 
 #[test]
-fn everybody_is_everybody_who_is_not_deleted() {
-    let desk = Desk::new(&format!("{ALL}{USERS}"));
+fn all_users_excludes_deleted_users() {
+    let desk = DirectoryFixture::new(&format!("{ALL}{USERS}"));
     let (people, all) = desk.read(&Selector::AllUsers).unwrap();
     assert_eq!((people.name(), people.expected(), all.len()), ("all users", Some(3), 3));
-    let few = Desk::new(&format!("{ALL}{USERS}[directory.paging]\nmost = 1\nempty_every = 2\n"));
+    let few = DirectoryFixture::new(&format!("{ALL}{USERS}[directory.paging]\nmost = 1\nempty_every = 2\n"));
     assert_eq!(few.names(&Selector::AllUsers).len(), 3);
 }
 
 #[test]
-fn users_need_their_permission() {
-    let desk = Desk::new(&format!("{}{USERS}", only(&["GroupMember.Read.All"])));
+fn reading_users_needs_a_permission() {
+    let desk = DirectoryFixture::new(&format!("{}{USERS}", only(&["GroupMember.Read.All"])));
     for selector in [filter("department eq 'Sales'"), Selector::AllUsers] {
         let error = desk.refusal(&selector);
         assert!(error.is_forbidden() && error.to_string().contains("User.Read.All"), "{error}");
-        assert!(error.to_string().starts_with(&selector.to_string()), "{error}");
+        assert!(error.to_string().starts_with(&format!("can't read {selector}: ")), "{error}");
     }
 }

@@ -2,7 +2,7 @@
 
 use entra_revoke::directory::{DirectoryError, Selector};
 
-use crate::selecting::desk::{ALL, Desk, group, only};
+use crate::selecting::desk::{ALL, DirectoryFixture, group, only};
 
 const FINANCE: &str = "5a1e0000-0000-4000-8000-00000000f1a0";
 
@@ -46,8 +46,8 @@ fn direct(name: &str) -> Selector {
 }
 
 #[test]
-fn members_of_nested_groups_come_once_for_all_cycles() {
-    let desk = Desk::new(&format!("{ALL}{GROUPS}"));
+fn nested_groups_with_cycles_give_each_member_once() {
+    let desk = DirectoryFixture::new(&format!("{ALL}{GROUPS}"));
     let (people, all) = desk.read(&group("finance")).unwrap();
     assert_eq!(people.name(), format!("group Finance ({FINANCE})"));
     assert_eq!((people.expected(), people.missing(), all.len()), (Some(3), 0, 3));
@@ -62,15 +62,15 @@ fn members_of_nested_groups_come_once_for_all_cycles() {
 }
 
 #[test]
-fn names_go_through_the_address_whole() {
-    let desk = Desk::new(&format!("{ALL}{GROUPS}"));
+fn group_names_are_encoded_in_the_url() {
+    let desk = DirectoryFixture::new(&format!("{ALL}{GROUPS}"));
     assert_eq!(desk.names(&group("Children's #1 + more & 100%")), ["zoe"]);
     assert_eq!(desk.names(&group("Empty")), Vec::<String>::new());
 }
 
 #[test]
-fn what_names_no_group_or_several_is_refused() {
-    let desk = Desk::new(&format!("{ALL}{GROUPS}"));
+fn unknown_and_ambiguous_group_names_are_refused() {
+    let desk = DirectoryFixture::new(&format!("{ALL}{GROUPS}"));
     for none in
         ["Finance' or displayName eq 'Payroll", "Fin", "0785ef7c-1c1b-4ff4-9ab1-1a2b3c4d5e6f", "a@b.c"]
     {
@@ -94,9 +94,9 @@ fn what_names_no_group_or_several_is_refused() {
 }
 
 #[test]
-fn many_of_one_name_are_counted_over_all_pages() {
+fn groups_with_the_same_name_are_counted_over_all_pages() {
     let twins = "[[directory.group]]\nname = \"Twins\"\n".repeat(23);
-    let desk = Desk::new(&format!("{ALL}{twins}[directory.paging]\nmost = 5\nempty_every = 2\n"));
+    let desk = DirectoryFixture::new(&format!("{ALL}{twins}[directory.paging]\nmost = 5\nempty_every = 2\n"));
     match desk.refusal(&group("twins")) {
         DirectoryError::Ambiguous { candidates, .. } => {
             assert_eq!((candidates.len(), candidates[20].as_str()), (21, "and 3 more"));
@@ -106,8 +106,8 @@ fn many_of_one_name_are_counted_over_all_pages() {
 }
 
 #[test]
-fn whoever_may_not_read_users_gets_their_ids() {
-    let desk = Desk::new(&format!("{}{GROUPS}", only(&["GroupMember.Read.All"])));
+fn without_user_permission_only_ids_are_read() {
+    let desk = DirectoryFixture::new(&format!("{}{GROUPS}", only(&["GroupMember.Read.All"])));
     let (_, all) = desk.read(&group("Finance")).unwrap();
     assert_eq!(all.len(), 3);
     for person in all {
@@ -121,33 +121,33 @@ fn whoever_may_not_read_users_gets_their_ids() {
 
 #[test]
 fn a_missing_permission_is_named_with_the_group() {
-    let desk = Desk::new(&format!("{}{GROUPS}", only(&["User.Read.All"])));
+    let desk = DirectoryFixture::new(&format!("{}{GROUPS}", only(&["User.Read.All"])));
     for name in ["Finance", FINANCE] {
         let error = desk.refusal(&group(name));
         assert!(error.is_forbidden() && error.exit_code() == 4, "{error}");
         let text = error.to_string();
-        assert!(text.starts_with(&format!("group {name} can't be read: ")), "{text}");
+        assert!(text.starts_with(&format!("can't read group {name}: ")), "{text}");
         assert!(text.contains("GroupMember.Read.All"), "{text}");
     }
 }
 
 #[test]
-fn hidden_members_are_not_nobody() {
-    let error = Desk::new(&format!("{ALL}{GROUPS}")).refusal(&group("Secret"));
+fn hidden_membership_is_an_error() {
+    let error = DirectoryFixture::new(&format!("{ALL}{GROUPS}")).refusal(&group("Secret"));
     assert!(error.is_forbidden() && error.to_string().contains("Member.Read.Hidden"), "{error}");
     let may = only(&["GroupMember.Read.All", "User.Read.All", "Member.Read.Hidden"]);
-    assert_eq!(Desk::new(&format!("{may}{GROUPS}")).names(&group("Secret")), ["zoe"]);
+    assert_eq!(DirectoryFixture::new(&format!("{may}{GROUPS}")).names(&group("Secret")), ["zoe"]);
 }
 
 #[test]
-fn pages_lose_nobody() {
+fn pages_lose_no_member() {
     let members: Vec<String> = (0..40).map(|n| format!("u{n:02}@contoso.example")).collect();
     let users: String = members.iter().map(|upn| format!("[[directory.user]]\nupn = \"{upn}\"\n")).collect();
     let toml = format!(
         "{ALL}{users}[[directory.group]]\nname = \"Crew\"\nmembers = {members:?}\n[directory.paging]\nmost = 7\n\
          empty_every = 2\nrepeat_across_pages = true\nlose_token_once = true\n"
     );
-    let desk = Desk::new(&toml);
+    let desk = DirectoryFixture::new(&toml);
     let (people, all) = desk.read(&group("Crew")).unwrap();
     assert_eq!((people.expected(), people.missing()), (Some(40), 0));
     assert!(all.len() > 40, "the simulator repeats some");
@@ -155,13 +155,13 @@ fn pages_lose_nobody() {
 }
 
 #[test]
-fn a_next_page_elsewhere_is_not_asked_for() {
+fn a_next_page_on_another_host_is_not_requested() {
     let members: Vec<String> = (0..9).map(|n| format!("u{n:02}@contoso.example")).collect();
     let users: String = members.iter().map(|upn| format!("[[directory.user]]\nupn = \"{upn}\"\n")).collect();
     let toml = format!(
         "{ALL}{users}[[directory.group]]\nname = \"Crew\"\nmembers = {members:?}\n[directory.paging]\nmost = 4\n\
          foreign_next_link = \"http://127.0.0.1:9/\"\n"
     );
-    let error = Desk::new(&toml).refusal(&group("Crew"));
+    let error = DirectoryFixture::new(&toml).refusal(&group("Crew"));
     assert!(matches!(error, DirectoryError::Untrusted { .. }), "{error}");
 }

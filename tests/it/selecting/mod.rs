@@ -1,4 +1,5 @@
-//! Whom groups, roles, units, risk, filters and managers name, read from the simulator's directory over real sockets.
+//! Which users groups, roles, units, risk, filters and managers select, read from the simulator's directory over real
+//! sockets.
 
 pub(crate) mod desk;
 mod doctor;

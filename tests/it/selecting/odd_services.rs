@@ -1,12 +1,12 @@
-//! What the simulator does not do: services that refuse or pass over what Graph's pages promise.
+//! Services that refuse or ignore what Graph's pages promise, which the simulator does not imitate.
 
 use std::sync::{Arc, Mutex};
 
 use entra_revoke::directory::{DirectoryError, GLOBAL_ADMINISTRATOR, RiskLevel, Selector};
 use serde_json::{Value, json};
 
-use crate::selecting::desk::{Desk, group};
-use crate::support::plain_server::{self, Seen};
+use crate::selecting::desk::{DirectoryFixture, group};
+use crate::support::plain_server::{self, ReceivedRequest};
 
 const GROUP: &str = "5a1e0000-0000-4000-8000-00000000f1a0";
 const ADA: &str = "5a1e0000-0000-4000-8000-0000000000ad";
@@ -15,8 +15,8 @@ const BO: &str = "5a1e0000-0000-4000-8000-0000000000b0";
 /// Answers paths, without the version, in Graph's manner; nothing is 404.
 fn serve(
     answer: impl Fn(&str) -> Option<(u16, Value)> + Send + Sync + 'static,
-) -> (Desk, Arc<Mutex<Vec<Seen>>>) {
-    let (url, seen) = plain_server::serve_seen(move |_, seen| {
+) -> (DirectoryFixture, Arc<Mutex<Vec<ReceivedRequest>>>) {
+    let (url, seen) = plain_server::serve_requests(move |_, seen| {
         let path = seen.line.split(' ').nth(1).unwrap_or_default();
         let path = path.strip_prefix("/v1.0/").unwrap_or(path);
         let missing =
@@ -29,7 +29,7 @@ fn serve(
             body.len()
         )
     });
-    (Desk::at(&url), seen)
+    (DirectoryFixture::at(&url), seen)
 }
 
 fn unsupported() -> Option<(u16, Value)> {
@@ -49,7 +49,7 @@ fn item(kind: &str, id: &str) -> Value {
 }
 
 #[test]
-fn where_casts_are_refused_users_are_picked_here() {
+fn users_are_filtered_locally_if_casts_are_refused() {
     let (desk, seen) = serve(|path| match path {
         _ if path.contains("/microsoft.graph.user?") => unsupported(),
         _ if path.contains("/transitiveMembers?") => list(json!([
@@ -70,7 +70,7 @@ fn where_casts_are_refused_users_are_picked_here() {
 }
 
 #[test]
-fn what_does_not_say_whether_it_is_a_user_is_not_guessed() {
+fn a_member_without_a_type_is_an_error() {
     let (desk, _) = serve(|path| match path {
         _ if path.contains("/microsoft.graph.user?") => unsupported(),
         _ if path.contains("/transitiveMembers?") => list(json!([item("user", ADA), {"id": BO}])),
@@ -82,7 +82,7 @@ fn what_does_not_say_whether_it_is_a_user_is_not_guessed() {
 }
 
 #[test]
-fn a_member_without_an_id_ends_it() {
+fn a_member_without_an_id_is_an_error() {
     let (desk, _) = serve(|path| match path {
         _ if path.contains("ransitiveMembers/") => list(json!([{"id": ADA}, {"displayName": "who?"}])),
         _ => finance(),
@@ -91,7 +91,7 @@ fn a_member_without_an_id_ends_it() {
 }
 
 #[test]
-fn who_is_missing_from_what_was_counted_is_told() {
+fn missing_members_are_reported() {
     let (desk, _) = serve(|path| match path {
         _ if path.contains("ransitiveMembers/") => {
             Some((200, json!({"@odata.count": 3, "value": [{"id": ADA}, {"id": BO}, {"id": ADA}]})))
@@ -113,7 +113,7 @@ fn definitions() -> Option<(u16, Value)> {
 }
 
 #[test]
-fn holders_that_come_unexpanded_are_read() {
+fn unexpanded_holders_are_read_separately() {
     let role = Selector::Role { name: "Global Administrator".to_owned(), eligible: false };
     for (kind, count) in [("user", 1), ("servicePrincipal", 0)] {
         let (desk, _) = serve(move |path| match path {
@@ -140,7 +140,7 @@ fn holders_that_come_unexpanded_are_read() {
 }
 
 #[test]
-fn where_assignments_are_not_listed_without_a_filter_each_role_is_asked_for() {
+fn assignments_are_read_by_role_if_a_filter_is_required() {
     let (desk, seen) = serve(|path| match path {
         _ if path.contains("roleDefinitions") => definitions(),
         _ if path.contains("roleAssignments?$expand") => unsupported(),
@@ -148,12 +148,12 @@ fn where_assignments_are_not_listed_without_a_filter_each_role_is_asked_for() {
         _ => None,
     });
     let admins = desk.wait(desk.directory.privileged_users()).unwrap();
-    assert_eq!(admins.global.iter().map(ToString::to_string).collect::<Vec<_>>(), [ADA]);
+    assert_eq!(admins.global_administrators.iter().map(ToString::to_string).collect::<Vec<_>>(), [ADA]);
     assert_eq!(seen.lock().unwrap().len(), 3);
 }
 
 #[test]
-fn the_id_of_an_activated_role_names_its_template() {
+fn an_activated_role_is_matched_by_its_template() {
     let (desk, _) = serve(|path| match path {
         _ if path.contains("roleDefinitions") => definitions(),
         _ if path.starts_with(&format!("directoryRoles/{BO}")) => {
@@ -168,7 +168,7 @@ fn the_id_of_an_activated_role_names_its_template() {
 }
 
 #[test]
-fn a_service_that_passes_over_the_filter_does_not_widen_the_risk() {
+fn an_ignored_filter_does_not_add_risky_users() {
     let (desk, _) = serve(|_| {
         list(json!([
             {"id": ADA, "userPrincipalName": "ada@contoso.example", "riskLevel": "high", "riskState": "atRisk"},
@@ -180,7 +180,7 @@ fn a_service_that_passes_over_the_filter_does_not_widen_the_risk() {
 }
 
 #[test]
-fn a_list_that_breaks_off_is_not_taken_for_whole() {
+fn an_incomplete_list_is_an_error() {
     let breaking = |last: Value| {
         serve(move |path| match path {
             _ if path.contains("ransitiveMembers/") => {
@@ -190,7 +190,7 @@ fn a_list_that_breaks_off_is_not_taken_for_whole() {
         })
         .0
     };
-    for (last, says) in [(json!(""), "empty"), (Value::Null, "counted 9 users and gave 1")] {
+    for (last, says) in [(json!(""), "empty"), (Value::Null, "counted 9 users but returned 1")] {
         let error = breaking(last).refusal(&group(GROUP));
         assert!(
             matches!(error, DirectoryError::Untrusted { .. }) && error.to_string().contains(says),
@@ -205,7 +205,7 @@ fn a_list_that_breaks_off_is_not_taken_for_whole() {
 }
 
 #[test]
-fn an_answer_about_another_group_is_not_followed() {
+fn an_answer_about_another_group_is_an_error() {
     let other = || Some((200, json!({"id": ADA, "displayName": "Odd"})));
     let (desk, seen) = serve(move |path| if path.starts_with("groups/") { other() } else { None });
     let error = desk.refusal(&group(GROUP));
@@ -217,7 +217,7 @@ fn an_answer_about_another_group_is_not_followed() {
 }
 
 #[test]
-fn a_role_whose_group_breaks_off_is_not_taken_for_whole() {
+fn an_incomplete_group_of_a_role_is_an_error() {
     let (desk, _) = serve(|path| match path {
         _ if path.contains("roleDefinitions") => {
             list(json!([{"id": GLOBAL_ADMINISTRATOR, "displayName": "Boss"}]))
@@ -232,12 +232,14 @@ fn a_role_whose_group_breaks_off_is_not_taken_for_whole() {
     let error = desk.refusal(&Selector::Role { name: "Boss".to_owned(), eligible: false });
     assert!(error.to_string().contains("counted 3 more"), "{error}");
     let admins = desk.wait(desk.directory.privileged_users()).unwrap();
-    assert!(admins.unread_groups.unwrap().contains("counted 3 more") && admins.global.is_empty());
+    assert!(
+        admins.unread_groups.unwrap().contains("counted 3 more") && admins.global_administrators.is_empty()
+    );
 }
 
 /// One role of many: its holders are not known, and those of the others are.
 #[test]
-fn a_role_that_can_not_be_read_leaves_the_others() {
+fn an_unreadable_role_does_not_affect_others() {
     const HELPDESK: &str = "729827e3-9c14-49f7-bb1b-9608f156bbb8";
     for status in [400, 404, 500] {
         let (desk, _) = serve(move |path| match path {
@@ -254,15 +256,19 @@ fn a_role_that_can_not_be_read_leaves_the_others() {
             _ => None,
         });
         let admins = desk.wait(desk.directory.with_budget(&Default::default()).privileged_users()).unwrap();
-        assert_eq!((admins.global.len(), admins.global_unsure), (1, false), "{status}");
+        assert_eq!(
+            (admins.global_administrators.len(), admins.global_administrators_incomplete),
+            (1, false),
+            "{status}"
+        );
         let gap = admins.gaps.join("; ");
-        assert!(gap.starts_with("who holds role Helpdesk Administrator ("), "{status}: {gap}");
+        assert!(gap.starts_with("holders of role Helpdesk Administrator ("), "{status}: {gap}");
     }
 }
 
 /// Half a list is known, and that it is half.
 #[test]
-fn a_list_of_assignments_that_breaks_off_is_half_known() {
+fn incomplete_assignments_are_partly_known() {
     let (desk, _) = serve(|path| match path {
         _ if path.contains("roleDefinitions") => definitions(),
         _ if path.contains("roleAssignments") => Some((
@@ -272,7 +278,8 @@ fn a_list_of_assignments_that_breaks_off_is_half_known() {
         _ => None,
     });
     let failed = desk.wait(desk.directory.privileged_users());
-    let known = failed.map(|admins| (admins.global.len(), admins.global_unsure));
+    let known =
+        failed.map(|admins| (admins.global_administrators.len(), admins.global_administrators_incomplete));
     // The link is refused with its page: nothing of it is known.
     assert!(matches!(known, Ok((0 | 1, true)) | Err(DirectoryError::Untrusted { .. })), "{known:?}");
 }

@@ -2,7 +2,7 @@
 
 use entra_revoke::directory::{RiskLevel, Selector};
 
-use crate::selecting::desk::{ALL, Desk, only};
+use crate::selecting::desk::{ALL, DirectoryFixture, only};
 
 const RISKY: &str = r#"
 [[directory.user]]
@@ -37,8 +37,8 @@ level = "high"
 "#;
 
 #[test]
-fn risk_that_still_stands_counts_at_the_levels_asked_for() {
-    let desk = Desk::new(&format!("{ALL}{RISKY}"));
+fn active_risk_is_selected_at_the_given_levels() {
+    let desk = DirectoryFixture::new(&format!("{ALL}{RISKY}"));
     let high = Selector::Risky(vec![RiskLevel::High]);
     let (people, all) = desk.read(&high).unwrap();
     assert_eq!(people.name(), "users at risk (high)");
@@ -51,10 +51,10 @@ fn risk_that_still_stands_counts_at_the_levels_asked_for() {
 
 #[test]
 fn risk_needs_a_permission_and_a_licence() {
-    let desk = Desk::new(&format!("{}{RISKY}", only(&["User.Read.All"])));
+    let desk = DirectoryFixture::new(&format!("{}{RISKY}", only(&["User.Read.All"])));
     let error = desk.refusal(&Selector::Risky(vec![RiskLevel::Low]));
     assert!(error.is_forbidden(), "{error}");
     let error = error.to_string();
-    assert!(error.starts_with("users at risk (low) can't be read: "), "{error}");
+    assert!(error.starts_with("can't read users at risk (low): "), "{error}");
     assert!(error.contains("IdentityRiskyUser.Read.All (and a licence of Entra ID P2)"), "{error}");
 }

@@ -1,9 +1,9 @@
-//! Holders of roles, and who administers the tenant.
+//! Holders of roles, and the tenant's administrators.
 
 use entra_revoke::directory::{DirectoryError, GLOBAL_ADMINISTRATOR, Selector};
 use uuid::Uuid;
 
-use crate::selecting::desk::{ALL, Desk, only};
+use crate::selecting::desk::{ALL, DirectoryFixture, only};
 
 const ROLES: &str = r#"
 [[directory.user]]
@@ -55,8 +55,8 @@ fn id(last: u8) -> Uuid {
 }
 
 #[test]
-fn holders_come_with_those_of_groups_and_of_units() {
-    let desk = Desk::new(&format!("{ALL}{ROLES}"));
+fn holders_include_groups_and_unit_scopes() {
+    let desk = DirectoryFixture::new(&format!("{ALL}{ROLES}"));
     assert_eq!(desk.names(&role("global administrator")), ["ada", "bo", "cy"]);
     assert_eq!(desk.names(&role(&GLOBAL_ADMINISTRATOR.to_string())), ["ada", "bo", "cy"]);
     let (people, _) = desk.read(&role("User Administrator")).unwrap();
@@ -65,26 +65,29 @@ fn holders_come_with_those_of_groups_and_of_units() {
 }
 
 #[test]
-fn who_may_activate_a_role_counts_when_asked_for() {
-    let desk = Desk::new(&format!("{ALL}{ROLES}"));
+fn eligible_holders_are_included_on_request() {
+    let desk = DirectoryFixture::new(&format!("{ALL}{ROLES}"));
     let eligible = Selector::Role { name: "Global Administrator".to_owned(), eligible: true };
     assert_eq!(desk.names(&eligible), ["ada", "bo", "cy", "di"]);
     let lacking = only(&["Directory.Read.All"]);
-    let desk = Desk::new(&format!("{lacking}{ROLES}"));
+    let desk = DirectoryFixture::new(&format!("{lacking}{ROLES}"));
     assert_eq!(desk.names(&role("Global Administrator")), ["ada", "bo", "cy"]);
     let error = desk.refusal(&eligible).to_string();
-    assert!(error.starts_with("role Global Administrator ("), "{error}");
+    assert!(error.starts_with("can't read role Global Administrator ("), "{error}");
     assert!(error.contains("RoleEligibilitySchedule.Read.Directory"), "{error}");
 }
 
 #[test]
-fn a_role_that_nobody_holds_has_nobody() {
-    assert_eq!(Desk::new(&format!("{ALL}{ROLES}")).names(&role("Security Reader")), Vec::<String>::new());
+fn a_role_without_holders_is_empty() {
+    assert_eq!(
+        DirectoryFixture::new(&format!("{ALL}{ROLES}")).names(&role("Security Reader")),
+        Vec::<String>::new()
+    );
 }
 
 #[test]
 fn a_role_without_a_match_or_with_several_is_refused() {
-    let desk = Desk::new(&format!("{ALL}{ROLES}"));
+    let desk = DirectoryFixture::new(&format!("{ALL}{ROLES}"));
     for none in ["Company Administrator", "0785ef7c-1c1b-4ff4-9ab1-1a2b3c4d5e6f"] {
         let error = desk.refusal(&role(none));
         assert_eq!(error.to_string(), format!("there is no role {none} in this tenant"));
@@ -98,26 +101,29 @@ fn a_role_without_a_match_or_with_several_is_refused() {
 }
 
 #[test]
-fn roles_and_the_groups_that_hold_them_need_permissions() {
-    let desk = Desk::new(&format!("{}{ROLES}", only(&["User.Read.All"])));
+fn roles_and_their_groups_need_permissions() {
+    let desk = DirectoryFixture::new(&format!("{}{ROLES}", only(&["User.Read.All"])));
     let error = desk.refusal(&role("Global Administrator"));
     assert!(error.is_forbidden() && error.to_string().contains("RoleManagement.Read.Directory"), "{error}");
-    let desk = Desk::new(&format!("{}{ROLES}", only(&["RoleManagement.Read.Directory", "User.Read.All"])));
+    let desk = DirectoryFixture::new(&format!(
+        "{}{ROLES}",
+        only(&["RoleManagement.Read.Directory", "User.Read.All"])
+    ));
     let error = desk.refusal(&role("Global Administrator")).to_string();
     assert!(error.contains("the members of group") && error.contains("GroupMember.Read.All"), "{error}");
     // Whoever holds a role by itself is known all the same.
     let admins = desk.wait(desk.directory.privileged_users()).unwrap();
     assert_eq!(
-        (admins.unread_groups, admins.global.as_slice()),
+        (admins.unread_groups, admins.global_administrators.as_slice()),
         (Some("needs GroupMember.Read.All".to_owned()), &[id(0xad)][..])
     );
 }
 
 #[test]
-fn admins_are_known_by_their_roles() {
-    let desk = Desk::new(&format!("{ALL}{ROLES}[directory.paging]\nmost = 3\nempty_every = 3\n"));
+fn administrators_are_found_by_their_roles() {
+    let desk = DirectoryFixture::new(&format!("{ALL}{ROLES}[directory.paging]\nmost = 3\nempty_every = 3\n"));
     let admins = desk.wait(desk.directory.privileged_users()).unwrap();
-    assert_eq!(admins.global, [id(0xad), id(0xb0)], "cy holds it in a unit only");
+    assert_eq!(admins.global_administrators, [id(0xad), id(0xb0)], "cy holds it in a unit only");
     let roles: Vec<(Uuid, String)> =
         admins.roles.iter().map(|(person, roles)| (*person, roles.join(", "))).collect();
     let expected = [

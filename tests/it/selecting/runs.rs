@@ -1,4 +1,4 @@
-//! Selections through the binary: who is sent, and what stops a run before anybody is.
+//! Selections with the binary: which users are revoked, and what stops a run before the first request.
 
 use entra_revoke::simulator::TokenKind;
 
@@ -54,7 +54,7 @@ fn run(permissions: &str, args: &[&str]) -> (CommandResult, Vec<String>) {
 }
 
 #[test]
-fn each_selection_sends_whom_it_names() {
+fn each_selection_revokes_its_users() {
     for (args, expected) in [
         (vec!["--group", "Finance"], vec!["ada", "bo"]),
         (vec!["--group", "Finance", "--direct"], vec!["ada"]),
@@ -73,12 +73,12 @@ fn each_selection_sends_whom_it_names() {
 }
 
 #[test]
-fn what_can_not_be_read_in_full_sends_nobody() {
+fn an_incomplete_selection_stops_the_run() {
     for (permissions, args, code, words) in [
-        (ALL, ["--group", "Twins"], 2, "group Twins is ambiguous: Twins ("),
+        (ALL, ["--group", "Twins"], 2, "group Twins is ambiguous. Use an ID: Twins ("),
         (ALL, ["--group", "Nobody's"], 2, "there is no group Nobody's in this tenant"),
         (ALL, ["--role", "Company Administrator"], 2, "there is no role Company Administrator"),
-        (ALL, ["--users-filter", "shoeSize eq '42'"], 2, "users with shoeSize eq '42' can't be read"),
+        (ALL, ["--users-filter", "shoeSize eq '42'"], 2, "can't read users with shoeSize eq '42'"),
         (ALL, ["--users-filter", " "], 2, "it is empty"),
         (ALL, ["--risky-users", "extreme"], 2, "the levels are high, medium and low"),
         (ALL, ["--group", "Empty"], 2, "group Empty"),
@@ -116,19 +116,19 @@ fn what_can_not_be_read_in_full_sends_nobody() {
 }
 
 #[test]
-fn a_protect_list_that_holds_nobody_stops_the_run_unless_that_is_meant() {
+fn an_empty_protect_list_stops_the_run_without_allow_empty() {
     for list in ["group:Empty", "role:Global Administrator"] {
         let args = ["--group", "Finance", "--protect", list];
         let (done, sent) = run(ALL, &args);
         assert_eq!((done.code, sent), (Some(2), Vec::new()), "{}", done.stderr);
-        assert!(done.stderr.contains("holds no user"), "{}", done.stderr);
+        assert!(done.stderr.contains("has no users"), "{}", done.stderr);
         let (done, sent) = run(ALL, &[&args[..], &["--allow-empty"]].concat());
         assert_eq!((done.code, sent), (Some(0), vec!["ada".to_owned(), "bo".to_owned()]), "{}", done.stderr);
     }
 }
 
 #[test]
-fn kinds_of_accounts_are_known_of_those_at_risk_too() {
+fn account_kinds_are_filtered_for_risky_users() {
     for kind in ["--members-only", "--enabled-only"] {
         let (done, sent) = run(ALL, &["--risky-users", "high", kind]);
         assert_eq!((done.code, sent), (Some(0), vec!["di".to_owned()]), "{kind}: {}", done.stderr);
@@ -136,20 +136,20 @@ fn kinds_of_accounts_are_known_of_those_at_risk_too() {
 }
 
 #[test]
-fn without_looking_anybody_up_ids_go_as_they_are_written() {
+fn without_lookup_ids_are_sent_as_written() {
     let ctx = TestContext::new(&format!("{ALL}{TENANT}"));
     let input = ctx.input("users.txt", "ada@contoso.example\nbo@contoso.example\n");
     let done = ctx.run(&input, &["--no-lookup", "--protect", "bo@contoso.example"]);
     done.exits(0);
     assert_eq!((ctx.stats().reads, ctx.stats().effects), (0, 1), "{}", done.stderr);
-    assert_eq!(ctx.folder().row("ada@contoso.example")["outcome"], "revoked");
+    assert_eq!(ctx.run_folder().row("ada@contoso.example")["outcome"], "revoked");
     let done = ctx.run(&input, &["--no-lookup", "--protect", "group:Finance"]);
     done.exits(2);
     assert!(done.stderr.contains("--no-lookup"), "{}", done.stderr);
 }
 
 #[test]
-fn whoever_says_me_is_one_person_by_all_names() {
+fn me_and_other_names_of_the_operator_are_one_user() {
     let toml = "[token]\nscopes = ['User.RevokeSessions.All', 'User.Read.All', 'GroupMember.Read.All']\n\
                 user_principal_name = 'bo@contoso.example'\nuser_id = '5a1e0000-0000-4000-8000-0000000000b0'\n";
     let tenant = TENANT.replace(
@@ -164,7 +164,7 @@ fn whoever_says_me_is_one_person_by_all_names() {
     let done = ctx.finish(&mut command);
     done.exits(0);
     assert!(done.stderr.contains("come last") && !done.stderr.contains("left out"), "{}", done.stderr);
-    let rows = ctx.folder().rows();
+    let rows = ctx.run_folder().rows();
     let of = |outcome: &str| rows.iter().filter(|row| row["outcome"] == outcome).count();
     assert_eq!((of("revoked"), of("duplicate"), of("protected")), (2, 3, 0), "{rows:#?}");
     assert_eq!(ctx.stats().revocations, 2);
@@ -175,7 +175,7 @@ const INFORMING: [(&str, &str); 4] =
     [("directory", "roleManagement/*"), ("directory", "applications*"), ("read", "*"), ("directory", "*")];
 
 #[test]
-fn a_look_up_that_only_informs_never_stops_a_run() {
+fn an_informative_lookup_never_stops_a_run() {
     for answer in ["302", "400", "403", "404", "500", "'reset-before'", "'portal'"] {
         for (endpoint, path) in INFORMING {
             let fault = format!("[[fault]]\nendpoint = '{endpoint}'\nmatch = '{path}'\nanswer = {answer}\n");
@@ -189,11 +189,11 @@ fn a_look_up_that_only_informs_never_stops_a_run() {
                 continue;
             }
             // Users that may not be read have a notice of their own.
-            if answer == "403" && done.stderr.contains("users are not looked up first: ") {
+            if answer == "403" && done.stderr.contains("users can't be looked up before the run: ") {
                 continue;
             }
             assert!(done.stderr.contains("not checked: "), "{fault}: {}", done.stderr);
-            let folder = ctx.folder();
+            let folder = ctx.run_folder();
             let record: serde_json::Value = serde_json::from_str(&folder.text("run.json")).unwrap();
             for told in [&record["unchecked"], &folder.summary()["unchecked"]] {
                 assert!(!told.as_array().unwrap().is_empty(), "{fault}: {told}");
@@ -215,7 +215,7 @@ fn by_app(ctx: &TestContext, args: &[&str]) -> CommandResult {
 }
 
 #[test]
-fn waiting_for_what_only_informs_ends_soon() {
+fn an_informative_lookup_is_not_waited_for_long() {
     let faults = [
         "answer = 'hang-before'",
         "answer = 429\nretry_after = '3600'",
@@ -239,7 +239,7 @@ fn waiting_for_what_only_informs_ends_soon() {
 }
 
 #[test]
-fn a_look_up_that_something_depends_on_stops_the_run_and_names_the_way_around() {
+fn a_required_lookup_stops_the_run_with_advice() {
     let fault = "[[fault]]\nendpoint = 'read'\nmatch = '*'\nanswer = 501\n";
     let ctx = stage_with(fault);
     let input = ctx.input("users.csv", "upn\nada@contoso.example\nbo@contoso.example\n");
@@ -272,12 +272,12 @@ fn a_share_that_cannot_be_computed_stops_the_run_and_names_the_permission() {
 }
 
 #[test]
-fn administrators_go_first_where_they_are_known_and_nobody_waits_where_not() {
+fn admins_first_continues_without_role_data() {
     let fault = "[[fault]]\nendpoint = 'directory'\nmatch = 'roleManagement/*'\nanswer = 400\n";
     let ctx = stage_with(fault);
     let input = ctx.input("users.csv", "upn\nada@contoso.example\nbo@contoso.example\n");
     let done = by_app(&ctx, &[input.to_str().unwrap(), "--admins-first"]);
     done.exits(0);
-    assert!(done.stderr.contains("--admins-first puts nobody first"), "{}", done.stderr);
+    assert!(done.stderr.contains("--admins-first has no effect"), "{}", done.stderr);
     assert_eq!(ctx.stats().effects, 2);
 }

@@ -2,7 +2,7 @@
 
 use entra_revoke::directory::{DirectoryError, Selector};
 
-use crate::selecting::desk::{ALL, Desk, only};
+use crate::selecting::desk::{ALL, DirectoryFixture, only};
 
 const UNITS: &str = r#"
 [[directory.user]]
@@ -27,8 +27,8 @@ fn unit(name: &str) -> Selector {
 }
 
 #[test]
-fn a_unit_is_its_own_users_and_not_those_of_its_groups() {
-    let desk = Desk::new(&format!("{ALL}{UNITS}"));
+fn a_unit_excludes_members_of_its_groups() {
+    let desk = DirectoryFixture::new(&format!("{ALL}{UNITS}"));
     assert_eq!(desk.names(&unit("oslo")), ["ada"]);
     let (people, all) = desk.read(&unit("5a1e0000-0000-4000-8000-0000000005a0")).unwrap();
     assert_eq!(people.name(), "administrative unit Oslo (5a1e0000-0000-4000-8000-0000000005a0)");
@@ -36,12 +36,14 @@ fn a_unit_is_its_own_users_and_not_those_of_its_groups() {
 }
 
 #[test]
-fn units_are_refused_as_groups_are() {
-    let desk = Desk::new(&format!("{ALL}{UNITS}"));
+fn unknown_and_hidden_units_are_refused() {
+    let desk = DirectoryFixture::new(&format!("{ALL}{UNITS}"));
     assert!(matches!(desk.refusal(&unit("Bergen")), DirectoryError::NotFound { .. }));
     let error = desk.refusal(&unit("Hidden"));
     assert!(error.is_forbidden() && error.to_string().contains("Member.Read.Hidden"), "{error}");
-    let error = Desk::new(&format!("{}{UNITS}", only(&["User.Read.All"]))).refusal(&unit("Oslo")).to_string();
-    assert!(error.starts_with("administrative unit Oslo can't be read: "), "{error}");
+    let error = DirectoryFixture::new(&format!("{}{UNITS}", only(&["User.Read.All"])))
+        .refusal(&unit("Oslo"))
+        .to_string();
+    assert!(error.starts_with("can't read administrative unit Oslo: "), "{error}");
     assert!(error.contains("AdministrativeUnit.Read.All"), "{error}");
 }

@@ -1,4 +1,4 @@
-//! `report --merge`: the reports of all parts as one.
+//! `report --merge`: the reports of all shards become one.
 
 use super::*;
 
@@ -18,7 +18,7 @@ fn timeless(folder: &Path) -> Vec<ctx::Row> {
 }
 
 #[test]
-fn the_joined_report_is_that_of_one_run() {
+fn the_merged_report_equals_that_of_one_run() {
     let text = staff(150);
     let whole = TestContext::new(GONE);
     let alone = whole.run(&whole.input("staff.csv", &text), &["--case-id", "INC-1"]);
@@ -27,7 +27,7 @@ fn the_joined_report_is_that_of_one_run() {
     let parts = ctx.shards(&ctx.input("staff.csv", &text), 4, &["--case-id", "INC-1"]);
     let done = ctx.join("all", &[&parts[2], &parts[0], &parts[3], &parts[1]]);
     done.exits(0);
-    let (one, all) = (whole.folder().path, ctx.dir.path().join("all"));
+    let (one, all) = (whole.run_folder().path, ctx.dir.path().join("all"));
     assert_eq!(timeless(&all), timeless(&one));
     let text = |folder: &Path, name: &str| std::fs::read_to_string(folder.join(name)).unwrap();
     assert_eq!(text(&all, "remaining.csv"), text(&one, "remaining.csv"));
@@ -51,7 +51,7 @@ fn the_joined_report_is_that_of_one_run() {
     ] {
         assert_eq!(joined[key], single[key], "{key}");
     }
-    assert!(done.stdout.contains("Joined: 4 of 4 shards."), "{}", done.stdout);
+    assert!(done.stdout.contains("Merged: 4 of 4 shards."), "{}", done.stdout);
     let headline = |text: &str| text.lines().next().unwrap().to_owned();
     assert_eq!(headline(&done.stdout), headline(&alone.stdout));
     // The same rows as objects, and on standard output.
@@ -65,7 +65,7 @@ fn the_joined_report_is_that_of_one_run() {
 }
 
 #[test]
-fn the_record_says_of_what_it_is_made() {
+fn the_merge_record_lists_its_runs_with_hashes() {
     let ctx = TestContext::new("");
     let parts = ctx.shards(&ctx.users(9), 2, &[]);
     ctx.join("out/all", &parts).exits(0);
@@ -90,14 +90,16 @@ fn the_record_says_of_what_it_is_made() {
 }
 
 #[test]
-fn a_missing_part_is_told_everywhere() {
+fn a_missing_shard_is_reported_everywhere() {
     let ctx = TestContext::new("");
     let input = ctx.users(40);
     let mut parts = ctx.shards(&input, 4, &[]);
     let rows = read_json(&parts.remove(2), "run.json")["plan"]["rows"].as_u64().unwrap();
     let done = ctx.join("all", &parts);
     done.exits(3);
-    let sentence = format!("MISSING: shard 3/4 is not here. {rows} rows of the input stand in no folder");
+    let sentence = format!(
+        "MISSING: shard 3/4 is in none of these folders. Nothing is known about {rows} rows of the input"
+    );
     assert!(done.stdout.contains(&sentence) && done.stderr.contains(&sentence), "{done:?}");
     assert!(done.stdout.contains("--shard 3/4"), "what to type next: {}", done.stdout);
     let all = ctx.dir.path().join("all");
@@ -115,13 +117,14 @@ fn a_missing_part_is_told_everywhere() {
 }
 
 #[test]
-fn whoever_several_parts_sent_is_told() {
+fn users_sent_by_several_shards_are_reported() {
     // A file names people by name, and a group names the same people by object id.
     let users: String =
         (0..12).map(|n| format!("[[directory.user]]\nupn = 'u{n:02}@contoso.com'\n")).collect();
     let members: Vec<String> = (0..12).map(|n| format!("'u{n:02}@contoso.com'")).collect();
     let ctx = TestContext::new(&format!(
-        "[token]\nroles = ['User.RevokeSessions.All', 'User.Read.All', 'GroupMember.Read.All', 'Application.Read.All']\n\
+        "[token]\nroles = ['User.RevokeSessions.All', 'User.Read.All', 'GroupMember.Read.All', \
+         'Application.Read.All']\n\
          {users}[[directory.group]]\nname = 'All'\nmembers = [{}]\n",
         members.join(", ")
     ));
@@ -131,7 +134,8 @@ fn whoever_several_parts_sent_is_told() {
     assert!(several > 0);
     let done = ctx.join("all", &parts);
     done.exits(0);
-    let words = format!("{several} user{} stood in several shards", if several == 1 { "" } else { "s" });
+    let words =
+        format!("{several} user{} had several IDs in several shards", if several == 1 { "" } else { "s" });
     assert!(done.stdout.contains(&words), "{}", done.stdout);
     let all = ctx.dir.path().join("all");
     assert_eq!(read_json(&all, "merge.json")["sent_by_several"], several);
@@ -139,7 +143,7 @@ fn whoever_several_parts_sent_is_told() {
 }
 
 #[test]
-fn several_files_keep_their_order() {
+fn input_files_keep_their_order() {
     let ctx = TestContext::new("");
     let (one, two) = (
         ctx.input("b.txt", "ann@x.com\nbob@x.com\ncyd@x.com\n"),

@@ -1,4 +1,4 @@
-//! One input on several machines: each takes its part, and the reports of the parts are joined.
+//! One input on several machines: each machine revokes its shard, and their reports are merged.
 
 use crate::ctx;
 
@@ -35,9 +35,9 @@ const GONE: &str = "[[fault]]\nmatch = 'gone-*'\nanswer = 404\n";
 impl TestContext {
     /// Runs one part of an input, and gives its run folder.
     fn shard(&self, input: &Path, shard: &str, args: &[&str]) -> (CommandResult, PathBuf) {
-        let before = self.folders();
+        let before = self.run_folders();
         let done = self.run(input, &[&["--shard", shard], args].concat());
-        let mut folders = self.folders();
+        let mut folders = self.run_folders();
         folders.retain(|folder| !before.contains(folder));
         assert_eq!(folders.len(), 1, "{}", done.stderr);
         (done, folders.swap_remove(0))
@@ -68,7 +68,7 @@ fn read_json(folder: &Path, name: &str) -> serde_json::Value {
 }
 
 fn sha256(path: &Path) -> String {
-    entra_revoke::text::digest::sha256_of(path).unwrap()
+    entra_revoke::text::digest::sha256_of_file(path).unwrap()
 }
 
 fn copy_folder(from: &Path, to: &Path) {

@@ -1,4 +1,4 @@
-//! What `docs/scale.md` has containers do, done: the scripts of its YAML, a folder for its volume.
+//! The containers in `docs/scale.md`: the scripts of its YAML run here, with a folder as the volume.
 
 use std::process::{Command, Stdio};
 
@@ -39,7 +39,7 @@ fn pod(ctx: &TestContext, container: &Yaml, (name, value): (&str, u32)) -> Comma
         container["command"].as_vec().unwrap().iter().map(|word| word.as_str().unwrap()).collect();
     let bin = Path::new(env!("CARGO_BIN_EXE_entra-revoke")).parent().unwrap();
     let mut command = Command::new(words[0]);
-    crate::support::env::forget(&mut command);
+    crate::support::env::remove_sign_in_variables(&mut command);
     command.args(&words[1..]).arg(script).env(name, value.to_string()).current_dir(ctx.dir.path());
     command.env("ENTRA_REVOKE_TOKEN", ctx::TOKEN).env("HOME", ctx.dir.path());
     command
@@ -48,7 +48,7 @@ fn pod(ctx: &TestContext, container: &Yaml, (name, value): (&str, u32)) -> Comma
 }
 
 #[test]
-fn pods_split_the_input_and_those_that_come_again_resume() {
+fn pods_split_the_input_and_restarted_pods_resume() {
     for (kind, variable, first) in [(Some("Job"), "JOB_COMPLETION_INDEX", 0), (None, "SHARD_NUMBER", 1)] {
         let ctx = TestContext::new("[[fault]]\nmatch = 'u03*'\nanswer = 404\ntimes = 1\n");
         std::fs::create_dir(ctx.dir.path().join("input")).unwrap();
@@ -87,7 +87,7 @@ fn only_folder(parent: &Path) -> PathBuf {
 }
 
 #[test]
-fn the_jobs_settings_fit_each_other() {
+fn the_jobs_settings_are_consistent() {
     let job = yaml().into_iter().find(|one| one["kind"].as_str() == Some("Job")).unwrap();
     let spec = &job["spec"];
     let script = spec["template"]["spec"]["containers"][0]["args"][0].as_str().unwrap().to_owned();

@@ -1,4 +1,4 @@
-//! What `report --merge` does not join, and why it says so.
+//! What `report --merge` refuses to merge, and the reasons that it gives.
 
 use super::*;
 
@@ -12,7 +12,7 @@ fn refused(ctx: &TestContext, folders: &[PathBuf], says: &str) {
 }
 
 #[test]
-fn what_does_not_belong_together_is_refused() {
+fn unrelated_runs_are_refused() {
     let ctx = TestContext::new("");
     let input = ctx.users(12);
     let [one, two] = <[PathBuf; 2]>::try_from(ctx.shards(&input, 2, &[])).unwrap();
@@ -24,55 +24,56 @@ fn what_does_not_belong_together_is_refused() {
     join(&[&one, &around], "is given twice");
     let copy = ctx.dir.path().join("copy");
     copy_folder(&one, &copy);
-    join(&[&one, &copy], "hold the same run");
+    join(&[&one, &copy], "have the same run");
     let again = ctx.shard(&input, "1/2", &[]).1;
     join(&[&one, &again, &two], "are both shard 1/2");
     let third = ctx.shard(&input, "3/3", &[]).1;
-    join(&[&one, &third], "how many shards there are: 1/2 and 3/3");
+    join(&[&one, &third], "the number of shards: 1/2 and 3/3");
     let other = ctx.input("other.txt", "zoe@contoso.com\n");
     let elsewhere = ctx.shard(&other, "2/2", &[]).1;
-    join(&[&one, &elsewhere], "the SHA-256 of its files");
+    join(&[&one, &elsewhere], "the SHA-256 of their input files");
     let fewer = ctx.shard(&input, "2/2", &["--max-rows", "5"]).1;
-    join(&[&one, &fewer], "how many rows their input has: 12 and 5");
+    join(&[&one, &fewer], "the number of input rows: 12 and 5");
     let case = ctx.shard(&input, "2/2", &["--case-id", "INC-2"]).1;
-    join(&[&one, &case], "their case id");
-    let before = ctx.folders();
+    join(&[&one, &case], "their case ID");
+    let before = ctx.run_folders();
     ctx.run(&input, &[]).exits(0);
-    let whole = ctx.folders().into_iter().find(|folder| !before.contains(folder)).unwrap();
-    join(&[&one, &whole], "is no shard");
-    join(&[&one, &ctx.dir.path().to_owned()], "is no run folder");
+    let whole = ctx.run_folders().into_iter().find(|folder| !before.contains(folder)).unwrap();
+    join(&[&one, &whole], "is not a shard");
+    join(&[&one, &ctx.dir.path().to_owned()], "is not a run folder");
     // All that goes together goes.
     ctx.join("all", &[one, two]).exits(0);
 }
 
 #[test]
-fn a_drill_is_not_joined_with_a_run() {
+fn a_drill_is_not_merged_with_a_run() {
     let ctx = TestContext::new("");
     let input = ctx.users(6);
     let one = ctx.shard(&input, "1/2", &[]).1;
-    ctx.finish(ctx.bare("drill").arg(&input).args(["--shard", "2/2", "-o", "none"])).exits(0);
-    let drill = ctx.folders().into_iter().find(|folder| *folder != one).unwrap();
+    ctx.finish(ctx.command_without_token("drill").arg(&input).args(["--shard", "2/2", "-o", "none"]))
+        .exits(0);
+    let drill = ctx.run_folders().into_iter().find(|folder| *folder != one).unwrap();
     refused(&ctx, &[one, drill], "one of them is a drill");
 }
 
 #[test]
-fn evidence_that_was_changed_is_refused() {
+fn altered_evidence_is_refused() {
     let ctx = TestContext::new("");
     let parts = ctx.shards(&ctx.users(12), 2, &[]);
     for name in ["run.json", "plan.csv", "journal.jsonl", "report.csv", "summary.json"] {
         let path = parts[1].join(name);
         let text = std::fs::read(&path).unwrap();
         std::fs::write(&path, [&text[..], b"\n"].concat()).unwrap();
-        refused(&ctx, &parts, &format!("{name} is not the file of which the folder's manifest speaks"));
+        refused(&ctx, &parts, &format!("{name} does not match the folder's manifest"));
         std::fs::write(&path, text).unwrap();
     }
     let manifest = parts[1].join("manifest.json");
     let text = std::fs::read_to_string(&manifest).unwrap();
     std::fs::write(&manifest, text.replace("report.csv", "record.csv")).unwrap();
-    refused(&ctx, &parts, "it does not speak of report.csv");
+    refused(&ctx, &parts, "it does not list report.csv");
     let id = read_json(&parts[1], "run.json")["id"].as_str().unwrap().to_owned();
     std::fs::write(&manifest, text.replace(&id, "00000000")).unwrap();
-    refused(&ctx, &parts, "it speaks of run 00000000");
+    refused(&ctx, &parts, "it is for run 00000000");
     std::fs::write(&manifest, "{}").unwrap();
     refused(&ctx, &parts, "can't read");
     std::fs::remove_file(&manifest).unwrap();
@@ -82,7 +83,7 @@ fn evidence_that_was_changed_is_refused() {
 }
 
 #[test]
-fn a_run_that_has_not_ended_is_refused() {
+fn an_unfinished_run_is_refused() {
     let ctx = TestContext::new("");
     let parts = ctx.shards(&ctx.users(12), 2, &[]);
     // As after a kill: the journal has no end, and its reports were made again.
@@ -97,7 +98,7 @@ fn a_run_that_has_not_ended_is_refused() {
 }
 
 #[test]
-fn parts_cut_from_different_rows_are_refused() {
+fn shards_of_different_inputs_are_refused() {
     let ctx = TestContext::new("");
     // The same file, split by two columns: some rows are in both parts, some in none.
     let rows: String = (0..30).map(|n| format!("a{n}@x.com,b{n}@x.com\n")).collect();
@@ -106,13 +107,13 @@ fn parts_cut_from_different_rows_are_refused() {
     let two = ctx.shard(&input, "2/2", &["--column", "new"]).1;
     let done = ctx.join("all", &[one, two]);
     done.exits(2);
-    let whole = done.stderr.contains("hold") && done.stderr.contains("of the input's 30 rows");
-    assert!(whole || done.stderr.contains("stands in"), "{}", done.stderr);
+    let whole = done.stderr.contains("shards are here") && done.stderr.contains("of the input's 30 rows");
+    assert!(whole || done.stderr.contains("of the input is in"), "{}", done.stderr);
     assert!(!ctx.dir.path().join("all/manifest.json").exists());
 }
 
 #[test]
-fn other_files_are_not_written_over() {
+fn other_files_are_not_overwritten() {
     let ctx = TestContext::new("");
     let parts = ctx.shards(&ctx.users(6), 2, &[]);
     let out = ctx.dir.path().join("all");
@@ -121,10 +122,10 @@ fn other_files_are_not_written_over() {
     for target in ["all", parts[0].to_str().unwrap()] {
         let done = ctx.join(target, &parts);
         done.exits(2);
-        assert!(done.stderr.contains("holds other files"), "{}", done.stderr);
+        assert!(done.stderr.contains("has other files"), "{}", done.stderr);
     }
     assert_eq!(std::fs::read(out.join("report.csv")).unwrap(), b"mine");
     let done = ctx.finish(ctx.command("report").args(&parts));
     done.exits(2);
-    assert!(done.stderr.contains("--merge OUT joins"), "{}", done.stderr);
+    assert!(done.stderr.contains("--merge OUT merges"), "{}", done.stderr);
 }

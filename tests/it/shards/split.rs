@@ -1,11 +1,11 @@
-//! `--shard`: each user is sent by one machine, and nobody by none.
+//! `--shard`: each user is revoked by exactly one machine.
 
 use super::*;
 
 use std::collections::BTreeSet;
 
 #[test]
-fn four_parts_send_each_user_once() {
+fn four_shards_revoke_each_user_once() {
     let ctx = TestContext::new(GONE);
     let input = ctx.input("staff.csv", staff(120));
     let mut rows = 0;
@@ -34,7 +34,7 @@ fn four_parts_send_each_user_once() {
 }
 
 #[test]
-fn rows_that_name_nobody_stand_in_one_part() {
+fn invalid_rows_are_in_one_shard() {
     let ctx = TestContext::new("");
     let input = ctx.input("staff.csv", staff(60));
     let mut invalid = Vec::new();
@@ -47,7 +47,7 @@ fn rows_that_name_nobody_stand_in_one_part() {
 }
 
 #[test]
-fn order_and_spelling_change_nothing() {
+fn order_and_spelling_do_not_change_the_shard() {
     let parts = |lines: &[&str]| -> Vec<BTreeSet<String>> {
         let ctx = TestContext::new("");
         let input = ctx.input("list.txt", lines.join("\n"));
@@ -75,15 +75,15 @@ fn order_and_spelling_change_nothing() {
 }
 
 #[test]
-fn a_part_of_nobody_is_a_run_of_nobody() {
+fn an_empty_shard_is_a_valid_run() {
     let ctx = TestContext::new("");
     let input = ctx.input("list.txt", "ann@contoso.com\n");
     let mut empty = 0;
     for number in 1..=3 {
         let (done, folder) = ctx.shard(&input, &format!("{number}/3"), &[]);
         done.exits(0);
-        if done.stderr.contains("0 of 1 rows: there is nobody for this one") {
-            assert!(done.stdout.contains("No user to sign out"), "{}", done.stdout);
+        if done.stderr.contains("0 of 1 rows: none for this shard") {
+            assert!(done.stdout.contains("No users to sign out"), "{}", done.stdout);
             assert_eq!(read_json(&folder, "summary.json")["complete"], true);
             empty += 1;
         }
@@ -92,7 +92,7 @@ fn a_part_of_nobody_is_a_run_of_nobody() {
 }
 
 #[test]
-fn resume_keeps_to_its_part() {
+fn resume_keeps_its_shard() {
     let ctx = TestContext::new("[[fault]]\nmatch = '*'\nanswer = 503\ntimes = 1\n");
     let input = ctx.users(20);
     let (done, folder) = ctx.shard(&input, "1/2", &["--retries", "0"]);
@@ -104,7 +104,7 @@ fn resume_keeps_to_its_part() {
 }
 
 #[test]
-fn what_rows_of_other_parts_call_somebody_protected_counts() {
+fn protection_also_uses_rows_of_other_shards() {
     let ctx = TestContext::new("");
     let list =
         ctx.input("keep.csv", "id,userPrincipalName\n0785ef7c-1c1b-4ff4-9ab1-1a2b3c4d5e6f,ann@contoso.com\n");
@@ -144,7 +144,7 @@ fn a_group_is_split_by_user() {
     }
     let sent = ctx.sent();
     assert_eq!((sent.len(), sent.values().sum::<u64>()), (40, 40));
-    let joined = ctx.join("all", &ctx.folders());
+    let joined = ctx.join("all", &ctx.run_folders());
     joined.exits(0);
     let rows = ctx::RunDir { path: ctx.dir.path().join("all") }.rows();
     let lines: Vec<String> = rows.iter().map(|row| row["line"].clone()).collect();
@@ -153,19 +153,19 @@ fn a_group_is_split_by_user() {
 }
 
 #[test]
-fn a_plan_file_keeps_its_part() {
+fn a_plan_file_keeps_its_shard() {
     let ctx = TestContext::new("[token]\nroles = ['User.RevokeSessions.All', 'User.Read.All']\n");
     let input = ctx.users(12);
     let plan = ctx.finish(ctx.command("plan").arg(&input).args(["--shard", "2/2", "--no-lookup"]));
     plan.exits(0);
     ctx.finish(ctx.command("apply").args(["plan.json", "--yes"])).exits(0);
-    let run = read_json(&ctx.folder().path, "run.json");
+    let run = read_json(&ctx.run_folder().path, "run.json");
     assert_eq!((run["shard"].as_str(), run["input_rows"].as_u64()), (Some("2/2"), Some(12)));
     assert!(ctx.stats().revocations < 12);
 }
 
 #[test]
-fn what_is_no_part_is_refused() {
+fn an_invalid_shard_is_refused() {
     let ctx = TestContext::new("");
     let input = ctx.users(3);
     for wrong in ["0/4", "5/4", "2", "a/b", "1/0"] {
@@ -177,7 +177,7 @@ fn what_is_no_part_is_refused() {
 }
 
 #[test]
-fn json_is_split_as_a_table_is() {
+fn json_is_split_like_a_table() {
     let ids: Vec<String> = (0..30).map(|number| format!("{{\"upn\":\"u{number}@contoso.com\"}}")).collect();
     let ctx = TestContext::new("");
     let input = ctx.input("staff.json", format!("[{}]", ids.join(",\n")));

@@ -4,9 +4,9 @@ use entra_revoke::simulator::TokenKind;
 use reqwest::Response;
 use serde_json::{Value, json};
 
-use crate::simulator::{Drill, header, json};
+use crate::simulator::{SimulatorFixture, header, json};
 
-impl Drill {
+impl SimulatorFixture {
     async fn batch(&self, requests: Value) -> Response {
         self.batch_text(json!({"requests": requests}).to_string()).await
     }
@@ -48,7 +48,7 @@ fn statuses(parts: &[Value]) -> Vec<u64> {
 #[tokio::test]
 async fn each_part_has_its_own_answer() {
     let roles = "[token]\nroles = ['User.RevokeSessions.All', 'User.Read.All']";
-    let drill = Drill::new(&format!("unknown = ['gone-*']\ndeny = ['chief']\n{roles}")).await;
+    let drill = SimulatorFixture::new(&format!("unknown = ['gone-*']\ndeny = ['chief']\n{roles}")).await;
     let parts = drill
         .parts(json!([
             revoke("1", "ann"),
@@ -74,8 +74,8 @@ async fn each_part_has_its_own_answer() {
 }
 
 #[tokio::test]
-async fn parts_have_client_request_ids_of_their_own() {
-    let drill = Drill::new("unknown = ['gone-*']").await;
+async fn parts_have_their_own_client_request_ids() {
+    let drill = SimulatorFixture::new("unknown = ['gone-*']").await;
     let named = |id: &str, user: &str, own: &str| {
         let mut part = revoke(id, user);
         part["headers"]["client-request-id"] = own.into();
@@ -92,8 +92,8 @@ async fn parts_have_client_request_ids_of_their_own() {
 }
 
 #[tokio::test]
-async fn what_can_not_be_read_is_refused_as_a_whole() {
-    let drill = Drill::new("").await;
+async fn an_invalid_batch_is_refused_as_a_whole() {
+    let drill = SimulatorFixture::new("").await;
     let many: Vec<Value> = (0..21).map(|n| revoke(&n.to_string(), "ann")).collect();
     assert!(drill.refusal(many.into()).await.contains("exceeds the limit"));
     assert!(drill.refusal(json!([revoke("a", "ann"), revoke("A", "bea")])).await.contains("unique"));
@@ -112,16 +112,16 @@ async fn what_can_not_be_read_is_refused_as_a_whole() {
 }
 
 #[tokio::test]
-async fn a_batch_can_not_hold_a_batch() {
-    let drill = Drill::new("").await;
+async fn a_batch_cannot_contain_a_batch() {
+    let drill = SimulatorFixture::new("").await;
     let mut nested = revoke("1", "x");
     nested["url"] = "/$batch".into();
     assert_eq!(statuses(&drill.parts(json!([nested, revoke("2", "ann")])).await), [400, 200]);
 }
 
 #[tokio::test]
-async fn who_depends_on_a_failure_fails() {
-    let drill = Drill::new("unknown = ['gone-*']").await;
+async fn a_part_that_depends_on_a_failed_part_fails() {
+    let drill = SimulatorFixture::new("unknown = ['gone-*']").await;
     let after = |id: &str, user: &str, needs: &str| {
         let mut part = revoke(id, user);
         part["dependsOn"] = json!([needs]);
@@ -143,7 +143,7 @@ async fn who_depends_on_a_failure_fails() {
 
 #[tokio::test]
 async fn a_quota_throttles_parts_and_not_the_batch() {
-    let drill = Drill::new("[quota]\napp = { limit = 2, window = 100 }").await;
+    let drill = SimulatorFixture::new("[quota]\napp = { limit = 2, window = 100 }").await;
     let parts =
         drill.parts(json!([revoke("1", "a"), revoke("2", "b"), revoke("3", "c"), revoke("4", "d")])).await;
     assert_eq!(statuses(&parts), [200, 200, 429, 429]);
@@ -154,11 +154,12 @@ async fn a_quota_throttles_parts_and_not_the_batch() {
 }
 
 #[tokio::test]
-async fn parts_say_which_limit_is_near_and_which_was_reached() {
+async fn parts_report_the_limit_that_is_near_or_reached() {
     for (name, scope) in [("app", "Tenant_Application"), ("tenant", "Tenant"), ("everywhere", "Application")]
     {
         let quota = format!("batch.shuffle = false\n[quota]\n{name} = {{ limit = 1, window = '100s' }}");
-        let parts = Drill::new(&quota).await.parts(json!([revoke("1", "a"), revoke("2", "b")])).await;
+        let parts =
+            SimulatorFixture::new(&quota).await.parts(json!([revoke("1", "a"), revoke("2", "b")])).await;
         assert_eq!(statuses(&parts), [200, 429], "{name}");
         assert_eq!(parts[0]["headers"]["x-ms-throttle-limit-percentage"], "1.00");
         let told = parts[1]["headers"]["x-ms-throttle-scope"].as_str().unwrap();
@@ -168,10 +169,10 @@ async fn parts_say_which_limit_is_near_and_which_was_reached() {
 }
 
 #[tokio::test]
-async fn answers_are_shuffled_alike_with_the_same_seed() {
+async fn the_same_seed_gives_the_same_order() {
     let requests: Value = (0..20).map(|n| revoke(&n.to_string(), "ann")).collect::<Vec<_>>().into();
     let order = async |toml: &str| {
-        let answer = json(Drill::new(toml).await.batch(requests.clone()).await).await;
+        let answer = json(SimulatorFixture::new(toml).await.batch(requests.clone()).await).await;
         let parts = answer["responses"].as_array().unwrap().iter();
         parts.map(|part| part["id"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
     };
@@ -185,7 +186,7 @@ async fn answers_are_shuffled_alike_with_the_same_seed() {
 
 #[tokio::test]
 async fn answers_of_parts_can_be_lost_or_come_twice() {
-    let drill = Drill::new("[batch]\nlose_parts = 1\nduplicate_parts = 2").await;
+    let drill = SimulatorFixture::new("[batch]\nlose_parts = 1\nduplicate_parts = 2").await;
     let requests = json!([revoke("1", "a"), revoke("2", "b"), revoke("3", "c")]);
     let ids = async || {
         let parts = drill.parts(requests.clone()).await;
@@ -204,7 +205,7 @@ async fn answers_of_parts_can_be_lost_or_come_twice() {
 
 #[tokio::test]
 async fn answers_of_parts_can_be_contradicted() {
-    let drill = Drill::new("unknown = ['gone']\n[batch]\ncontradict_parts = 2").await;
+    let drill = SimulatorFixture::new("unknown = ['gone']\n[batch]\ncontradict_parts = 2").await;
     for (user, expected) in [("ann", [200, 503]), ("gone", [404, 200]), ("ann", [200, 200])] {
         let mut answered = statuses(&drill.parts(json!([revoke("1", user)])).await);
         if answered.len() == 1 {
@@ -219,9 +220,9 @@ async fn answers_of_parts_can_be_contradicted() {
 }
 
 #[tokio::test]
-async fn ids_come_back_in_other_spellings() {
+async fn ids_can_be_answered_in_other_spellings() {
     let ids = async |spelling: &str| {
-        let drill = Drill::new(&format!("[batch]\nshuffle = false\nids = '{spelling}'")).await;
+        let drill = SimulatorFixture::new(&format!("[batch]\nshuffle = false\nids = '{spelling}'")).await;
         let answer = json(drill.batch(json!([revoke("a", "ann"), revoke("2", "bea")])).await).await;
         json!([answer["responses"][0]["id"], answer["responses"][1]["id"]])
     };
@@ -231,8 +232,8 @@ async fn ids_come_back_in_other_spellings() {
 }
 
 #[tokio::test]
-async fn how_much_a_batch_may_hold_can_be_set() {
-    let drill = Drill::new("[batch]\nmax_bytes = 300").await;
+async fn the_maximum_batch_size_can_be_set() {
+    let drill = SimulatorFixture::new("[batch]\nmax_bytes = 300").await;
     assert_eq!(drill.batch(json!([revoke("1", "ann")])).await.status(), 200);
     let too_much = drill.batch(json!([revoke("1", "ann"), revoke("2", "bea"), revoke("3", "cid")])).await;
     assert_eq!(too_much.status(), 413);
@@ -240,8 +241,8 @@ async fn how_much_a_batch_may_hold_can_be_set() {
 }
 
 #[tokio::test]
-async fn faults_strike_parts_in_their_place() {
-    let drill = Drill::new(
+async fn faults_apply_to_single_parts() {
+    let drill = SimulatorFixture::new(
         "[[fault]]\nmatch = 'hang'\nanswer = 'hang-after'\n[[fault]]\nmatch = 'reset'\nanswer = 'reset-before'\n\
          [[fault]]\nmatch = 'cut'\nanswer = 'truncated-success'\n[[fault]]\nmatch = 'html'\nanswer = 502\nbody = 'html'\n\
          [[fault]]\nmatch = 'empty'\nanswer = 204\n[[fault]]\nmatch = 'later'\nanswer = 429\nretry_after = '2.128'",
@@ -264,9 +265,9 @@ async fn faults_strike_parts_in_their_place() {
 }
 
 #[tokio::test]
-async fn faults_strike_the_batch_as_a_whole() {
+async fn faults_apply_to_the_whole_batch() {
     let fault = async |rule: &str| {
-        let drill = Drill::new(&format!("[[fault]]\nendpoint = 'batch'\n{rule}")).await;
+        let drill = SimulatorFixture::new(&format!("[[fault]]\nendpoint = 'batch'\n{rule}")).await;
         let response = drill.batch(json!([revoke("1", "ann")])).await;
         let told = (response.status().as_u16(), header(&response, "retry-after").map(str::to_owned));
         (told, response.text().await.unwrap(), drill.simulator.stats().effects)
@@ -285,7 +286,7 @@ async fn faults_strike_the_batch_as_a_whole() {
 
 #[tokio::test]
 async fn a_batch_can_hang() {
-    let drill = Drill::new("[[fault]]\nendpoint = 'batch'\nanswer = 'hang-after'").await;
+    let drill = SimulatorFixture::new("[[fault]]\nendpoint = 'batch'\nanswer = 'hang-after'").await;
     let mut sent = Box::pin(drill.batch(json!([revoke("1", "ann")])));
     let settled = tokio::select! {
         _ = &mut sent => true,
@@ -295,15 +296,15 @@ async fn a_batch_can_hang() {
 }
 
 #[tokio::test]
-async fn without_batches_there_is_no_such_path() {
-    let drill = Drill::new("[batch]\nenabled = false").await;
+async fn a_disabled_batch_endpoint_is_404() {
+    let drill = SimulatorFixture::new("[batch]\nenabled = false").await;
     assert_eq!(drill.batch(json!([revoke("1", "ann")])).await.status(), 404);
     assert_eq!(drill.simulator.stats().effects, 0);
 }
 
 #[tokio::test]
-async fn the_batch_must_prove_who_asks() {
-    let drill = Drill::new("accept_any_token = false\n[token]\nroles = []").await;
+async fn the_batch_needs_a_token() {
+    let drill = SimulatorFixture::new("accept_any_token = false\n[token]\nroles = []").await;
     let refused = drill.batch(json!([revoke("1", "ann")])).await;
     assert_eq!(refused.status(), 401);
     let powerless = drill.simulator.mint_token(TokenKind::App, Duration::from_secs(60));
@@ -319,7 +320,7 @@ async fn the_batch_must_prove_who_asks() {
 
 #[tokio::test]
 async fn a_batch_takes_as_long_as_its_slowest_part() {
-    let drill = Drill::new("[[fault]]\nmatch = 'slow-*'\nanswer = 'delay'\ndelay = '200ms'").await;
+    let drill = SimulatorFixture::new("[[fault]]\nmatch = 'slow-*'\nanswer = 'delay'\ndelay = '200ms'").await;
     let began = std::time::Instant::now();
     let requests: Vec<Value> = (0..10).map(|n| revoke(&n.to_string(), &format!("slow-{n}"))).collect();
     assert_eq!(drill.parts(requests.into()).await.len(), 10);

@@ -3,9 +3,9 @@
 use serde_json::{Value, json};
 
 use crate::simulator::directory::{drill, drill_with};
-use crate::simulator::{Drill, json};
+use crate::simulator::{SimulatorFixture, json};
 
-async fn parts(drill: &Drill, requests: Value) -> Vec<Value> {
+async fn parts(drill: &SimulatorFixture, requests: Value) -> Vec<Value> {
     let request = drill.client.post(drill.url("/v1.0/$batch")).bearer_auth("opaque");
     let answer = json(request.body(json!({"requests": requests}).to_string()).send().await.unwrap()).await;
     let mut parts = answer["responses"].as_array().unwrap_or_else(|| panic!("{answer}")).clone();
@@ -18,7 +18,7 @@ fn get(id: &str, url: &str) -> Value {
 }
 
 #[tokio::test]
-async fn a_part_has_the_cost_and_the_headers_of_its_own() {
+async fn a_part_has_its_own_cost_and_headers() {
     let drill = drill().await;
     let counted = "users?$count=true&$filter=userType ne 'Guest'&$select=userPrincipalName&$top=1";
     let mut eventual = get("1", counted);
@@ -49,8 +49,10 @@ async fn a_part_can_have_a_body() {
 
 #[tokio::test]
 async fn a_read_quota_throttles_parts() {
-    let drill =
-        Drill::new("[token]\nroles = ['User.Read.All']\n[quota]\nread = { limit = 2, window = 100 }").await;
+    let drill = SimulatorFixture::new(
+        "[token]\nroles = ['User.Read.All']\n[quota]\nread = { limit = 2, window = 100 }",
+    )
+    .await;
     let requests = json!([get("1", "/users/a"), get("2", "/users/b"), get("3", "/users/c")]);
     let parts = parts(&drill, requests).await;
     assert_eq!((&parts[1]["status"], &parts[2]["status"]), (&200.into(), &429.into()));
@@ -59,9 +61,11 @@ async fn a_read_quota_throttles_parts() {
 }
 
 #[tokio::test]
-async fn a_fault_of_a_path_strikes_the_part_that_has_it() {
+async fn a_path_fault_applies_to_the_matching_part() {
     let fault = "[[fault]]\nendpoint = 'directory'\nmatch = 'groups'\nanswer = 503\ntimes = 1";
-    let drill = Drill::new(&format!("{fault}\n[token]\nroles = ['Directory.Read.All']\n[directory]\n")).await;
+    let drill =
+        SimulatorFixture::new(&format!("{fault}\n[token]\nroles = ['Directory.Read.All']\n[directory]\n"))
+            .await;
     let requests = json!([get("1", "/groups"), get("2", "/users"), get("3", "/organization")]);
     let statuses = async || -> Vec<Value> {
         parts(&drill, requests.clone()).await.into_iter().map(|part| part["status"].clone()).collect()

@@ -1,45 +1,47 @@
-//! Device codes and refresh tokens, as a client of another make would meet them.
+//! Device codes and refresh tokens, as any client would see them.
 
 use serde_json::Value;
 
-use crate::simulator::{Drill, json};
+use crate::simulator::{SimulatorFixture, json};
 
 const SCOPE: &str = "https%3A%2F%2Fgraph.microsoft.com%2F.default%20offline_access%20openid";
 const GRANT: &str = "urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Adevice_code";
 const CP1: &str =
     "claims=%7B%22access_token%22%3A%7B%22xms_cc%22%3A%7B%22values%22%3A%5B%22cp1%22%5D%7D%7D%7D";
 
-async fn post(drill: &Drill, endpoint: &str, form: &str) -> (u16, Value) {
+async fn post(drill: &SimulatorFixture, endpoint: &str, form: &str) -> (u16, Value) {
     let url = drill.url(&format!("/contoso.com/oauth2/v2.0/{endpoint}"));
     let request = drill.client.post(url).header("content-type", "application/x-www-form-urlencoded");
     let response = request.body(format!("client_id=app-1&{form}")).send().await.unwrap();
     (response.status().as_u16(), json(response).await)
 }
 
-async fn begin(drill: &Drill) -> Value {
+async fn begin(drill: &SimulatorFixture) -> Value {
     let (status, code) = post(drill, "devicecode", &format!("scope={SCOPE}")).await;
     assert_eq!(status, 200, "{code}");
     code
 }
 
-async fn poll(drill: &Drill, code: &Value) -> (u16, Value) {
+async fn poll(drill: &SimulatorFixture, code: &Value) -> (u16, Value) {
     let device_code = code["device_code"].as_str().unwrap();
     post(drill, "token", &format!("grant_type={GRANT}&device_code={device_code}&{CP1}")).await
 }
 
-async fn refresh(drill: &Drill, token: &str) -> (u16, Value) {
+async fn refresh(drill: &SimulatorFixture, token: &str) -> (u16, Value) {
     post(drill, "token", &format!("grant_type=refresh_token&refresh_token={token}&scope={SCOPE}")).await
 }
 
 /// A simulator whose clock runs so fast that no interval is worth mentioning.
-async fn fast(device: &str) -> Drill {
-    Drill::new(&format!("accept_any_token = false\nspeed = 100\n[token.device]\ninterval = 0\n{device}"))
-        .await
+async fn fast(device: &str) -> SimulatorFixture {
+    SimulatorFixture::new(&format!(
+        "accept_any_token = false\nspeed = 100\n[token.device]\ninterval = 0\n{device}"
+    ))
+    .await
 }
 
 #[tokio::test]
-async fn a_code_is_given_as_entra_does() {
-    let drill = Drill::new("").await;
+async fn a_device_code_has_entras_format() {
+    let drill = SimulatorFixture::new("").await;
     let code = begin(&drill).await;
     assert_eq!((&code["expires_in"], &code["interval"]), (&900.into(), &5.into()));
     assert_eq!(code["verification_uri"], "https://microsoft.com/devicelogin");
@@ -49,7 +51,7 @@ async fn a_code_is_given_as_entra_does() {
 }
 
 #[tokio::test]
-async fn a_token_speaks_for_the_person_and_says_what_its_client_declared() {
+async fn a_device_code_token_has_user_and_client_claims() {
     let drill = fast("polls_before_approval = 2").await;
     let code = begin(&drill).await;
     for _ in 0..2 {
@@ -68,7 +70,7 @@ async fn a_token_speaks_for_the_person_and_says_what_its_client_declared() {
 }
 
 #[tokio::test]
-async fn people_decline_and_are_late() {
+async fn a_person_can_decline_or_be_late() {
     for (device, error) in [
         ("polls_before_approval = 0\noutcome = 'decline'", "authorization_declined"),
         ("polls_before_approval = 0\noutcome = 'expire'", "expired_token"),
@@ -82,8 +84,8 @@ async fn people_decline_and_are_late() {
 }
 
 #[tokio::test]
-async fn a_poll_that_comes_too_early_is_told_and_recorded() {
-    let drill = Drill::new("").await;
+async fn an_early_poll_is_refused_and_recorded() {
+    let drill = SimulatorFixture::new("").await;
     let code = begin(&drill).await;
     let (_, body) = poll(&drill, &code).await;
     assert_eq!(body["error"], "slow_down");
@@ -91,7 +93,7 @@ async fn a_poll_that_comes_too_early_is_told_and_recorded() {
 }
 
 #[tokio::test]
-async fn refresh_tokens_end_with_their_users_sessions() {
+async fn refresh_tokens_end_with_a_revocation() {
     for user in ["operator@EXAMPLE.com", "0b5e5d1e-1111-4222-8333-444455556666"] {
         let drill = fast("polls_before_approval = 0").await;
         let code = begin(&drill).await;
@@ -109,7 +111,7 @@ async fn refresh_tokens_end_with_their_users_sessions() {
 }
 
 #[tokio::test]
-async fn refresh_tokens_can_be_good_once_or_not_at_all() {
+async fn refresh_tokens_can_be_single_use_or_disabled() {
     let drill = fast("polls_before_approval = 0\nsingle_use = true").await;
     let code = begin(&drill).await;
     let (_, first) = poll(&drill, &code).await;

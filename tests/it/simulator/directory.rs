@@ -1,9 +1,9 @@
-//! Users as they can be read, and objects by their ids.
+//! Reads of users, and of objects by ID.
 
 use reqwest::Response;
 use serde_json::Value;
 
-use crate::simulator::{Drill, header, json};
+use crate::simulator::{SimulatorFixture, header, json};
 
 /// Ann and Bob, a guest, somebody deleted; Finance with a team in it, and the team with Finance in it.
 pub(crate) const CONTOSO: &str = r#"
@@ -56,19 +56,19 @@ fn contoso(top: &str) -> String {
     )
 }
 
-pub(crate) async fn drill() -> Drill {
-    Drill::new(&contoso("")).await
+pub(crate) async fn drill() -> SimulatorFixture {
+    SimulatorFixture::new(&contoso("")).await
 }
 
 /// The same with these permissions.
-pub(crate) async fn drill_with(roles: &str) -> Drill {
+pub(crate) async fn drill_with(roles: &str) -> SimulatorFixture {
     let toml = contoso("");
     let from = toml.find("roles = ").unwrap();
     let to = from + toml[from..].find('\n').unwrap();
-    Drill::new(&format!("{}roles = [{roles}]{}", &toml[..from], &toml[to..])).await
+    SimulatorFixture::new(&format!("{}roles = [{roles}]{}", &toml[..from], &toml[to..])).await
 }
 
-impl Drill {
+impl SimulatorFixture {
     /// A read with the advanced query parameters' header.
     pub(crate) async fn eventual(&self, path: &str) -> Response {
         let request = self.client.get(self.url(path)).bearer_auth("opaque");
@@ -92,7 +92,7 @@ pub(crate) fn unsupported() -> (u16, String) {
     (400, "Request_UnsupportedQuery".into())
 }
 
-pub(crate) async fn group(drill: &Drill, name: &str) -> String {
+pub(crate) async fn group(drill: &SimulatorFixture, name: &str) -> String {
     let found = json(drill.get(&format!("/v1.0/groups?$filter=displayName eq '{name}'")).await).await;
     each(&found, "id")[0].clone()
 }
@@ -131,7 +131,7 @@ async fn a_user_is_found_by_name_and_by_id() {
 }
 
 #[tokio::test]
-async fn users_are_filtered_as_the_directory_does() {
+async fn users_can_be_filtered() {
     let drill = drill().await;
     for (filter, names) in [
         ("department eq 'FINANCE'", vec!["Ann@contoso.example", "bob@contoso.example"]),
@@ -159,7 +159,7 @@ async fn users_are_filtered_as_the_directory_does() {
 }
 
 #[tokio::test]
-async fn advanced_filters_want_their_parameters() {
+async fn advanced_filters_need_their_parameters() {
     let drill = drill().await;
     for (filter, count) in [
         ("accountEnabled ne true", 1),
@@ -193,7 +193,7 @@ async fn advanced_filters_want_their_parameters() {
 }
 
 #[tokio::test]
-async fn what_can_not_be_read_is_a_bad_request() {
+async fn an_invalid_query_is_a_bad_request() {
     let drill = drill().await;
     for query in [
         "$filter=mail eq ann",
@@ -239,7 +239,7 @@ async fn counts_are_plain_text() {
 }
 
 #[tokio::test]
-async fn objects_are_found_by_their_ids() {
+async fn objects_are_found_by_id() {
     let drill = drill_with("'Directory.Read.All'").await;
     let finance = group(&drill, "Finance").await;
     let ask = async |ids: Vec<&str>| {
@@ -266,7 +266,7 @@ async fn objects_are_found_by_their_ids() {
 
 #[tokio::test]
 async fn without_a_directory_there_are_no_lists() {
-    let drill = Drill::new("[token]\nroles = ['User.Read.All', 'Group.Read.All']").await;
+    let drill = SimulatorFixture::new("[token]\nroles = ['User.Read.All', 'Group.Read.All']").await;
     assert_eq!(drill.get("/v1.0/users/anybody@x.com").await.status(), 200);
     for path in ["/v1.0/users", "/v1.0/groups"] {
         assert!(each(&json(drill.get(path).await).await, "id").is_empty(), "{path}");

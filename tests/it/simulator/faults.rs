@@ -4,21 +4,21 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use entra_revoke::simulator::{Config, Fault, Simulator, TokenKind};
 
-use crate::simulator::{Drill, client, header, json};
+use crate::simulator::{SimulatorFixture, client, header, json};
 
 /// A drill with faults as flags give them.
-async fn drill(flags: &[&str]) -> Drill {
+async fn drill(flags: &[&str]) -> SimulatorFixture {
     let faults: Vec<Fault> = flags.iter().map(|flag| flag.parse().unwrap()).collect();
     let simulator = Simulator::start(Config { faults, ..Config::default() }).await.unwrap();
-    Drill { simulator, client: client() }
+    SimulatorFixture { simulator, client: client() }
 }
 
-fn effects(drill: &Drill, id: &str) -> u64 {
+fn effects(drill: &SimulatorFixture, id: &str) -> u64 {
     drill.simulator.ledger().user(id).unwrap().effects
 }
 
 #[tokio::test]
-async fn every_status_has_its_usual_code() {
+async fn every_status_has_its_default_code() {
     let drill = drill(&[
         "match=u400;answer=400",
         "match=u401;answer=expired-token",
@@ -56,7 +56,7 @@ async fn every_status_has_its_usual_code() {
 }
 
 #[tokio::test]
-async fn bodies_and_headers_can_be_anything() {
+async fn bodies_and_headers_can_be_replaced() {
     let drill = drill(&[
         "match=proxy;answer=502;body=html;request_id=false;header.Via=1.1 proxy",
         "match=empty;answer=500;body=empty;effect=true",
@@ -109,7 +109,7 @@ async fn connections_break_before_and_after_the_effect() {
 }
 
 #[tokio::test]
-async fn a_reset_is_a_reset_and_not_an_end() {
+async fn a_reset_is_not_an_orderly_end() {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     let drill = drill(&["answer=reset-before"]).await;
     let mut stream = tokio::net::TcpStream::connect(drill.simulator.addr()).await.unwrap();
@@ -121,7 +121,7 @@ async fn a_reset_is_a_reset_and_not_an_end() {
 }
 
 #[tokio::test]
-async fn an_answer_breaks_off_though_the_effect_is_there() {
+async fn a_truncated_success_takes_effect() {
     let drill = drill(&["match=cut;answer=truncated-success", "match=half;answer=500;body=truncated"]).await;
     let cut = drill.revoke("cut").await;
     assert_eq!(cut.status(), 200);
@@ -140,12 +140,13 @@ async fn a_success_can_have_another_status() {
     assert_eq!((empty.status().as_u16(), header(&empty, "request-id").is_some()), (204, true));
     assert_eq!(drill.revoke("later").await.status(), 202);
     assert_eq!(["empty", "later"].map(|id| effects(&drill, id)), [1, 1]);
-    let shapeless = Drill::new("success = 'no_content'\n[[fault]]\nanswer = 'truncated-success'").await;
+    let shapeless =
+        SimulatorFixture::new("success = 'no_content'\n[[fault]]\nanswer = 'truncated-success'").await;
     assert!(shapeless.revoke("a").await.bytes().await.is_err());
 }
 
 #[tokio::test]
-async fn what_hangs_hangs_until_the_client_or_the_simulator_ends() {
+async fn a_hang_lasts_until_the_client_or_the_simulator_ends() {
     let drill = drill(&["match=before;answer=hang-before", "match=after;answer=hang-after"]).await;
     for (id, expected) in [("before", 0), ("after", 1)] {
         let url = drill.url(&format!("/v1.0/users/{id}/revokeSignInSessions"));
@@ -161,7 +162,7 @@ async fn what_hangs_hangs_until_the_client_or_the_simulator_ends() {
 }
 
 #[tokio::test]
-async fn answers_come_late_or_in_drips() {
+async fn answers_can_be_delayed_or_dripped() {
     let drill = drill(&["match=late;answer=delay;delay=30ms", "match=drip;answer=drip;delay=1ms"]).await;
     let began = std::time::Instant::now();
     assert_eq!(drill.revoke("late").await.status(), 200);
@@ -173,7 +174,7 @@ async fn answers_come_late_or_in_drips() {
 }
 
 #[tokio::test]
-async fn a_challenge_wants_a_new_token() {
+async fn a_challenge_needs_a_new_token() {
     let drill = drill(&["answer=challenge"]).await;
     let mint = || drill.simulator.mint_token(TokenKind::App, Duration::from_secs(600));
     let old = mint();
@@ -190,7 +191,7 @@ async fn a_challenge_wants_a_new_token() {
 }
 
 #[tokio::test]
-async fn a_token_can_be_revoked_in_the_middle() {
+async fn a_fault_can_revoke_a_token() {
     let drill = drill(&["match=trap;answer=revoke-token;first=1"]).await;
     let mint = || drill.simulator.mint_token(TokenKind::App, Duration::from_secs(600));
     let (old, new) = (mint(), mint());
@@ -202,7 +203,7 @@ async fn a_token_can_be_revoked_in_the_middle() {
 }
 
 #[tokio::test]
-async fn reads_have_faults_of_their_own() {
+async fn reads_have_their_own_faults() {
     let drill = drill(&["endpoint=read;answer=403"]).await;
     assert_eq!(drill.get("/v1.0/users/a").await.status(), 403);
     assert_eq!(drill.revoke("a").await.status(), 200);

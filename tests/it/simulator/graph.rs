@@ -2,13 +2,13 @@ use std::time::Duration;
 
 use entra_revoke::simulator::TokenKind;
 
-use crate::simulator::{Drill, header, json};
+use crate::simulator::{SimulatorFixture, header, json};
 
 const BARE: &str = "Host: localhost\r\nAuthorization: Bearer t\r\nConnection: close\r\n";
 
 #[tokio::test]
-async fn a_revocation_answers_as_graph_does() {
-    let drill = Drill::new("").await;
+async fn a_revocation_has_graphs_response_format() {
+    let drill = SimulatorFixture::new("").await;
     let url = drill.url("/v1.0/users/ann@x.com/revokeSignInSessions");
     let id = "7b9f3c1e-0000-4000-8000-000000000001";
     let request = drill.client.post(url).bearer_auth("t").header("client-request-id", id).body("{}");
@@ -29,24 +29,24 @@ async fn a_revocation_answers_as_graph_does() {
 
 #[tokio::test]
 async fn without_a_client_request_id_both_ids_are_equal() {
-    let drill = Drill::new("").await;
+    let drill = SimulatorFixture::new("").await;
     let response = drill.revoke("ann@x.com").await;
     assert_eq!(header(&response, "client-request-id"), header(&response, "request-id"));
 }
 
 #[tokio::test]
 async fn a_success_can_have_other_shapes() {
-    let empty = Drill::new("success = 'no_content'").await.revoke("a").await;
+    let empty = SimulatorFixture::new("success = 'no_content'").await.revoke("a").await;
     assert_eq!((empty.status().as_u16(), header(&empty, "request-id").is_some()), (204, true));
     assert_eq!(empty.bytes().await.unwrap().len(), 0);
-    let odd = Drill::new("success = 'odd'").await.revoke("a").await;
+    let odd = SimulatorFixture::new("success = 'odd'").await.revoke("a").await;
     assert_eq!(odd.status(), 200);
     assert_eq!(json(odd).await.get("value"), None);
 }
 
 #[tokio::test]
-async fn a_post_must_say_how_long_its_body_is() {
-    let drill = Drill::new("").await;
+async fn a_post_needs_a_content_length() {
+    let drill = SimulatorFixture::new("").await;
     let bare = drill.raw(&format!("POST /v1.0/users/a/revokeSignInSessions HTTP/1.1\r\n{BARE}\r\n")).await;
     assert!(bare.starts_with("HTTP/1.1 411 "), "{bare}");
     assert!(
@@ -66,15 +66,16 @@ async fn a_post_must_say_how_long_its_body_is() {
 async fn the_case_of_header_names_can_be_chosen() {
     let request =
         format!("POST /v1.0/users/a/revokeSignInSessions HTTP/1.1\r\n{BARE}Content-Length: 0\r\n\r\n");
-    let title = Drill::new("[[fault]]\nanswer = 429").await.raw(&request).await;
+    let title = SimulatorFixture::new("[[fault]]\nanswer = 429").await.raw(&request).await;
     assert!(title.contains("\r\nRetry-After: 1\r\n"), "{title}");
-    let lower = Drill::new("header_case = 'lowercase'\n[[fault]]\nanswer = 429").await.raw(&request).await;
+    let lower =
+        SimulatorFixture::new("header_case = 'lowercase'\n[[fault]]\nanswer = 429").await.raw(&request).await;
     assert!(lower.contains("\r\nretry-after: 1\r\n"), "{lower}");
 }
 
 #[tokio::test]
-async fn encoded_and_quoted_ids_arrive_as_one_user() {
-    let drill = Drill::new("").await;
+async fn encoded_and_quoted_ids_are_the_same_user() {
+    let drill = SimulatorFixture::new("").await;
     for id in ["ann_a.com%23EXT%23@x.com", "Ann_a.com%23ext%23%40x.com"] {
         assert_eq!(drill.revoke(id).await.status(), 200);
     }
@@ -100,7 +101,7 @@ async fn encoded_and_quoted_ids_arrive_as_one_user() {
 
 #[tokio::test]
 async fn unknown_and_denied_users_are_refused_as_documented() {
-    let drill = Drill::new("unknown = ['gone-*']\ndeny = ['admin@*']").await;
+    let drill = SimulatorFixture::new("unknown = ['gone-*']\ndeny = ['admin@*']").await;
     let gone = drill.revoke("Gone-1@x.com").await;
     assert_eq!(gone.status(), 404);
     let body = json(gone).await;
@@ -112,7 +113,7 @@ async fn unknown_and_denied_users_are_refused_as_documented() {
     assert_eq!(json(denied).await["error"]["code"], "Authorization_RequestDenied");
     assert_eq!(drill.simulator.stats().effects, 0);
 
-    let known = Drill::new("only_known = true\nusers = ['Ann@x.com']").await;
+    let known = SimulatorFixture::new("only_known = true\nusers = ['Ann@x.com']").await;
     assert_eq!(known.revoke("ann@x.com").await.status(), 200);
     assert_eq!(known.revoke("bob@x.com").await.status(), 404);
     let path = known.revoke("bob@x.com/teams").await;
@@ -121,7 +122,7 @@ async fn unknown_and_denied_users_are_refused_as_documented() {
 
 #[tokio::test]
 async fn a_bad_token_is_refused() {
-    let drill = Drill::new("[token]\nroles = ['User.Read.All']").await;
+    let drill = SimulatorFixture::new("[token]\nroles = ['User.Read.All']").await;
     let minutes = Duration::from_secs(600);
     let message = |response| async { json(response).await["error"]["message"].as_str().unwrap().to_owned() };
 
@@ -141,7 +142,7 @@ async fn a_bad_token_is_refused() {
     assert_eq!(drill.try_revoke("a", &user).await.unwrap().status(), 200);
     assert_eq!(drill.simulator.stats().bad_auth, 2);
 
-    let strict = Drill::new("accept_any_token = false").await;
+    let strict = SimulatorFixture::new("accept_any_token = false").await;
     let foreign = strict.try_revoke("a", "opaque").await.unwrap();
     assert_eq!(foreign.status(), 401);
     assert!(message(foreign).await.starts_with("CompactToken parsing failed"));
@@ -150,8 +151,8 @@ async fn a_bad_token_is_refused() {
 }
 
 #[tokio::test]
-async fn me_is_who_signed_in() {
-    let drill = Drill::new("[token]\nroles = ['User.Read']").await;
+async fn me_is_the_signed_in_user() {
+    let drill = SimulatorFixture::new("[token]\nroles = ['User.Read']").await;
     let me = async |kind| {
         let token = drill.simulator.mint_token(kind, Duration::from_secs(600));
         let url = drill.url("/v1.0/me/revokeSignInSessions");
@@ -167,8 +168,8 @@ async fn me_is_who_signed_in() {
 }
 
 #[tokio::test]
-async fn a_user_shows_when_sessions_became_invalid_only_if_asked() {
-    let drill = Drill::new("[token]\nroles = ['User.RevokeSessions.All', 'User.Read.All']").await;
+async fn sign_in_sessions_valid_from_is_returned_only_if_selected() {
+    let drill = SimulatorFixture::new("[token]\nroles = ['User.RevokeSessions.All', 'User.Read.All']").await;
     let select = "/v1.0/users/ann@x.com?$select=id,userType,signInSessionsValidFromDateTime";
     let before = json(drill.get(select).await).await;
     assert_eq!(before["userType"], "Member");
@@ -186,8 +187,8 @@ async fn a_user_shows_when_sessions_became_invalid_only_if_asked() {
 }
 
 #[tokio::test]
-async fn under_graphs_own_names_a_token_must_be_meant_for_that_name() {
-    let drill = Drill::new("expected_hosts = ['graph.microsoft.us']").await;
+async fn graphs_own_hosts_check_the_tokens_audience() {
+    let drill = SimulatorFixture::new("expected_hosts = ['graph.microsoft.us']").await;
     let send = |token: String, host: String| {
         let url = drill.url("/v1.0/users/a/revokeSignInSessions");
         drill.client.post(url).header("Host", host).bearer_auth(token).body("{}").send()

@@ -1,4 +1,4 @@
-//! Groups, and who is in them.
+//! Groups and their members.
 
 use crate::simulator::directory::{drill, drill_with, each, error, group, unsupported};
 use crate::simulator::json;
@@ -41,7 +41,7 @@ async fn members_are_direct_or_nested() {
 }
 
 #[tokio::test]
-async fn names_of_groups_can_be_ambiguous() {
+async fn group_names_can_be_ambiguous() {
     let drill = drill().await;
     let teams =
         json(drill.get("/v1.0/groups?$filter=displayName eq 'team'&$select=id,displayName").await).await;
@@ -51,7 +51,7 @@ async fn names_of_groups_can_be_ambiguous() {
 }
 
 #[tokio::test]
-async fn hidden_members_are_not_there_for_whoever_may_not_see_them() {
+async fn hidden_members_need_a_permission() {
     let drill = drill().await;
     let secret = group(&drill, "Secret").await;
     let shown = json(drill.get(&format!("/v1.0/groups/{secret}?$select=visibility")).await).await;

@@ -1,10 +1,10 @@
 use entra_revoke::simulator::{Ledger, Stats};
 
-use crate::simulator::{Drill, json};
+use crate::simulator::{SimulatorFixture, json};
 
 #[tokio::test]
-async fn the_ledger_knows_every_user() {
-    let drill = Drill::new("unknown = ['gone']").await;
+async fn the_ledger_has_every_user() {
+    let drill = SimulatorFixture::new("unknown = ['gone']").await;
     let url = drill.url("/v1.0/users/Ann@x.com/revokeSignInSessions");
     let send = async |id: &'static str| {
         drill
@@ -41,8 +41,8 @@ async fn the_ledger_knows_every_user() {
 }
 
 #[tokio::test]
-async fn the_ledger_comes_as_csv_and_can_be_reset() {
-    let drill = Drill::new("").await;
+async fn the_ledger_is_available_as_csv_and_can_be_reset() {
+    let drill = SimulatorFixture::new("").await;
     drill.revoke("o'brien,%22x%22@x.com").await;
     let csv = drill.get("/_simulator/ledger?format=csv").await.text().await.unwrap();
     let mut lines = csv.lines();
@@ -55,16 +55,16 @@ async fn the_ledger_comes_as_csv_and_can_be_reset() {
 }
 
 #[tokio::test]
-async fn counts_alone_are_kept_if_asked() {
-    let drill = Drill::new("ledger = 'counts'").await;
+async fn the_ledger_can_keep_counts_only() {
+    let drill = SimulatorFixture::new("ledger = 'counts'").await;
     drill.revoke("a").await;
     let ledger = drill.simulator.ledger();
     assert_eq!((ledger.users.len(), ledger.stats.effects), (0, 1));
 }
 
 #[tokio::test]
-async fn a_foreign_host_is_noted() {
-    let drill = Drill::new("expected_hosts = ['graph.test']").await;
+async fn an_unexpected_host_is_recorded() {
+    let drill = SimulatorFixture::new("expected_hosts = ['graph.test']").await;
     let request = |host: &str| {
         format!(
             "POST /v1.0/users/a/revokeSignInSessions HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer t\r\n\
@@ -77,8 +77,8 @@ async fn a_foreign_host_is_noted() {
 }
 
 #[tokio::test]
-async fn requests_at_once_are_counted() {
-    let drill = Drill::new("[[fault]]\nmatch = 'slow*'\nanswer = 'hang-before'").await;
+async fn concurrent_requests_are_counted() {
+    let drill = SimulatorFixture::new("[[fault]]\nmatch = 'slow*'\nanswer = 'hang-before'").await;
     let all: Vec<_> = (0..4)
         .map(|n| {
             let url = drill.url(&format!("/v1.0/users/slow{n}/revokeSignInSessions"));

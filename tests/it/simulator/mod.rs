@@ -27,15 +27,15 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 /// A simulator with this configuration, and a client for it.
-struct Drill {
+struct SimulatorFixture {
     simulator: Simulator,
     client: Client,
 }
 
-impl Drill {
-    async fn new(toml: &str) -> Drill {
+impl SimulatorFixture {
+    async fn new(toml: &str) -> SimulatorFixture {
         let simulator = Simulator::start(Config::from_toml_str(toml).unwrap()).await.unwrap();
-        Drill { simulator, client: client() }
+        SimulatorFixture { simulator, client: client() }
     }
 
     fn url(&self, path: &str) -> String {

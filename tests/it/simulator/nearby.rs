@@ -1,15 +1,15 @@
-//! The services near a client: of machines, apps, and jobs.
+//! The token services near a client: for machines, apps, and jobs.
 
 use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::simulator::{Drill, header, json};
+use crate::simulator::{SimulatorFixture, header, json};
 
 const IMDS: &str = "/metadata/identity/oauth2/token?api-version=2018-02-01";
 const GRAPH: &str = "resource=https%3A%2F%2Fgraph.microsoft.com";
 
-async fn get(drill: &Drill, path: &str, headers: &[(&str, &str)]) -> (u16, Value) {
+async fn get(drill: &SimulatorFixture, path: &str, headers: &[(&str, &str)]) -> (u16, Value) {
     let mut request = drill.client.get(drill.url(path));
     for (name, value) in headers {
         request = request.header(*name, *value);
@@ -19,8 +19,8 @@ async fn get(drill: &Drill, path: &str, headers: &[(&str, &str)]) -> (u16, Value
 }
 
 #[tokio::test]
-async fn the_machines_service_gives_tokens_that_graph_takes() {
-    let drill = Drill::new("accept_any_token = false").await;
+async fn tokens_of_the_machine_service_are_accepted_by_graph() {
+    let drill = SimulatorFixture::new("accept_any_token = false").await;
     let (status, body) = get(&drill, &format!("{IMDS}&{GRAPH}"), &[("Metadata", "true")]).await;
     assert_eq!(status, 200);
     assert!(body["expires_in"].is_string() && body["expires_on"].is_string(), "{body}");
@@ -33,8 +33,8 @@ async fn the_machines_service_gives_tokens_that_graph_takes() {
 }
 
 #[tokio::test]
-async fn what_the_machines_service_does_not_take() {
-    let drill = Drill::new("[managed_identity]\nclient_id = 'one'").await;
+async fn invalid_requests_to_the_machine_service_are_refused() {
+    let drill = SimulatorFixture::new("[managed_identity]\nclient_id = 'one'").await;
     let good = format!("{IMDS}&{GRAPH}");
     let metadata = ("Metadata", "true");
     for (path, headers, says) in [
@@ -55,8 +55,10 @@ async fn what_the_machines_service_does_not_take() {
 }
 
 #[tokio::test]
-async fn a_token_comes_again_until_near_its_end() {
-    let drill = Drill::new("speed = 3600\n[token]\nlifetime = '1h'\n[managed_identity]\ncache = true").await;
+async fn a_token_is_cached_until_near_its_expiry() {
+    let drill =
+        SimulatorFixture::new("speed = 3600\n[token]\nlifetime = '1h'\n[managed_identity]\ncache = true")
+            .await;
     let token = async || {
         let (_, body) = get(&drill, &format!("{IMDS}&{GRAPH}"), &[("Metadata", "true")]).await;
         body["access_token"].as_str().unwrap().to_owned()
@@ -68,8 +70,10 @@ async fn a_token_comes_again_until_near_its_end() {
 }
 
 #[tokio::test]
-async fn an_apps_service_wants_its_header() {
-    let drill = Drill::new("[managed_identity]\nheader = 'h'\nobject_id = 'o'\ntimes_as_text = false").await;
+async fn app_service_needs_its_header() {
+    let drill =
+        SimulatorFixture::new("[managed_identity]\nheader = 'h'\nobject_id = 'o'\ntimes_as_text = false")
+            .await;
     let path = format!("/msi/token?api-version=2019-08-01&{GRAPH}");
     for headers in [&[][..], &[("X-IDENTITY-HEADER", "x")]] {
         assert_eq!(get(&drill, &path, headers).await.0, 401);
@@ -79,9 +83,10 @@ async fn an_apps_service_wants_its_header() {
 }
 
 #[tokio::test]
-async fn arcs_key_is_good_once() {
+async fn an_arc_key_works_only_once() {
     let dir = tempfile::tempdir().unwrap();
-    let drill = Drill::new(&format!("[managed_identity]\narc_folder = '{}'", dir.path().display())).await;
+    let drill =
+        SimulatorFixture::new(&format!("[managed_identity]\narc_folder = '{}'", dir.path().display())).await;
     let url = drill.url(&format!("/metadata/identity/oauth2/token?api-version=2020-06-01&{GRAPH}"));
     let ask = |key: Option<String>| {
         let request = drill.client.get(&url).header("Metadata", "true");
@@ -102,8 +107,8 @@ async fn arcs_key_is_good_once() {
 }
 
 #[tokio::test]
-async fn jobs_get_proofs() {
-    let drill = Drill::new("[token.federated]\ngithub_token = 'g'\npipelines_token = 'p'").await;
+async fn jobs_get_tokens() {
+    let drill = SimulatorFixture::new("[token.federated]\ngithub_token = 'g'\npipelines_token = 'p'").await;
     let (status, body) = get(&drill, "/x/idtoken?audience=a", &[("Authorization", "bearer g")]).await;
     assert!(status == 200 && body["value"].as_str().unwrap().split('.').count() == 3);
     assert_eq!(get(&drill, "/x/idtoken", &[("Authorization", "bearer x")]).await.0, 401);

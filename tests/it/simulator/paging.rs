@@ -1,15 +1,15 @@
-//! Lists in pages, and what can go wrong with them.
+//! Lists in pages, and their faults.
 
 use reqwest::Response;
 use serde_json::Value;
 
 use crate::simulator::directory::each;
-use crate::simulator::{Drill, json};
+use crate::simulator::{SimulatorFixture, json};
 
 const READS: &str = "[token]\nroles = ['User.Read.All', 'Group.Read.All']";
 
-async fn drill(paging: &str) -> Drill {
-    Drill::new(&format!(
+async fn drill(paging: &str) -> SimulatorFixture {
+    SimulatorFixture::new(&format!(
         "{READS}\n[directory]\ngenerate = {{ users = 25, seed = 3 }}\n[directory.paging]\n{paging}"
     ))
     .await
@@ -19,7 +19,7 @@ fn next(body: &Value) -> Option<String> {
     body["@odata.nextLink"].as_str().map(str::to_owned)
 }
 
-impl Drill {
+impl SimulatorFixture {
     async fn page(&self, link: &str) -> Response {
         self.client.get(link).bearer_auth("opaque").send().await.unwrap()
     }
@@ -48,7 +48,7 @@ fn distinct(pages: &[Value]) -> usize {
 }
 
 #[tokio::test]
-async fn a_page_leads_to_the_next_at_the_same_host() {
+async fn a_next_link_stays_on_the_same_host() {
     let drill = drill("").await;
     let pages = drill.pages("/v1.0/users?$select=id&$top=10").await;
     assert_eq!((sizes(&pages), distinct(&pages)), (vec![10, 10, 5], 25));
@@ -63,7 +63,7 @@ async fn a_page_leads_to_the_next_at_the_same_host() {
 }
 
 #[tokio::test]
-async fn an_advanced_query_is_one_on_every_page() {
+async fn advanced_parameters_are_needed_on_every_page() {
     let drill = drill("").await;
     let path = "/v1.0/users?$count=true&$top=5&$filter=accountEnabled ne false";
     let first = json(drill.eventual(path).await).await;
@@ -95,7 +95,7 @@ async fn pages_can_be_smaller_empty_and_overlapping() {
 }
 
 #[tokio::test]
-async fn a_link_can_lead_elsewhere() {
+async fn a_next_link_can_lead_elsewhere() {
     let drill = drill("foreign_next_link = 'https://evil.example/v1.0/users'").await;
     let first = json(drill.get("/v1.0/users?$top=5").await).await;
     let second = json(drill.page(&next(&first).unwrap()).await).await;
@@ -103,7 +103,7 @@ async fn a_link_can_lead_elsewhere() {
 }
 
 #[tokio::test]
-async fn the_link_of_a_retrys_answer_is_worthless() {
+async fn the_next_link_after_a_retry_is_expired() {
     let drill = drill("lose_token_once = true").await;
     let first = json(drill.get("/v1.0/users?$top=10").await).await;
     let link = next(&first).unwrap();

@@ -1,8 +1,8 @@
-use crate::simulator::{Drill, header, json};
+use crate::simulator::{SimulatorFixture, header, json};
 
 #[tokio::test]
-async fn the_quota_throttles_and_says_so() {
-    let drill = Drill::new("[quota]\napp = { limit = 5, window = '100s' }").await;
+async fn the_quota_throttles_with_a_429() {
+    let drill = SimulatorFixture::new("[quota]\napp = { limit = 5, window = '100s' }").await;
     let mut percentages = Vec::new();
     for n in 0..5 {
         let response = drill.revoke(&format!("u{n}")).await;
@@ -36,7 +36,7 @@ async fn the_quota_throttles_and_says_so() {
 async fn retry_after_has_many_forms() {
     let first_429 = async |form: &str| {
         let quota = format!("[quota]\nretry_after = '{form}'\napp = {{ limit = 1, window = '10s' }}");
-        let drill = Drill::new(&quota).await;
+        let drill = SimulatorFixture::new(&quota).await;
         drill.revoke("a").await;
         let response = drill.revoke("a").await;
         assert_eq!(response.status(), 429, "{form}");
@@ -55,9 +55,9 @@ async fn retry_after_has_many_forms() {
 }
 
 #[tokio::test]
-async fn speed_shortens_windows() {
+async fn speed_shortens_quota_windows() {
     let quota = "speed = 100\n[quota]\nretry_after = 'decimal'\napp = { limit = 1, window = '1000s' }";
-    let drill = Drill::new(quota).await;
+    let drill = SimulatorFixture::new(quota).await;
     assert_eq!(drill.revoke("a").await.status(), 200);
     let throttled = drill.revoke("a").await;
     let wait: f64 = header(&throttled, "retry-after").unwrap().parse().unwrap();
@@ -65,8 +65,8 @@ async fn speed_shortens_windows() {
 }
 
 #[tokio::test]
-async fn whoever_does_not_wait_is_found_out() {
-    let drill = Drill::new("grace = 0\n[quota]\napp = { limit = 1, window = '100s' }").await;
+async fn early_requests_are_recorded() {
+    let drill = SimulatorFixture::new("grace = 0\n[quota]\napp = { limit = 1, window = '100s' }").await;
     for status in [200, 429, 429] {
         assert_eq!(drill.revoke("a").await.status(), status);
     }
@@ -74,7 +74,7 @@ async fn whoever_does_not_wait_is_found_out() {
     assert_eq!((ledger.stats.early, ledger.stats.crossing), (1, 0));
     assert_eq!((ledger.violations[0].kind.as_str(), ledger.violations[0].detail.as_str()), ("early", "a"));
 
-    let patient = Drill::new("grace = '1h'\n[quota]\napp = { limit = 1, window = '100s' }").await;
+    let patient = SimulatorFixture::new("grace = '1h'\n[quota]\napp = { limit = 1, window = '100s' }").await;
     for status in [200, 429, 429] {
         assert_eq!(patient.revoke("a").await.status(), status);
     }
@@ -82,8 +82,9 @@ async fn whoever_does_not_wait_is_found_out() {
 }
 
 #[tokio::test]
-async fn a_faults_429_tells_to_wait_too() {
-    let drill = Drill::new("grace = 0\n[[fault]]\nanswer = 429\nretry_after = '30'\nfirst = 1").await;
+async fn a_429_from_a_fault_starts_a_wait() {
+    let drill =
+        SimulatorFixture::new("grace = 0\n[[fault]]\nanswer = 429\nretry_after = '30'\nfirst = 1").await;
     assert_eq!(drill.revoke("a").await.status(), 429);
     assert_eq!(drill.revoke("b").await.status(), 200);
     assert_eq!(drill.try_revoke("c", "another-app").await.unwrap().status(), 200);
@@ -91,8 +92,8 @@ async fn a_faults_429_tells_to_wait_too() {
 }
 
 #[tokio::test]
-async fn a_tenants_quota_is_told_by_its_scope() {
-    let drill = Drill::new("[quota]\ntenant = { limit = 1, window = '100s' }").await;
+async fn a_tenant_quota_has_its_own_scope_header() {
+    let drill = SimulatorFixture::new("[quota]\ntenant = { limit = 1, window = '100s' }").await;
     assert_eq!(drill.try_revoke("a", "one").await.unwrap().status(), 200);
     let throttled = drill.try_revoke("b", "two").await.unwrap();
     assert_eq!(throttled.status(), 429);
@@ -101,14 +102,14 @@ async fn a_tenants_quota_is_told_by_its_scope() {
 }
 
 #[tokio::test]
-async fn the_bodies_of_a_429_vary() {
+async fn the_body_of_a_429_can_be_chosen() {
     for (body, code, part) in [
         ("documented", "TooManyRequests", "Please retry again later."),
         ("identifier", "TooManyRequests", "under category:"),
         ("unknown", "UnknownError", "This request is throttled."),
     ] {
         let quota = format!("[quota]\nbody = '{body}'\napp = {{ limit = 1, window = '10s' }}");
-        let drill = Drill::new(&quota).await;
+        let drill = SimulatorFixture::new(&quota).await;
         drill.revoke("a").await;
         let answer = json(drill.revoke("a").await).await;
         assert_eq!(answer["error"]["code"], code, "{body}");
@@ -118,7 +119,7 @@ async fn the_bodies_of_a_429_vary() {
 
 #[tokio::test]
 async fn quotas_can_be_off_and_changed_at_run_time() {
-    let drill = Drill::new("[quota]\nenabled = false\napp = { limit = 1, window = '10s' }").await;
+    let drill = SimulatorFixture::new("[quota]\nenabled = false\napp = { limit = 1, window = '10s' }").await;
     for _ in 0..3 {
         assert_eq!(drill.revoke("a").await.status(), 200);
     }
@@ -139,10 +140,10 @@ async fn quotas_can_be_off_and_changed_at_run_time() {
 }
 
 #[tokio::test]
-async fn a_sliding_window_remembers() {
+async fn a_sliding_window_counts_earlier_requests() {
     let quota = "speed = 100\n[quota]\nretry_after = 'decimal'\n\
                  app = { limit = 2, window = '1000s', style = 'sliding-window' }";
-    let drill = Drill::new(quota).await;
+    let drill = SimulatorFixture::new(quota).await;
     let mut statuses = Vec::new();
     for _ in 0..3 {
         statuses.push(drill.revoke("a").await.status().as_u16());
@@ -153,8 +154,8 @@ async fn a_sliding_window_remembers() {
 }
 
 #[tokio::test]
-async fn a_limit_changes_while_it_runs() {
-    let drill = Drill::new(
+async fn a_limit_can_change_at_an_instant() {
+    let drill = SimulatorFixture::new(
         "speed = 1000\n[quota]\napp = { limit = 1, window = '1000s' }\n\
          [[quota.change]]\nat = '200s'\napp = { limit = 1000, window = '1s' }",
     )
@@ -165,7 +166,7 @@ async fn a_limit_changes_while_it_runs() {
 }
 
 #[tokio::test]
-async fn what_can_not_be_a_quota_is_refused() {
+async fn an_invalid_quota_is_refused() {
     for text in [
         "[quota]\neaten = 1.0",
         "[quota]\neverywhere = { limit = 0, window = 1 }",

@@ -3,7 +3,7 @@ use std::time::Duration;
 use entra_revoke::simulator::TokenKind;
 use serde_json::Value;
 
-use crate::simulator::{Drill, header, json};
+use crate::simulator::{SimulatorFixture, header, json};
 
 const GLOBAL: &str = "62e90394-69f5-4237-9190-012177145e10";
 const HELPDESK: &str = "729827e3-9c14-49f7-bb1b-9608f156bbb8";
@@ -42,16 +42,16 @@ risky = [
 app = { owners = ["cid@x.com"] }
 "#;
 
-async fn office(more: &str) -> Drill {
-    Drill::new(&format!("{more}\n[token]\n{ALL}\n{DIRECTORY}")).await
+async fn office(more: &str) -> SimulatorFixture {
+    SimulatorFixture::new(&format!("{more}\n[token]\n{ALL}\n{DIRECTORY}")).await
 }
 
-async fn names(drill: &Drill, path: &str) -> Vec<String> {
+async fn names(drill: &SimulatorFixture, path: &str) -> Vec<String> {
     named(drill, path, "userPrincipalName").await
 }
 
 /// A property of all that is in the list, sorted; that of a thing without it is `-`.
-async fn named(drill: &Drill, path: &str, property: &str) -> Vec<String> {
+async fn named(drill: &SimulatorFixture, path: &str, property: &str) -> Vec<String> {
     let response = drill.eventual(path).await;
     assert_eq!(response.status(), 200, "{path}");
     let body = json(response).await;
@@ -61,7 +61,7 @@ async fn named(drill: &Drill, path: &str, property: &str) -> Vec<String> {
     names
 }
 
-impl Drill {
+impl SimulatorFixture {
     async fn code(&self, path: &str) -> (u16, String) {
         let response = self.get(path).await;
         let status = response.status().as_u16();
@@ -70,7 +70,7 @@ impl Drill {
 }
 
 #[tokio::test]
-async fn only_roles_that_somebody_holds_are_activated() {
+async fn only_roles_with_holders_are_activated() {
     let drill = office("").await;
     let roles = named(&drill, "/v1.0/directoryRoles", "roleTemplateId").await;
     assert_eq!(roles, [GLOBAL, HELPDESK]);
@@ -90,7 +90,7 @@ async fn only_roles_that_somebody_holds_are_activated() {
 }
 
 #[tokio::test]
-async fn definitions_are_found_by_name_whether_anybody_holds_them_or_not() {
+async fn definitions_are_found_by_name_even_without_holders() {
     let drill = office("").await;
     let base = "/v1.0/roleManagement/directory/roleDefinitions";
     let found =
@@ -142,7 +142,7 @@ async fn assignments_come_in_pages() {
 }
 
 #[tokio::test]
-async fn eligible_is_not_assigned() {
+async fn eligible_principals_are_not_assigned() {
     let drill = office("").await;
     for list in ["roleEligibilitySchedules", "roleEligibilityScheduleInstances"] {
         let path = format!(
@@ -171,8 +171,8 @@ async fn a_unit_has_members_of_all_kinds_or_of_one() {
 }
 
 #[tokio::test]
-async fn a_hidden_unit_needs_one_permission_more() {
-    let drill = Drill::new(&format!(
+async fn a_hidden_unit_needs_another_permission() {
+    let drill = SimulatorFixture::new(&format!(
         "[token]\nroles = ['AdministrativeUnit.Read.All', 'User.Read.All']\n{DIRECTORY}"
     ))
     .await;
@@ -184,7 +184,7 @@ async fn a_hidden_unit_needs_one_permission_more() {
 }
 
 #[tokio::test]
-async fn risky_users_are_one_request_a_second_for_the_whole_tenant() {
+async fn risky_users_allow_one_request_a_second_per_tenant() {
     let drill = office("speed = 20").await;
     let path =
         "/v1.0/identityProtection/riskyUsers?$filter=riskLevel eq 'high' and riskState eq 'atRisk'&$top=500";
@@ -209,7 +209,7 @@ async fn a_page_of_risky_users_has_at_most_500() {
 }
 
 #[tokio::test]
-async fn reports_are_direct_or_all_the_way_down() {
+async fn reports_are_direct_or_transitive() {
     let drill = office("").await;
     assert_eq!(names(&drill, "/v1.0/users/chief@x.com/directReports").await, ["ann@x.com"]);
     let all = "/v1.0/users/chief@x.com/transitiveReports/microsoft.graph.user?$count=true&$select=id,userPrincipalName";
@@ -235,8 +235,8 @@ async fn deleted_users_are_among_the_deleted_items() {
 }
 
 #[tokio::test]
-async fn the_organization_and_the_app_are_there() {
-    let drill = Drill::new(&format!(
+async fn the_organization_and_the_app_can_be_read() {
+    let drill = SimulatorFixture::new(&format!(
         "[token]\nclient_id = 'c0ffee00-0000-4000-8000-000000000000'\n{ALL}\n{DIRECTORY}"
     ))
     .await;
@@ -258,7 +258,7 @@ async fn the_organization_and_the_app_are_there() {
 #[tokio::test]
 async fn me_is_read_from_the_directory() {
     let toml = "[token]\nscopes = ['User.Read']\nuser_id = '00000000-0000-4000-8000-000000000002'";
-    let drill = Drill::new(&format!("{toml}\n{DIRECTORY}")).await;
+    let drill = SimulatorFixture::new(&format!("{toml}\n{DIRECTORY}")).await;
     let token = drill.simulator.mint_token(TokenKind::User, Duration::from_secs(600));
     let get = async |path: &str| drill.client.get(drill.url(path)).bearer_auth(&token).send().await.unwrap();
     assert_eq!(json(get("/v1.0/me").await).await["userPrincipalName"], "ann@x.com");
@@ -267,7 +267,7 @@ async fn me_is_read_from_the_directory() {
 }
 
 #[tokio::test]
-async fn each_reading_needs_its_permission() {
+async fn each_read_needs_its_permission() {
     let paths = [
         ("RoleManagement.Read.Directory", "directoryRoles"),
         ("RoleManagement.Read.Directory", "roleManagement/directory/roleDefinitions"),
@@ -282,7 +282,7 @@ async fn each_reading_needs_its_permission() {
     ];
     for (permission, path) in paths {
         let status = async |roles: &str| {
-            let drill = Drill::new(&format!("[token]\nroles = [{roles}]\n{DIRECTORY}")).await;
+            let drill = SimulatorFixture::new(&format!("[token]\nroles = [{roles}]\n{DIRECTORY}")).await;
             drill.code(&format!("/v1.0/{path}")).await
         };
         let refused = (403, "Authorization_RequestDenied".to_owned());

@@ -1,4 +1,4 @@
-//! Who may read what, what it costs, and what goes wrong.
+//! Which permissions a read needs, what it costs, and how it can fail.
 
 use std::time::Duration;
 
@@ -8,16 +8,16 @@ use entra_revoke::simulator::TokenKind;
 use serde_json::Value;
 
 use crate::simulator::directory::{drill_with, each};
-use crate::simulator::{Drill, header, json};
+use crate::simulator::{SimulatorFixture, header, json};
 
 const ANN: &str = "/v1.0/users/ann@contoso.example";
 
-async fn status(drill: &Drill, path: &str) -> u16 {
+async fn status(drill: &SimulatorFixture, path: &str) -> u16 {
     drill.get(path).await.status().as_u16()
 }
 
 #[tokio::test]
-async fn without_a_permission_there_is_nothing_to_read() {
+async fn reads_need_a_permission() {
     let drill = drill_with("'User.RevokeSessions.All'").await;
     let group = "/v1.0/groups/99999999-0000-4000-8000-000000000001";
     for path in [
@@ -39,7 +39,7 @@ async fn without_a_permission_there_is_nothing_to_read() {
 }
 
 #[tokio::test]
-async fn each_permission_opens_its_own() {
+async fn each_permission_allows_its_own_reads() {
     let members = "/v1.0/groups/99999999-0000-4000-8000-000000000001/members";
     for (role, user, users, groups, of_group) in [
         ("User.Read.All", 200, 200, 403, 403),
@@ -62,7 +62,7 @@ async fn each_permission_opens_its_own() {
 }
 
 #[tokio::test]
-async fn basic_is_not_all() {
+async fn basic_permission_hides_other_properties() {
     let drill = drill_with("'User.ReadBasic.All'").await;
     let basic = json(drill.get("/v1.0/users?$select=id,mail,userPrincipalName").await).await;
     assert_eq!(each(&basic, "mail")[0], "ann.obrien@contoso.example");
@@ -78,7 +78,7 @@ async fn basic_is_not_all() {
 }
 
 #[tokio::test]
-async fn members_of_a_kind_that_can_not_be_read_are_ids_alone() {
+async fn unreadable_members_have_only_an_id() {
     let drill = drill_with("'GroupMember.Read.All'").await;
     let group = "/v1.0/groups/99999999-0000-4000-8000-000000000001";
     let members = json(drill.get(&format!("{group}/members")).await).await;
@@ -94,7 +94,7 @@ async fn members_of_a_kind_that_can_not_be_read_are_ids_alone() {
 }
 
 #[tokio::test]
-async fn a_token_may_what_it_says() {
+async fn permissions_come_from_the_token() {
     let drill = drill_with("'User.RevokeSessions.All'").await;
     let get = async |token: &str, path: &str| {
         drill.client.get(drill.url(path)).bearer_auth(token).send().await.unwrap().status().as_u16()
@@ -112,7 +112,7 @@ async fn a_token_may_what_it_says() {
 #[tokio::test]
 async fn me_is_a_user_of_the_directory() {
     let toml = "[token]\nroles = ['User.Read']\nuser_principal_name = 'boss@contoso.example'\n[[directory.user]]\nupn = 'Boss@contoso.example'";
-    let drill = Drill::new(toml).await;
+    let drill = SimulatorFixture::new(toml).await;
     let me = json(drill.get("/v1.0/me?$select=userPrincipalName,accountEnabled").await).await;
     assert_eq!(
         (&me["userPrincipalName"], &me["accountEnabled"]),
@@ -148,9 +148,9 @@ async fn reads_cost_resource_units() {
 }
 
 #[tokio::test]
-async fn the_quota_of_reads_is_one_of_its_own() {
+async fn reads_have_their_own_quota() {
     let toml = "[quota]\napp = { limit = 1, window = '100s' }\nread = { limit = 5, window = '100s' }\n[token]\nroles = ['User.RevokeSessions.All', 'User.Read.All']";
-    let drill = Drill::new(&format!("grace = 0\n{toml}")).await;
+    let drill = SimulatorFixture::new(&format!("grace = 0\n{toml}")).await;
     for _ in 0..5 {
         assert_eq!(status(&drill, "/v1.0/users/ann@x.com").await, 200);
     }
@@ -168,11 +168,11 @@ async fn the_quota_of_reads_is_one_of_its_own() {
 }
 
 #[tokio::test]
-async fn any_read_can_be_struck() {
+async fn faults_apply_to_any_read() {
     let drill = drill_with("'User.Read.All', 'Group.Read.All'").await;
     drill
         .simulator
-        .change("[[fault]]\nendpoint = 'directory'\nmatch = 'groups/*/members'\nanswer = 503\nfirst = 1\n[[fault]]\nendpoint = 'directory'\nmatch = 'groups'\nanswer = 200\nbody = 'html'\n[[fault]]\nendpoint = 'read'\nmatch = 'aaaaaaaa-*'\nanswer = 500")
+        .change_config("[[fault]]\nendpoint = 'directory'\nmatch = 'groups/*/members'\nanswer = 503\nfirst = 1\n[[fault]]\nendpoint = 'directory'\nmatch = 'groups'\nanswer = 200\nbody = 'html'\n[[fault]]\nendpoint = 'read'\nmatch = 'aaaaaaaa-*'\nanswer = 500")
         .unwrap();
     let members = "/v1.0/groups/99999999-0000-4000-8000-000000000001/members";
     assert_eq!(status(&drill, members).await, 503);
@@ -209,11 +209,11 @@ async fn a_user_has_one_record_by_name_and_by_id() {
 }
 
 #[tokio::test]
-async fn patterns_mean_a_user_by_name_or_by_id() {
+async fn patterns_match_a_user_by_name_or_id() {
     let drill = drill_with("'User.RevokeSessions.All'").await;
-    drill.simulator.change("deny = ['AAAAAAAA-*']\nunknown = ['bob@*']").unwrap();
+    drill.simulator.change_config("deny = ['AAAAAAAA-*']\nunknown = ['bob@*']").unwrap();
     assert_eq!(drill.revoke("ann@contoso.example").await.status(), 403);
     assert_eq!(drill.revoke("bob@contoso.example").await.status(), 404);
-    drill.simulator.change("deny = []\n[[fault]]\nmatch = 'ann@*'\nanswer = 503").unwrap();
+    drill.simulator.change_config("deny = []\n[[fault]]\nmatch = 'ann@*'\nanswer = 503").unwrap();
     assert_eq!(drill.revoke("aaaaaaaa-0000-4000-8000-000000000001").await.status(), 503);
 }

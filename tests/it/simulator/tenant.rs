@@ -1,4 +1,4 @@
-//! Tenants made up from a seed, and directories that can't be.
+//! Generated tenants, and directories that are not valid.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -7,28 +7,28 @@ use entra_revoke::simulator::{Config, Simulator};
 use serde_json::Value;
 
 use crate::simulator::directory::each;
-use crate::simulator::{Drill, json};
+use crate::simulator::{SimulatorFixture, json};
 
-async fn made_up(users: u32, seed: u64) -> Drill {
-    Drill::new(&format!(
+async fn made_up(users: u32, seed: u64) -> SimulatorFixture {
+    SimulatorFixture::new(&format!(
         "quota = {{ enabled = false }}\n[token]\nroles = ['Directory.Read.All']\n[directory]\ngenerate = {{ users = {users}, seed = {seed} }}"
     ))
     .await
 }
 
-async fn count(drill: &Drill, filter: &str) -> u64 {
+async fn count(drill: &SimulatorFixture, filter: &str) -> u64 {
     let count = drill.eventual(&format!("/v1.0/users/$count?$filter={filter}")).await;
     count.text().await.unwrap().parse().unwrap()
 }
 
-async fn members(drill: &Drill, group: &str) -> Vec<String> {
+async fn members(drill: &SimulatorFixture, group: &str) -> Vec<String> {
     let groups = json(drill.get(&format!("/v1.0/groups?$filter=displayName eq '{group}'")).await).await;
     let path = format!("/v1.0/groups/{}/transitiveMembers?$top=999", each(&groups, "id")[0]);
     each(&json(drill.get(&path).await).await, "@odata.type")
 }
 
 #[tokio::test]
-async fn a_seed_makes_the_same_tenant_again() {
+async fn the_same_seed_gives_the_same_tenant() {
     let first = async |seed| {
         let drill = made_up(50, seed).await;
         let select = "$select=id,userPrincipalName,displayName,department,mail,proxyAddresses,accountEnabled";
@@ -41,7 +41,7 @@ async fn a_seed_makes_the_same_tenant_again() {
 }
 
 #[tokio::test]
-async fn a_made_up_tenant_is_as_mixed_as_a_real_one() {
+async fn a_generated_tenant_is_mixed() {
     let drill = made_up(1000, 1).await;
     assert_eq!(count(&drill, "accountEnabled ne null").await, 1000);
     for (filter, about) in
@@ -72,7 +72,7 @@ async fn a_made_up_tenant_is_as_mixed_as_a_real_one() {
 }
 
 #[tokio::test]
-async fn a_tenant_may_have_one_user() {
+async fn a_generated_tenant_can_have_one_user() {
     let drill = made_up(1, 0).await;
     assert_eq!(
         each(&json(drill.get("/v1.0/users").await).await, "userPrincipalName"),
@@ -84,14 +84,14 @@ async fn a_tenant_may_have_one_user() {
 }
 
 #[tokio::test]
-async fn what_is_listed_comes_on_top() {
+async fn configured_objects_are_added_to_generated_ones() {
     let toml = "[token]\nroles = ['Directory.Read.All']\n[directory]\ndomain = 'tailspin.example'\ngenerate = { users = 5 }\n[[directory.user]]\nupn = 'ann@tailspin.example'\nmanager = 'user00001@tailspin.example'\n[[directory.group]]\nname = 'Mine'\nmembers = ['user00002@tailspin.example', 'group:All staff']";
-    let drill = Drill::new(toml).await;
+    let drill = SimulatorFixture::new(toml).await;
     assert_eq!(each(&json(drill.get("/v1.0/users").await).await, "id").len(), 6);
     assert!(members(&drill, "Mine").await.len() > 5);
-    drill.simulator.change("[directory]\ngenerate = { users = 3 }").unwrap();
+    drill.simulator.change_config("[directory]\ngenerate = { users = 3 }").unwrap();
     assert_eq!(each(&json(drill.get("/v1.0/users").await).await, "id").len(), 3);
-    assert!(drill.simulator.change("[directory]\ngenerate = { users = 0 }").is_err());
+    assert!(drill.simulator.change_config("[directory]\ngenerate = { users = 0 }").is_err());
     assert_eq!(
         each(&json(drill.get("/v1.0/users").await).await, "id").len(),
         3,
@@ -100,7 +100,7 @@ async fn what_is_listed_comes_on_top() {
 }
 
 #[tokio::test]
-async fn a_directory_that_can_not_be_is_refused() {
+async fn an_invalid_directory_is_refused() {
     for (toml, says) in [
         ("generate = { users = 200001 }", "1 to 200000"),
         ("[[directory.user]]\nname = 'No UPN'", "has no name"),
@@ -125,7 +125,7 @@ async fn a_directory_that_can_not_be_is_refused() {
 /// A large tenant is there at once, and a long list is walked in time: without optimization here, so the bounds are
 /// wide.
 #[tokio::test]
-async fn a_large_tenant_is_quick() {
+async fn a_large_tenant_is_generated_quickly() {
     let start = Instant::now();
     let drill = made_up(20_000, 5).await;
     let mut link = Some(drill.url("/v1.0/users?$select=id&$top=999"));

@@ -4,12 +4,12 @@ use entra_revoke::simulator::TokenKind;
 use reqwest::Response;
 
 use crate::simulator::token::claims;
-use crate::simulator::{Drill, header, json};
+use crate::simulator::{SimulatorFixture, header, json};
 
 const HOUR: std::time::Duration = std::time::Duration::from_secs(3600);
 
 /// Asks for a token.
-async fn ask(drill: &Drill, tenant: &str, app: &str, secret: &str) -> Response {
+async fn ask(drill: &SimulatorFixture, tenant: &str, app: &str, secret: &str) -> Response {
     let form = format!(
         "grant_type=client_credentials&client_id={app}&client_secret={secret}\
          &scope=https%3A%2F%2Fgraph.microsoft.com%2F.default"
@@ -19,23 +19,23 @@ async fn ask(drill: &Drill, tenant: &str, app: &str, secret: &str) -> Response {
     request.body(form).send().await.unwrap()
 }
 
-async fn code(drill: &Drill, tenant: &str, app: &str, secret: &str) -> (u16, u64) {
+async fn code(drill: &SimulatorFixture, tenant: &str, app: &str, secret: &str) -> (u16, u64) {
     let response = ask(drill, tenant, app, secret).await;
     let status = response.status().as_u16();
     (status, json(response).await["error_codes"][0].as_u64().unwrap_or_default())
 }
 
-async fn token(drill: &Drill, tenant: &str, app: &str) -> String {
+async fn token(drill: &SimulatorFixture, tenant: &str, app: &str) -> String {
     json(ask(drill, tenant, app, "s").await).await["access_token"].as_str().unwrap().to_owned()
 }
 
-fn mint(drill: &Drill, tenant: &str, app: &str) -> String {
+fn mint(drill: &SimulatorFixture, tenant: &str, app: &str) -> String {
     drill.simulator.mint_token_for(tenant, app, TokenKind::App, HOUR)
 }
 
 #[tokio::test]
 async fn a_domain_stands_for_one_tenant() {
-    let drill = Drill::new("accept_any_token = false").await;
+    let drill = SimulatorFixture::new("accept_any_token = false").await;
     let [one, same, other] = [
         token(&drill, "one.example", "app").await,
         token(&drill, "ONE.example", "app").await,
@@ -49,8 +49,8 @@ async fn a_domain_stands_for_one_tenant() {
 }
 
 #[tokio::test]
-async fn tenants_and_apps_can_be_unknown() {
-    let drill = Drill::new(
+async fn unknown_tenants_and_apps_are_refused() {
+    let drill = SimulatorFixture::new(
         "[[tenant]]\nmatch = 'gone.example'\nknown = false\n\
          [[tenant]]\nmatch = 't*.example'\nknown = true\napps = ['app-*']\nsecret = 'own'\n\
          [[tenant]]\nmatch = 'rest.example'\nsecret = 'rest'\n[[tenant]]\nmatch = '*.test'\nknown = false",
@@ -66,8 +66,8 @@ async fn tenants_and_apps_can_be_unknown() {
 }
 
 #[tokio::test]
-async fn one_tenants_sign_in_fails_and_the_others_does_not() {
-    let drill = Drill::new(
+async fn sign_in_faults_apply_to_one_tenant() {
+    let drill = SimulatorFixture::new(
         "[[fault]]\nendpoint = 'token'\ntenant = 'bad.example'\nanswer = 400\ncode = 'AADSTS700016'\n\
          [[fault]]\nendpoint = 'token'\ntenant = 'slow.example'\nanswer = 'hang-before'\n\
          [[fault]]\nendpoint = 'token'\napp = 'app-2'\ntimes = 1\nanswer = 503",
@@ -87,8 +87,8 @@ async fn one_tenants_sign_in_fails_and_the_others_does_not() {
 }
 
 #[tokio::test]
-async fn an_app_loses_its_permission_in_the_middle() {
-    let drill = Drill::new("[[fault]]\napp = 'app-2'\nbeyond = 2\nanswer = 403").await;
+async fn an_app_can_lose_its_permission() {
+    let drill = SimulatorFixture::new("[[fault]]\napp = 'app-2'\nbeyond = 2\nanswer = 403").await;
     let [kept, lost] = ["app-1", "app-2"].map(|app| mint(&drill, "one.example", app));
     let mut statuses = Vec::new();
     for n in 0..4 {
@@ -101,8 +101,8 @@ async fn an_app_loses_its_permission_in_the_middle() {
 }
 
 #[tokio::test]
-async fn a_tenant_can_have_quotas_and_permissions_of_its_own() {
-    let drill = Drill::new(
+async fn a_tenant_can_have_its_own_quotas_and_permissions() {
+    let drill = SimulatorFixture::new(
         "[[tenant]]\nmatch = 'small.example'\nquota.app = { limit = 1, window = '100s' }\n\
          [[tenant]]\nmatch = 'bare.example'\nroles = ['User.Read.All']",
     )
@@ -119,14 +119,14 @@ async fn a_tenant_can_have_quotas_and_permissions_of_its_own() {
     assert_eq!(statuses("large.example").await, [200, 200]);
     assert_eq!(statuses("bare.example").await, [403, 403]);
     let change = "[[tenant]]\nmatch = 'large.example'\nquota.tenant = { limit = 1, window = '100s' }";
-    drill.simulator.change(change).unwrap();
+    drill.simulator.change_config(change).unwrap();
     assert_eq!(statuses("large.example").await, [200, 429]);
     assert_eq!(statuses("small.example").await, [200, 200], "blocks are replaced, whole");
 }
 
 #[tokio::test]
-async fn the_ledger_tells_who_asked() {
-    let drill = Drill::new("[quota]\napp = { limit = 2, window = '100s' }").await;
+async fn the_ledger_records_requesters() {
+    let drill = SimulatorFixture::new("[quota]\napp = { limit = 2, window = '100s' }").await;
     let [one, two] = ["one.example", "two.example"].map(|tenant| mint(&drill, tenant, "app"));
     for (user, token, status) in [("a", &one, 200), ("a", &two, 200), ("b", &one, 200), ("c", &one, 429)] {
         assert_eq!(drill.try_revoke(user, token).await.unwrap().status(), status);
@@ -158,7 +158,7 @@ async fn the_ledger_tells_who_asked() {
 
 #[tokio::test]
 async fn an_app_has_one_quota_over_all_tenants() {
-    let drill = Drill::new("[quota]\neverywhere = { limit = 2, window = '100s' }").await;
+    let drill = SimulatorFixture::new("[quota]\neverywhere = { limit = 2, window = '100s' }").await;
     let tokens = ["one", "two", "three"].map(|tenant| mint(&drill, tenant, "app"));
     assert_eq!(drill.try_revoke("a", &tokens[0]).await.unwrap().status(), 200);
     let near = drill.try_revoke("a", &tokens[1]).await.unwrap();

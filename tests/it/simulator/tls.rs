@@ -6,7 +6,7 @@ async fn start() -> Simulator {
 }
 
 #[tokio::test]
-async fn its_authority_vouches_for_it_over_both_versions_of_http() {
+async fn tls_works_over_http1_and_http2() {
     let simulator = start().await;
     let ca = || Certificate::from_pem(simulator.ca_pem().unwrap().as_bytes()).unwrap();
     let builder = || Client::builder().no_proxy().tls_certs_only([ca()]);
@@ -25,7 +25,7 @@ async fn its_authority_vouches_for_it_over_both_versions_of_http() {
 }
 
 #[tokio::test]
-async fn nobody_else_trusts_it() {
+async fn the_certificate_is_not_trusted_elsewhere() {
     let (simulator, other) = (start().await, start().await);
     let ca = Certificate::from_pem(other.ca_pem().unwrap().as_bytes()).unwrap();
     let client = Client::builder().no_proxy().tls_certs_only([ca]).build().unwrap();
@@ -33,7 +33,7 @@ async fn nobody_else_trusts_it() {
 }
 
 #[tokio::test]
-async fn over_http2_a_reset_strikes_one_stream_alone() {
+async fn an_http2_reset_affects_only_one_stream() {
     let faults = vec!["match=bad;answer=reset-before".parse().unwrap()];
     let simulator = Simulator::start(Config { tls: true, faults, ..Config::default() }).await.unwrap();
     let ca = Certificate::from_pem(simulator.ca_pem().unwrap().as_bytes()).unwrap();
@@ -48,7 +48,7 @@ async fn over_http2_a_reset_strikes_one_stream_alone() {
 }
 
 #[tokio::test]
-async fn others_can_not_reach_it_unless_allowed() {
+async fn a_remote_address_must_be_allowed() {
     let listen = "0.0.0.0:0".parse().unwrap();
     let refused = Simulator::start(Config { listen, ..Config::default() }).await;
     assert!(matches!(refused, Err(StartError::NotLoopback(_))));

@@ -4,11 +4,11 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::Value;
 
-use crate::simulator::{Drill, header, json};
+use crate::simulator::{SimulatorFixture, header, json};
 
 const TENANT: &str = "aaaaaaaa-1111-4111-8111-bbbbbbbbbbbb";
 
-async fn ask(drill: &Drill, secret: &str) -> reqwest::Response {
+async fn ask(drill: &SimulatorFixture, secret: &str) -> reqwest::Response {
     let form = format!(
         "grant_type=client_credentials&client_id=app-1&client_secret={secret}\
          &scope=https%3A%2F%2Fgraph.microsoft.com%2F.default"
@@ -25,7 +25,7 @@ pub(crate) fn claims(token: &str) -> Value {
 
 #[tokio::test]
 async fn a_token_is_issued_and_accepted() {
-    let drill = Drill::new("accept_any_token = false\n[token]\nsecret = 's'").await;
+    let drill = SimulatorFixture::new("accept_any_token = false\n[token]\nsecret = 's'").await;
     let body = json(ask(&drill, "s").await).await;
     assert_eq!((&body["token_type"], &body["expires_in"]), (&"Bearer".into(), &3599.into()));
     let token = body["access_token"].as_str().unwrap();
@@ -39,17 +39,17 @@ async fn a_token_is_issued_and_accepted() {
 }
 
 #[tokio::test]
-async fn speed_shortens_a_tokens_life() {
-    let drill = Drill::new("speed = 100\n[token]\nlifetime = '1h'").await;
+async fn speed_shortens_token_lifetimes() {
+    let drill = SimulatorFixture::new("speed = 100\n[token]\nlifetime = '1h'").await;
     assert_eq!(json(ask(&drill, "s").await).await["expires_in"], 36);
-    let drill = Drill::new("speed = 1000\n[token]\nlifetime = 0.000001").await;
+    let drill = SimulatorFixture::new("speed = 1000\n[token]\nlifetime = 0.000001").await;
     let body = json(ask(&drill, "s").await).await;
     assert_eq!(drill.try_revoke("a", body["access_token"].as_str().unwrap()).await.unwrap().status(), 401);
 }
 
 #[tokio::test]
 async fn a_wrong_secret_is_refused_as_entra_does() {
-    let drill = Drill::new("[token]\nsecret = 'right'").await;
+    let drill = SimulatorFixture::new("[token]\nsecret = 'right'").await;
     let response = ask(&drill, "wrong").await;
     assert_eq!(response.status(), 401);
     assert!(header(&response, "x-ms-request-id").is_some());
@@ -64,8 +64,8 @@ async fn a_wrong_secret_is_refused_as_entra_does() {
 }
 
 #[tokio::test]
-async fn faults_strike_the_token_endpoint_alone() {
-    let drill = Drill::new(
+async fn token_faults_apply_only_to_the_token_endpoint() {
+    let drill = SimulatorFixture::new(
         r#"
         [[fault]]
         endpoint = "token"
@@ -117,10 +117,10 @@ fn assertion(key: &rcgen::KeyPair, certificate: &rcgen::Certificate, audience: &
 }
 
 #[tokio::test]
-async fn an_assertion_is_for_one_certificate_one_endpoint_and_one_time() {
+async fn an_assertion_is_checked_and_reuse_is_recorded() {
     let key = rcgen::KeyPair::generate().unwrap();
     let certificate = rcgen::CertificateParams::new(Vec::new()).unwrap().self_signed(&key).unwrap();
-    let drill = Drill::new(&format!("[token]\ncertificate = '''{}'''", certificate.pem())).await;
+    let drill = SimulatorFixture::new(&format!("[token]\ncertificate = '''{}'''", certificate.pem())).await;
     let here = drill.url(&format!("/{TENANT}/oauth2/v2.0/token"));
     let send = async |assertion: String| {
         let form = format!(
@@ -148,7 +148,7 @@ async fn an_assertion_is_for_one_certificate_one_endpoint_and_one_time() {
 #[tokio::test]
 async fn a_domain_stands_for_the_tenants_id() {
     let path = "/Contoso.com/v2.0/.well-known/openid-configuration";
-    let drill = Drill::new("").await;
+    let drill = SimulatorFixture::new("").await;
     let issuer = json(drill.get(path).await).await["issuer"].as_str().unwrap().to_owned();
     let form = "grant_type=client_credentials&client_id=a&client_secret=s&scope=x%2F.default";
     let url = drill.url("/contoso.com/oauth2/v2.0/token");
@@ -158,15 +158,15 @@ async fn a_domain_stands_for_the_tenants_id() {
     let shared = json(drill.get(&path.replace("Contoso.com", "common")).await).await;
     assert!(shared["issuer"].as_str().unwrap().contains("{tenantid}"));
 
-    let drill = Drill::new("[token]\ntenant = 'fabrikam.com'").await;
+    let drill = SimulatorFixture::new("[token]\ntenant = 'fabrikam.com'").await;
     let refused = drill.get(path).await;
     assert_eq!(refused.status(), 400);
     assert_eq!(json(refused).await["error_codes"][0], 90_002);
 }
 
 #[tokio::test]
-async fn its_clock_can_be_ahead() {
-    let drill = Drill::new("clock_ahead = 4000").await;
+async fn the_clock_can_be_ahead() {
+    let drill = SimulatorFixture::new("clock_ahead = 4000").await;
     let answer = ask(&drill, "s").await;
     let date = httpdate::parse_http_date(header(&answer, "date").unwrap()).unwrap();
     let ahead = date.duration_since(std::time::SystemTime::now()).unwrap().as_secs();

@@ -1,4 +1,4 @@
-//! What several subjects need beside the context: servers, proxies, a terminal, a search for secrets.
+//! Shared helpers next to the context: servers, proxies, a terminal, and a search for secrets.
 
 pub(crate) mod env;
 pub(crate) mod plain_server;

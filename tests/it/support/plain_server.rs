@@ -1,20 +1,20 @@
-//! An HTTP/1.1 server of a few lines, for what the simulator does not show: connections, raw headers, forms.
+//! An HTTP/1.1 server of a few lines, for tests of what the simulator does not record: connections, raw headers, forms.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 
-/// What a plain server of the test's own saw: on which connection, the request line, and its headers.
+/// A request that the server received: the number of its connection, the request line, the headers and the body.
 #[derive(Clone, Debug)]
-pub(crate) struct Seen {
+pub(crate) struct ReceivedRequest {
     pub connection: usize,
     pub line: String,
     pub headers: Vec<String>,
     pub body: String,
 }
 
-impl Seen {
-    /// A header's value, or nothing.
+impl ReceivedRequest {
+    /// A header's value, or an empty text.
     pub(crate) fn header(&self, name: &str) -> &str {
         let is =
             |line: &&String| line.split(':').next().is_some_and(|given| given.eq_ignore_ascii_case(name));
@@ -22,17 +22,17 @@ impl Seen {
     }
 }
 
-/// Answers each request with what `answer` says to its number, counted from 0 over all connections.
+/// Answers each request with `answer(number)`. Requests are numbered from 0 over all connections.
 pub(crate) fn serve(
     answer: impl Fn(usize) -> String + Send + Sync + 'static,
-) -> (String, Arc<Mutex<Vec<Seen>>>) {
-    serve_seen(move |number, _| answer(number))
+) -> (String, Arc<Mutex<Vec<ReceivedRequest>>>) {
+    serve_requests(move |number, _| answer(number))
 }
 
-/// The same with a look at the request. A connection ends after an answer that says `connection: close`.
-pub(crate) fn serve_seen(
-    answer: impl Fn(usize, &Seen) -> String + Send + Sync + 'static,
-) -> (String, Arc<Mutex<Vec<Seen>>>) {
+/// The same, but `answer` also gets the request. A connection is closed after an answer with `connection: close`.
+pub(crate) fn serve_requests(
+    answer: impl Fn(usize, &ReceivedRequest) -> String + Send + Sync + 'static,
+) -> (String, Arc<Mutex<Vec<ReceivedRequest>>>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let root = format!("http://{}", listener.local_addr().unwrap());
     let seen = Arc::new(Mutex::new(Vec::new()));
@@ -41,17 +41,17 @@ pub(crate) fn serve_seen(
     std::thread::spawn(move || {
         for (connection, stream) in listener.incoming().enumerate() {
             let (log, answer) = (Arc::clone(&log), Arc::clone(&answer));
-            std::thread::spawn(move || converse(connection, stream.unwrap(), &log, &*answer));
+            std::thread::spawn(move || handle_connection(connection, stream.unwrap(), &log, &*answer));
         }
     });
     (root, seen)
 }
 
-fn converse(
+fn handle_connection(
     connection: usize,
     stream: TcpStream,
-    log: &Mutex<Vec<Seen>>,
-    answer: &dyn Fn(usize, &Seen) -> String,
+    log: &Mutex<Vec<ReceivedRequest>>,
+    answer: &dyn Fn(usize, &ReceivedRequest) -> String,
 ) {
     let mut reader = BufReader::new(stream.try_clone().unwrap());
     let mut out = stream;
@@ -73,21 +73,21 @@ fn converse(
         reader.read_exact(&mut body).unwrap();
         let line = lines.remove(0);
         let body = String::from_utf8(body).unwrap();
-        let seen = Seen { connection, line, headers: lines, body };
+        let seen = ReceivedRequest { connection, line, headers: lines, body };
         let number = {
             let mut log = log.lock().unwrap();
             log.push(seen.clone());
             log.len() - 1
         };
         let answer = answer(number, &seen);
-        // A client may go away in the middle of a long answer.
+        // A client may close the connection in the middle of a long answer.
         if out.write_all(answer.as_bytes()).is_err() || answer.contains("connection: close") {
             return;
         }
     }
 }
 
-/// An empty answer with the id by which Graph is known.
+/// An empty response with the `request-id` that marks an answer of Graph's.
 pub(crate) fn response(status: &str) -> String {
     format!(
         "HTTP/1.1 {status}\r\nrequest-id: 0785ef7c-1c1b-4ff4-9ab1-1a2b3c4d5e6f\r\ncontent-length: 0\r\n\r\n"

@@ -1,67 +1,67 @@
-//! Proxies of a few lines each: CONNECT and SOCKS5, which record what they are asked for and die when told to.
+//! Proxies of a few lines each, for CONNECT and SOCKS5. They record what they are asked for, and a test can stop them.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
-/// What a proxy was asked for.
+/// A request to a proxy.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Asked {
-    /// `host:port`, as it was asked for.
+pub(crate) struct ProxyRequest {
+    /// `host:port`, as requested.
     pub target: String,
-    /// User and password, with a colon between them; empty where none came.
+    /// User and password, separated by a colon; empty if there were none.
     pub credentials: String,
 }
 
-/// What a proxy does about it.
-pub(crate) enum Turn {
+/// What a proxy does with a request.
+pub(crate) enum ProxyAction {
     /// Connects to this address, whatever the name was.
     Tunnel(SocketAddr),
-    /// Writes this in place of an answer, then hangs up. (A SOCKS proxy refuses.)
+    /// Sends this text as the answer and hangs up. (A SOCKS proxy refuses the request.)
     Say(String),
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
+enum ProxyProtocol {
     Connect,
     Socks,
 }
 
-type Decide = dyn Fn(&Asked) -> Turn + Send + Sync;
+type Decide = dyn Fn(&ProxyRequest) -> ProxyAction + Send + Sync;
 
-/// A proxy on loopback, on a thread of its own.
+/// A proxy on loopback, on its own thread.
 pub(crate) struct Proxy {
     pub addr: SocketAddr,
-    kind: Kind,
+    kind: ProxyProtocol,
     decide: Arc<Decide>,
-    state: Arc<State>,
+    state: Arc<ProxyState>,
 }
 
 #[derive(Default)]
-struct State {
-    asked: Mutex<Vec<Asked>>,
+struct ProxyState {
+    asked: Mutex<Vec<ProxyRequest>>,
     open: Mutex<Vec<TcpStream>>,
     dead: AtomicBool,
 }
 
 impl Proxy {
     /// A proxy that speaks CONNECT.
-    pub(crate) fn connect(decide: impl Fn(&Asked) -> Turn + Send + Sync + 'static) -> Proxy {
-        Proxy::start(Kind::Connect, Arc::new(decide))
+    pub(crate) fn connect(decide: impl Fn(&ProxyRequest) -> ProxyAction + Send + Sync + 'static) -> Proxy {
+        Proxy::start(ProxyProtocol::Connect, Arc::new(decide))
     }
 
-    /// A proxy that speaks SOCKS5 and wants a user and a password.
-    pub(crate) fn socks(decide: impl Fn(&Asked) -> Turn + Send + Sync + 'static) -> Proxy {
-        Proxy::start(Kind::Socks, Arc::new(decide))
+    /// A proxy that speaks SOCKS5 and requires a user and a password.
+    pub(crate) fn socks(decide: impl Fn(&ProxyRequest) -> ProxyAction + Send + Sync + 'static) -> Proxy {
+        Proxy::start(ProxyProtocol::Socks, Arc::new(decide))
     }
 
-    /// A proxy that connects to this address, whatever it is asked for.
-    pub(crate) fn to(addr: SocketAddr) -> Proxy {
-        Proxy::connect(move |_| Turn::Tunnel(addr))
+    /// A proxy that connects to this address, whatever the request asks for.
+    pub(crate) fn to_address(addr: SocketAddr) -> Proxy {
+        Proxy::connect(move |_| ProxyAction::Tunnel(addr))
     }
 
-    fn start(kind: Kind, decide: Arc<Decide>) -> Proxy {
+    fn start(kind: ProxyProtocol, decide: Arc<Decide>) -> Proxy {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let proxy = Proxy { addr: listener.local_addr().unwrap(), kind, decide, state: Arc::default() };
         proxy.listen(listener);
@@ -76,21 +76,21 @@ impl Proxy {
                     return;
                 }
                 let (decide, state) = (Arc::clone(&decide), Arc::clone(&state));
-                // A client that goes away is no matter here.
+                // It doesn't matter if a client hangs up.
                 std::thread::spawn(move || serve(kind, stream.unwrap(), &*decide, &state));
             }
         });
     }
 
-    /// What it was asked for so far.
-    pub(crate) fn asked(&self) -> Vec<Asked> {
+    /// All requests so far.
+    pub(crate) fn requests(&self) -> Vec<ProxyRequest> {
         self.state.asked.lock().unwrap().clone()
     }
 
-    /// Ends: every tunnel breaks, and nobody listens any more.
-    pub(crate) fn die(&self) {
+    /// Stops the proxy: all tunnels break, and the port is closed.
+    pub(crate) fn stop(&self) {
         self.state.dead.store(true, Ordering::SeqCst);
-        // Whoever accepts is woken up to see it, and closes the socket on leaving.
+        // A connection wakes up the thread that accepts, which then sees the flag and closes the socket.
         let _ = TcpStream::connect(self.addr);
         while TcpStream::connect(self.addr).is_ok() {
             std::thread::yield_now();
@@ -100,44 +100,44 @@ impl Proxy {
         }
     }
 
-    /// Comes back, at the same address.
-    pub(crate) fn rise(&self) {
+    /// Starts the proxy again, at the same address.
+    pub(crate) fn restart(&self) {
         self.state.dead.store(false, Ordering::SeqCst);
         self.listen(TcpListener::bind(self.addr).unwrap());
     }
 }
 
-fn serve(kind: Kind, client: TcpStream, decide: &Decide, state: &State) -> io::Result<()> {
+fn serve(kind: ProxyProtocol, client: TcpStream, decide: &Decide, state: &ProxyState) -> io::Result<()> {
     state.open.lock().unwrap().push(client.try_clone()?);
     let asked = match kind {
-        Kind::Connect => hear_connect(&client)?,
-        Kind::Socks => hear_socks(&client)?,
+        ProxyProtocol::Connect => read_connect_request(&client)?,
+        ProxyProtocol::Socks => read_socks_request(&client)?,
     };
     state.asked.lock().unwrap().push(asked.clone());
     let mut out = client.try_clone()?;
     match (decide(&asked), kind) {
-        (Turn::Say(text), Kind::Connect) => {
+        (ProxyAction::Say(text), ProxyProtocol::Connect) => {
             out.write_all(text.as_bytes())?;
-            // What the client still sends is read, so that the answer is not lost to a reset.
+            // Read what the client still sends, so that a reset does not discard the answer.
             out.shutdown(Shutdown::Write)?;
             io::copy(&mut &client, &mut io::sink()).map(drop)
         }
-        // Not allowed by ruleset (RFC 1928, 6).
-        (Turn::Say(_), Kind::Socks) => out.write_all(&[5, 2, 0, 1, 0, 0, 0, 0, 0, 0]),
-        (Turn::Tunnel(addr), _) => {
+        // Connection not allowed by ruleset (RFC 1928, 6).
+        (ProxyAction::Say(_), ProxyProtocol::Socks) => out.write_all(&[5, 2, 0, 1, 0, 0, 0, 0, 0, 0]),
+        (ProxyAction::Tunnel(addr), _) => {
             let server = TcpStream::connect(addr)?;
             state.open.lock().unwrap().push(server.try_clone()?);
             match kind {
-                Kind::Connect => out.write_all(b"HTTP/1.1 200 Connection established\r\n\r\n")?,
-                Kind::Socks => out.write_all(&[5, 0, 0, 1, 0, 0, 0, 0, 0, 0])?,
+                ProxyProtocol::Connect => out.write_all(b"HTTP/1.1 200 Connection established\r\n\r\n")?,
+                ProxyProtocol::Socks => out.write_all(&[5, 0, 0, 1, 0, 0, 0, 0, 0, 0])?,
             }
-            join(client, server)
+            relay(client, server)
         }
     }
 }
 
-/// Carries bytes both ways until both ends are done.
-fn join(client: TcpStream, server: TcpStream) -> io::Result<()> {
+/// Copies bytes in both directions until both ends are closed.
+fn relay(client: TcpStream, server: TcpStream) -> io::Result<()> {
     let (mut from, mut to) = (client.try_clone()?, server.try_clone()?);
     let up = std::thread::spawn(move || {
         let _ = io::copy(&mut from, &mut to);
@@ -149,8 +149,8 @@ fn join(client: TcpStream, server: TcpStream) -> io::Result<()> {
     Ok(())
 }
 
-fn hear_connect(client: &TcpStream) -> io::Result<Asked> {
-    // A byte at a time: what comes behind the head belongs to the tunnel.
+fn read_connect_request(client: &TcpStream) -> io::Result<ProxyRequest> {
+    // One byte at a time, because what follows the head belongs to the tunnel.
     let mut head = BufReader::with_capacity(1, client);
     let mut lines = Vec::new();
     loop {
@@ -173,41 +173,41 @@ fn hear_connect(client: &TcpStream) -> io::Result<Asked> {
         use base64::Engine;
         base64::engine::general_purpose::STANDARD.decode(text).unwrap()
     });
-    Ok(Asked { target, credentials: String::from_utf8(decoded.unwrap_or_default()).unwrap() })
+    Ok(ProxyRequest { target, credentials: String::from_utf8(decoded.unwrap_or_default()).unwrap() })
 }
 
 /// SOCKS5 with user and password (RFC 1928, RFC 1929).
-fn hear_socks(mut client: &TcpStream) -> io::Result<Asked> {
-    let methods = exactly(client, 2)?[1];
-    let offered = exactly(client, methods.into())?;
+fn read_socks_request(mut client: &TcpStream) -> io::Result<ProxyRequest> {
+    let methods = read_exactly(client, 2)?[1];
+    let offered = read_exactly(client, methods.into())?;
     if !offered.contains(&2) {
         client.write_all(&[5, 0xff])?;
         return Err(io::ErrorKind::PermissionDenied.into());
     }
     client.write_all(&[5, 2])?;
-    let user_length = exactly(client, 2)?[1];
-    let user = exactly(client, user_length.into())?;
-    let password_length = exactly(client, 1)?[0];
-    let password = exactly(client, password_length.into())?;
+    let user_length = read_exactly(client, 2)?[1];
+    let user = read_exactly(client, user_length.into())?;
+    let password_length = read_exactly(client, 1)?[0];
+    let password = read_exactly(client, password_length.into())?;
     let credentials = format!("{}:{}", String::from_utf8_lossy(&user), String::from_utf8_lossy(&password));
     if credentials.contains("wrong") {
         client.write_all(&[1, 1])?;
         return Err(io::ErrorKind::PermissionDenied.into());
     }
     client.write_all(&[1, 0])?;
-    let host = match exactly(client, 4)?[3] {
-        1 => exactly(client, 4)?.iter().map(u8::to_string).collect::<Vec<_>>().join("."),
+    let host = match read_exactly(client, 4)?[3] {
+        1 => read_exactly(client, 4)?.iter().map(u8::to_string).collect::<Vec<_>>().join("."),
         3 => {
-            let length = exactly(client, 1)?[0];
-            String::from_utf8(exactly(client, length.into())?).unwrap()
+            let length = read_exactly(client, 1)?[0];
+            String::from_utf8(read_exactly(client, length.into())?).unwrap()
         }
         other => panic!("a SOCKS address of type {other}"),
     };
-    let port = exactly(client, 2)?;
-    Ok(Asked { target: format!("{host}:{}", u16::from_be_bytes([port[0], port[1]])), credentials })
+    let port = read_exactly(client, 2)?;
+    Ok(ProxyRequest { target: format!("{host}:{}", u16::from_be_bytes([port[0], port[1]])), credentials })
 }
 
-fn exactly(mut stream: &TcpStream, count: usize) -> io::Result<Vec<u8>> {
+fn read_exactly(mut stream: &TcpStream, count: usize) -> io::Result<Vec<u8>> {
     let mut bytes = vec![0; count];
     stream.read_exact(&mut bytes)?;
     Ok(bytes)

@@ -1,5 +1,4 @@
-//! A simulator that stands for Graph and its authority over TLS, under host names of the test's choice. Includes
-//! [`crate::ctx`] and needs it beside itself.
+//! A simulator that takes the place of Graph and its authority, over TLS and under host names that the test chooses.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -11,11 +10,11 @@ pub(crate) const TENANT: &str = "0785ef7c-1c1b-4ff4-9ab1-1a2b3c4d5e6f";
 pub(crate) const APP: &str = "5a1e0000-0000-4000-8000-0000000000a1";
 pub(crate) const SECRET: &str = "fake-secret-CANARY-c10d";
 
-/// The hosts of the global cloud.
+/// The host names of the global cloud.
 pub(crate) const GRAPH: &str = "graph.microsoft.com";
 pub(crate) const LOGIN: &str = "login.microsoftonline.com";
 
-/// A simulator under these names, its CA in a file, and users in another.
+/// A simulator under these names, with its CA and a list of users in files.
 pub(crate) struct Site {
     pub ctx: TestContext,
     pub ca: PathBuf,
@@ -24,12 +23,12 @@ pub(crate) struct Site {
 }
 
 impl Site {
-    /// The global cloud with so many users.
+    /// The global cloud, with this number of users.
     pub(crate) fn global(users: usize) -> Site {
         Site::new(GRAPH, LOGIN, users, "")
     }
 
-    /// Under the names of Graph and its authority, with further settings in TOML.
+    /// A site under these names for Graph and its authority, with further settings in TOML.
     pub(crate) fn new(graph: &str, login: &str, users: usize, toml: &str) -> Site {
         let ctx = TestContext::new(&format!(
             "tls = true\ntls_names = ['{graph}', '{login}']\nexpected_hosts = ['{graph}', '{login}']\n\
@@ -42,9 +41,9 @@ impl Site {
         Site { ctx, ca, input, hosts: vec![graph.to_owned(), login.to_owned()] }
     }
 
-    /// `run` with an app's secret; nothing says where it goes.
+    /// `run` with an app's secret. Nothing redirects it to the simulator.
     pub(crate) fn bare_run(&self) -> Command {
-        let mut command = self.ctx.bare("run");
+        let mut command = self.ctx.command_without_token("run");
         command.env_remove("SSL_CERT_FILE").env_remove("SSL_CERT_DIR");
         command.env("AZURE_TENANT_ID", TENANT).env("AZURE_CLIENT_ID", APP).env("AZURE_CLIENT_SECRET", SECRET);
         command.arg("--yes").arg(&self.input);
@@ -58,16 +57,16 @@ impl Site {
         command
     }
 
-    /// Says that the site's names stand for the simulator.
+    /// Maps the site's names to the simulator.
     pub(crate) fn resolve(&self, command: &mut Command) {
         for host in &self.hosts {
             command.arg("--connect-to").arg(format!("{host}={}", self.ctx.simulator.addr()));
         }
     }
 
-    /// Everybody was revoked once, and the simulator was called by its own names alone.
+    /// Asserts that all users were revoked, and that the simulator was only addressed by its own names.
     #[track_caller]
-    pub(crate) fn all_revoked(&self, users: usize) {
+    pub(crate) fn assert_all_revoked(&self, users: usize) {
         let ledger = self.ctx.ledger();
         assert_eq!(ledger.users.len(), users);
         assert!(ledger.users.iter().all(|user| user.effects >= 1), "{:?}", ledger.users);
@@ -75,44 +74,45 @@ impl Site {
         assert_eq!(ledger.stats.bad_auth, 0);
     }
 
-    /// It ended at sign-in, said these things, sent nothing and left no run folder behind.
+    /// Asserts that the run failed at sign-in with these texts, sent no revocation and left no run folder.
     #[track_caller]
-    pub(crate) fn refused(&self, done: &CommandResult, words: &[&str]) {
+    pub(crate) fn assert_sign_in_refused(&self, done: &CommandResult, words: &[&str]) {
         done.exits(4);
         for words in words {
             assert!(done.stderr.contains(words), "{words:?} is not in: {}", done.stderr);
         }
         assert!(!done.stderr.contains(SECRET), "{}", done.stderr);
         assert_eq!(self.ctx.stats().revocations, 0);
-        assert!(self.ctx.folders().is_empty(), "a run folder was made for nothing");
+        assert!(self.ctx.run_folders().is_empty(), "a run folder was made for nothing");
     }
 
-    /// Each user ended in one of these words; whoever is told to be revoked is so in the simulator's ledger.
+    /// Asserts that each outcome is one of these words, and that every user who is reported as `revoked` really is,
+    /// according to the simulator's ledger.
     #[track_caller]
-    pub(crate) fn honest(&self, words: &[&str]) -> Vec<String> {
+    pub(crate) fn assert_honest_outcomes(&self, words: &[&str]) -> Vec<String> {
         let effects = self.ctx.ledger();
         let revoked = |id: &str| effects.users.iter().any(|user| user.id == id && user.effects > 0);
-        let outcomes = self.ctx.folder().outcomes();
+        let outcomes = self.ctx.run_folder().outcomes();
         for (user, outcome) in &outcomes {
             assert!(words.contains(&outcome.as_str()), "{user} is {outcome}");
-            assert!(outcome != "revoked" || revoked(user), "{user} is told to be revoked and is not");
+            assert!(outcome != "revoked" || revoked(user), "{user} is reported as revoked and is not");
         }
         outcomes.into_values().collect()
     }
 }
 
-/// Waits for something to be so.
+/// Waits for a condition, for 20 s at most.
 #[track_caller]
 pub(crate) fn until(what: &str, mut is_so: impl FnMut() -> bool) {
     let began = Instant::now();
     while !is_so() {
-        assert!(began.elapsed() < Duration::from_secs(20), "it never came to this: {what}");
+        assert!(began.elapsed() < Duration::from_secs(20), "this never happened: {what}");
         std::thread::yield_now();
     }
 }
 
-/// An address on which nobody listens, for as long as this is kept: another test can't come by it.
-pub(crate) fn nobody() -> (tokio::net::TcpSocket, std::net::SocketAddr) {
+/// An address where nothing listens. It is reserved as long as the socket is kept, so that no other test can get it.
+pub(crate) fn unused_address() -> (tokio::net::TcpSocket, std::net::SocketAddr) {
     let socket = tokio::net::TcpSocket::new_v4().unwrap();
     socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let addr = socket.local_addr().unwrap();

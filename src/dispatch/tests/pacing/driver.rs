@@ -1,5 +1,5 @@
-//! Drives a pacer against a limiter: so many requests in flight at most, each with its latency. Virtual time; a run of
-//! hours takes moments.
+//! Drives a pacer against a limiter, with a maximum number of requests in flight, each with its latency. Time
+//! is virtual, so a run of hours takes moments.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -10,24 +10,24 @@ use tokio::time::Instant;
 use super::model::{Answer, Limiter, Running};
 use crate::dispatch::{Pacer, PacerDecision, Permit, RatePolicy};
 
-/// The way to the server and back.
+/// The network to the server and back.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::dispatch::tests) struct Wire {
     pub(in crate::dispatch::tests) jobs: u32,
-    /// Seconds there and back.
+    /// The round trip, in seconds.
     pub(in crate::dispatch::tests) latency: f64,
-    /// Up to so many seconds more or less.
+    /// The jitter: up to this many seconds more or less.
     pub(in crate::dispatch::tests) jitter: f64,
 }
 
-/// What came of a run.
+/// The result of a run.
 #[derive(Debug, Default)]
 pub(super) struct DriverResult {
     pub(super) seconds: f64,
     pub(super) sent: u64,
     pub(super) throttled: u64,
     pub(super) passed: u64,
-    /// Seconds since the start, users answered, seconds that the pacer saw ahead of itself.
+    /// Seconds since the start, users answered, and the forecast of the pacer in seconds.
     pub(super) forecasts: Vec<(f64, u64, f64)>,
 }
 
@@ -36,8 +36,8 @@ impl DriverResult {
         self.throttled as f64 / self.sent.max(1) as f64
     }
 
-    /// How far a forecast was from the truth at worst, as a share of what was left, between a tenth of the users and
-    /// nine tenths.
+    /// The worst error of a forecast, as a share of the remaining time, between a tenth of the users and nine
+    /// tenths.
     pub(super) fn misjudged(&self, users: u64) -> f64 {
         let off = |(at, done, ahead): &(f64, u64, f64)| {
             let truth = self.seconds - at;
@@ -53,7 +53,7 @@ enum DriverEvent {
     Answered(Answer),
 }
 
-/// Lets so many users through.
+/// Sends this many users.
 pub(super) fn run(limiter: &Limiter, wire: &Wire, pace: RatePolicy, users: u64, seed: u64) -> DriverResult {
     let origin = Instant::now();
     let mut random = fastrand::Rng::with_seed(seed);
@@ -82,7 +82,7 @@ pub(super) fn run(limiter: &Limiter, wire: &Wire, pace: RatePolicy, users: u64, 
                 }
                 PacerDecision::NotBefore(at) => {
                     assert!(at > origin + now, "an instant that has passed");
-                    // Timers tick by the millisecond.
+                    // Timers have a resolution of a millisecond.
                     let at = (at - origin).as_nanos().div_ceil(1_000_000) as u64;
                     wake = Some(Duration::from_millis(at));
                     break;

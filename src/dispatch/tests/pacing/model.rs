@@ -1,21 +1,21 @@
-//! Limiters as a pacer may meet them: the simulator's own meters, with whatever may surround them.
+//! Limiters that a pacer may meet: the simulator's own meters, and what may surround them.
 
 use std::time::Duration;
 
 use crate::simulator::{Limit, LimitStyle, Meter};
 
-/// What a 429 says of the wait.
+/// The `Retry-After` of a 429.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::dispatch::tests) enum Says {
+pub(in crate::dispatch::tests) enum RetryAfterStyle {
     /// Whole seconds, rounded up.
     Whole,
     /// Milliseconds, rounded up.
     Decimal,
     /// Always one second.
     One,
-    /// Half of it.
+    /// Half of the real wait.
     Half,
-    /// Nothing.
+    /// None.
     Nothing,
 }
 
@@ -23,15 +23,15 @@ pub(in crate::dispatch::tests) enum Says {
 #[derive(Clone, Debug)]
 pub(in crate::dispatch::tests) struct Limiter {
     pub(in crate::dispatch::tests) limit: Limit,
-    pub(in crate::dispatch::tests) says: Says,
-    /// How far into a window the run begins.
+    pub(in crate::dispatch::tests) says: RetryAfterStyle,
+    /// How far into a window the run starts.
     pub(in crate::dispatch::tests) phase: Duration,
-    /// Requests a second of another program, evenly. In a fixed window whoever comes first gets it; elsewhere it gets
-    /// all that it asks for.
+    /// Requests per second of another program, evenly spread. In a fixed window, the first to come is served.
+    /// Otherwise, the other program gets all that it asks for.
     pub(in crate::dispatch::tests) eaten: f64,
-    /// Another limit from then on.
+    /// Another limit from that time on.
     pub(in crate::dispatch::tests) change: Option<(Duration, Limit)>,
-    /// Tells how much is used, from 0.8 on.
+    /// Whether answers say how much of the limit is used, from 0.8 on.
     pub(in crate::dispatch::tests) warns: bool,
 }
 
@@ -40,12 +40,12 @@ pub(in crate::dispatch::tests) fn limit(limit: u32, seconds: f64, style: LimitSt
 }
 
 impl Limiter {
-    /// So many requests in so many seconds.
+    /// A limiter that allows `count` requests in `seconds`.
     pub(in crate::dispatch::tests) fn new(
         count: u32,
         seconds: f64,
         style: LimitStyle,
-        says: Says,
+        says: RetryAfterStyle,
     ) -> Limiter {
         Limiter {
             limit: limit(count, seconds, style),
@@ -76,15 +76,15 @@ impl Limiter {
     }
 }
 
-/// A limiter at work.
+/// The state of a limiter.
 pub(in crate::dispatch::tests) struct Running {
     limiter: Limiter,
     meter: Meter,
-    /// How many requests of the other program came.
+    /// The number of requests of the other program so far.
     others: u64,
 }
 
-/// What it says to a request.
+/// The answer to a request.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::dispatch::tests) enum Answer {
     Passed { used: Option<f64> },
@@ -96,7 +96,7 @@ impl Running {
         Running { meter: Meter::new(&limiter.limit), limiter: limiter.clone(), others: 0 }
     }
 
-    /// A request comes, so long after the start.
+    /// Handles a request at this time after the start.
     pub(in crate::dispatch::tests) fn take(&mut self, at: Duration) -> Answer {
         if let Some((_, limit)) = self.limiter.change.take_if(|(then, _)| *then <= at) {
             self.meter.change(at + self.limiter.phase, &limit);
@@ -110,7 +110,7 @@ impl Running {
             }
             Some(wait) => {
                 let wait = self.meter.refuse(now, wait);
-                Answer::Throttled { retry_after: told(self.limiter.says, wait) }
+                Answer::Throttled { retry_after: retry_after_for(self.limiter.says, wait) }
             }
         }
     }
@@ -134,13 +134,13 @@ impl Running {
     }
 }
 
-fn told(says: Says, wait: Duration) -> Option<Duration> {
+fn retry_after_for(says: RetryAfterStyle, wait: Duration) -> Option<Duration> {
     let whole = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
     match says {
-        Says::Whole => Some(Duration::from_secs(whole.max(1))),
-        Says::Decimal => Some(Duration::from_millis(wait.as_nanos().div_ceil(1_000_000) as u64)),
-        Says::One => Some(Duration::from_secs(1)),
-        Says::Half => Some(wait / 2),
-        Says::Nothing => None,
+        RetryAfterStyle::Whole => Some(Duration::from_secs(whole.max(1))),
+        RetryAfterStyle::Decimal => Some(Duration::from_millis(wait.as_nanos().div_ceil(1_000_000) as u64)),
+        RetryAfterStyle::One => Some(Duration::from_secs(1)),
+        RetryAfterStyle::Half => Some(wait / 2),
+        RetryAfterStyle::Nothing => None,
     }
 }

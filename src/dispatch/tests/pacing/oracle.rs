@@ -1,5 +1,5 @@
-//! How fast it could have been: whoever knows the limiter, and the wire, sends each request so that it arrives at the
-//! first instant at which it passes. Its arithmetic is its own; nothing here is shared with the models.
+//! The optimum: with knowledge of the limiter and the network, each request is sent so that it arrives at the
+//! first instant at which it passes. Its arithmetic is independent of the models.
 
 use std::collections::VecDeque;
 
@@ -23,7 +23,7 @@ struct OracleLimit {
     others: f64,
 }
 
-/// Seconds from the start until the last of so many users is answered, at best.
+/// Seconds from the start until the last of `users` is answered, at best.
 pub(in crate::dispatch::tests) fn makespan(limiter: &Limiter, wire: &Wire, users: u64) -> f64 {
     let mut known = OracleLimit::new(limiter);
     let mut slots: VecDeque<f64> = VecDeque::new();
@@ -60,11 +60,11 @@ impl OracleLimit {
         }
     }
 
-    /// The first instant from `at` on at which a request passes; it is counted.
+    /// Counts a request at the first instant from `at` on at which it passes, and returns that instant.
     fn pass(&mut self, mut at: f64) -> f64 {
         loop {
             let next = self.first_from(at);
-            // What happens before then may put it off.
+            // What happens before then may delay it.
             let other = if self.eaten > 0.0 { (self.others + 1.0) / self.eaten } else { f64::INFINITY };
             let change = self.change.map_or(f64::INFINITY, |(at, _)| at);
             if change <= next.min(other) {
@@ -135,13 +135,13 @@ impl OracleLimit {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dispatch::tests::pacing::model::Says;
+    use crate::dispatch::tests::pacing::model::RetryAfterStyle;
 
-    /// All at once: the limiter alone decides.
+    /// All requests are sent at once, so only the limiter decides.
     const FREE: Wire = Wire { jobs: 1_000_000, latency: 0.0, jitter: 0.0 };
 
     fn best(count: u32, seconds: f64, style: LimitStyle, users: u64) -> f64 {
-        makespan(&Limiter::new(count, seconds, style, Says::Whole).phase(0.0), &FREE, users)
+        makespan(&Limiter::new(count, seconds, style, RetryAfterStyle::Whole).phase(0.0), &FREE, users)
     }
 
     fn near(found: f64, expected: f64) {
@@ -164,23 +164,24 @@ mod tests {
     #[test]
     fn the_wire_binds_where_the_limiter_does_not() {
         let wire = Wire { jobs: 10, latency: 0.1, jitter: 0.0 };
-        let free = Limiter::new(3_000, 150.0, LimitStyle::TokenBucket, Says::Whole);
+        let free = Limiter::new(3_000, 150.0, LimitStyle::TokenBucket, RetryAfterStyle::Whole);
         near(makespan(&free, &wire, 1_000), 10.0);
-        // The burst at 100 a second, while 20 a second come in: 3,750 by then.
+        // The burst leaves at 100 per second, while 20 per second are refilled: 3,750 by then.
         near(makespan(&free, &wire, 3_700), 37.0);
     }
 
     #[test]
     fn a_fixed_window_that_has_begun_ends_sooner() {
-        let limiter = Limiter::new(3_000, 150.0, LimitStyle::FixedWindow, Says::Whole).phase(60.0);
+        let limiter = Limiter::new(3_000, 150.0, LimitStyle::FixedWindow, RetryAfterStyle::Whole).phase(60.0);
         near(makespan(&limiter, &FREE, 3_001), 90.0);
         near(makespan(&limiter, &FREE, 6_001), 240.0);
     }
 
     #[test]
     fn others_and_changes_count() {
-        let bucket = Limiter::new(3_000, 150.0, LimitStyle::TokenBucket, Says::Whole);
-        // By then 3,998 came in on top of the burst, and the other took 1,998; its next comes at the same instant.
+        let bucket = Limiter::new(3_000, 150.0, LimitStyle::TokenBucket, RetryAfterStyle::Whole);
+        // By then, 3,998 were refilled on top of the burst, and the other program took 1,998. Its next
+        // request comes at the same instant.
         near(makespan(&bucket.clone().half_eaten(), &FREE, 5_000), 199.9);
         near(makespan(&bucket.clone().changes(100.0, 1_000), &FREE, 6_000), 250.0);
         near(makespan(&bucket.changes(100.0, 6_000), &FREE, 9_000), 200.0);

@@ -1,7 +1,7 @@
-//! Limiters at random: what no table thought of.
+//! Random limiters, which are not in the table.
 
 use super::driver::{Wire, run};
-use super::model::{Limiter, Says};
+use super::model::{Limiter, RetryAfterStyle};
 use super::oracle::makespan;
 use crate::dispatch::RatePolicy;
 use crate::simulator::LimitStyle;
@@ -18,7 +18,7 @@ fn pick<T: Copy>(random: &mut fastrand::Rng, of: &[T]) -> T {
     of[random.usize(..of.len())]
 }
 
-/// From `least` to `most`, each order of magnitude as likely as the others.
+/// From `least` to `most`, where each order of magnitude is equally likely.
 fn between(random: &mut fastrand::Rng, least: f64, most: f64) -> f64 {
     least * (most / least).powf(random.f64())
 }
@@ -34,7 +34,16 @@ fn case(seed: u64) -> SweepCase {
             LimitStyle::StrictBucket,
         ],
     );
-    let says = pick(random, &[Says::Whole, Says::Decimal, Says::One, Says::Half, Says::Nothing]);
+    let says = pick(
+        random,
+        &[
+            RetryAfterStyle::Whole,
+            RetryAfterStyle::Decimal,
+            RetryAfterStyle::One,
+            RetryAfterStyle::Half,
+            RetryAfterStyle::Nothing,
+        ],
+    );
     let seconds = between(random, 10.0, 300.0).round();
     let per_second = between(random, 2.0, 120.0);
     let limiter = Limiter::new((per_second * seconds).max(20.0) as u32, seconds, style, says);
@@ -50,7 +59,7 @@ fn case(seed: u64) -> SweepCase {
     SweepCase { limiter, wire, users: between(random, 2_000.0, 50_000.0) as u64 }
 }
 
-/// The median, and the ninth of ten.
+/// The median and the 90th percentile.
 fn middle_and_ninth(mut of: Vec<f64>) -> (f64, f64) {
     of.sort_by(f64::total_cmp);
     (of[of.len() / 2], of[of.len() * 9 / 10])

@@ -1,4 +1,4 @@
-//! What a batch's answer is taken for: no network here, only what came.
+//! How the answer to a batch is interpreted, without a network.
 
 mod odd;
 mod properties;
@@ -9,9 +9,9 @@ use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::parts::SentIds;
+use super::parts::SentBatch;
 use crate::dispatch::{Verdict, verdict};
-use crate::graph::client::WholeBody;
+use crate::graph::client::BodyResult;
 use crate::graph::{BatchRequest, ErrorBody, HttpResponse, LossKind, UserReply};
 use crate::identity::AccessToken;
 
@@ -22,12 +22,12 @@ const OWN_ID: &str = "33333333-1c1b-4ff4-9ab1-1a2b3c4d5e6f";
 /// The outer `client-request-id`.
 const BATCH: Uuid = Uuid::from_u128(0xba7c);
 
-/// The `client-request-id` of the part in this place.
+/// The `client-request-id` of the part at this index.
 fn asked(place: usize) -> Uuid {
     Uuid::from_u128(1000 + place as u128)
 }
 
-/// The headers around the parts, as Graph has them.
+/// The headers of the whole answer, as Graph sends them.
 fn graphs() -> HeaderMap {
     headers(&[
         ("request-id", OUTER_ID),
@@ -41,8 +41,8 @@ fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
     pairs.iter().map(pair).collect()
 }
 
-/// What becomes of so many parts.
-fn replies(count: usize, status: u16, headers: &HeaderMap, came: WholeBody) -> Vec<UserReply> {
+/// The replies for `count` parts.
+fn replies(count: usize, status: u16, headers: &HeaderMap, came: BodyResult) -> Vec<UserReply> {
     let request = |place| BatchRequest {
         user: format!("u{place}@contoso.com").parse().unwrap(),
         client_request_id: asked(place),
@@ -50,16 +50,16 @@ fn replies(count: usize, status: u16, headers: &HeaderMap, came: WholeBody) -> V
     };
     let requests: Vec<BatchRequest> = (0..count).map(request).collect();
     let token = AccessToken::fake(TOKEN);
-    let replies = SentIds { requests: &requests, id: BATCH, headers, token: &token }.replies(status, came);
+    let replies = SentBatch { requests: &requests, id: BATCH, headers, token: &token }.replies(status, came);
     assert_eq!(replies.len(), count, "one for each");
     assert!(!format!("{replies:?}").contains("CANARY"), "a secret shows: {replies:?}");
     replies
 }
 
-/// What becomes of so many parts where Graph answers 200 with this.
+/// The replies for `count` parts if Graph answers 200 with this.
 fn judged(count: usize, responses: Value) -> Vec<UserReply> {
     let body = json!({ "responses": responses }).to_string();
-    replies(count, 200, &graphs(), WholeBody::Bytes(body.into_bytes()))
+    replies(count, 200, &graphs(), BodyResult::Bytes(body.into_bytes()))
 }
 
 fn only(part: Value) -> UserReply {
@@ -171,7 +171,7 @@ fn what_refuses_a_batch_says_nothing_of_its_users() {
     let mut unusual = String::new();
     for status in 300..600 {
         let body = json!({"error": {"code": "BadRequest", "message": "m"}}).to_string();
-        for reply in replies(2, status, &graphs(), WholeBody::Bytes(body.into_bytes())) {
+        for reply in replies(2, status, &graphs(), BodyResult::Bytes(body.into_bytes())) {
             assert!(!is_done(&reply));
             match reply {
                 UserReply::Unbatched(response) => assert_eq!(response.status, status),
@@ -184,11 +184,11 @@ fn what_refuses_a_batch_says_nothing_of_its_users() {
     let passing = [401, 408, 429, 500, 502, 503, 504, 507, 509].into_iter().chain(520..=527).chain([530]);
     let twice: String = passing.map(|status| format!("{status} {status} ")).collect();
     assert_eq!(unusual, twice);
-    // Of a 403 that throttles, each user waits; nobody is refused by it.
+    // After a 403 that throttles, each user waits, and none counts as refused.
     let body = json!({"error": {"code": "TooManyRequests", "message": "m"}}).to_string();
     let mut around = graphs();
     around.insert("retry-after", "7".parse().unwrap());
-    for reply in replies(2, 403, &around, WholeBody::Bytes(body.into_bytes())) {
+    for reply in replies(2, 403, &around, BodyResult::Bytes(body.into_bytes())) {
         assert!(response(&reply).throttles());
     }
 }
@@ -197,13 +197,13 @@ fn what_refuses_a_batch_says_nothing_of_its_users() {
 fn what_holds_for_all_is_said_to_each() {
     let mut around = graphs();
     around.insert("retry-after", HeaderValue::from_static("4"));
-    for reply in replies(3, 429, &around, WholeBody::CutOff) {
+    for reply in replies(3, 429, &around, BodyResult::CutOff) {
         assert_eq!(response(&reply).retry_after, Some(Duration::from_secs(4)));
         assert_eq!(response(&reply).body, ErrorBody::CutOff);
     }
     let challenge = headers(&[("www-authenticate", r#"Bearer claims="eyJhIjoxfQ==""#)]);
     for status in [401, 403] {
-        let reply = replies(1, status, &challenge, WholeBody::Bytes(Vec::new())).remove(0);
+        let reply = replies(1, status, &challenge, BodyResult::Bytes(Vec::new())).remove(0);
         assert_eq!(response(&reply).claims.as_deref(), Some(r#"{"a":1}"#));
     }
 }

@@ -1,4 +1,4 @@
-//! Answers that say less than they should, or too much.
+//! Answers with too little or too much in them.
 
 use super::*;
 
@@ -18,7 +18,7 @@ fn answers_that_agree_are_one_and_others_none() {
         for order in
             [json!([done("1"), other]), json!([other, done("1")]), json!([done("1"), other, done("1")])]
         {
-            assert_eq!(doubt(&judged(1, order)[0]), "in a batch of 1: two answers that differ");
+            assert_eq!(doubt(&judged(1, order)[0]), "in a batch of 1: two different answers");
         }
     }
 }
@@ -42,28 +42,28 @@ fn what_can_not_be_read_is_in_doubt() {
         doubt(&only(part));
     }
     let twice = r#"{"responses":[{"id":"1","status":200,"status":404,"body":{"value":true}}]}"#;
-    doubt(&replies(1, 200, &graphs(), WholeBody::Bytes(twice.into()))[0]);
+    doubt(&replies(1, 200, &graphs(), BodyResult::Bytes(twice.into()))[0]);
     let twice = r#"{"responses":[{"id":"1","status":200}],"responses":[]}"#;
-    doubt(&replies(1, 200, &graphs(), WholeBody::Bytes(twice.into()))[0]);
+    doubt(&replies(1, 200, &graphs(), BodyResult::Bytes(twice.into()))[0]);
 }
 
 #[test]
 fn a_success_that_holds_no_answers_is_nobodys() {
     for (body, said) in [
-        ("<html>Log in", "status 200 without the parts' answers (an HTML page)"),
-        ("", "status 200 without the parts' answers (nothing in it)"),
-        ("{}", "status 200 without the parts' answers ({})"),
-        (r#"{"responses":{"1":{"status":200}}}"#, "status 200 without the parts' answers ("),
-        (r#"[[{"id":"1","status":200}]]"#, "status 200 without the parts' answers ("),
-        (r#"{"value":true}"#, "status 200 without the parts' answers (nothing in it)"),
+        ("<html>Log in", "status 200, but not a batch answer (an HTML page)"),
+        ("", "status 200, but not a batch answer (no details)"),
+        ("{}", "status 200, but not a batch answer ({})"),
+        (r#"{"responses":{"1":{"status":200}}}"#, "status 200, but not a batch answer ("),
+        (r#"[[{"id":"1","status":200}]]"#, "status 200, but not a batch answer ("),
+        (r#"{"value":true}"#, "status 200, but not a batch answer (no details)"),
         (r#"{"responses":[{"id":"1","status":200}"#, "(the answer was cut off)"),
         (r#"{"error":{"code":"Oops","message":"no"}}"#, "(Oops no)"),
     ] {
-        let reply = replies(1, 200, &graphs(), WholeBody::Bytes(body.into())).remove(0);
+        let reply = replies(1, 200, &graphs(), BodyResult::Bytes(body.into())).remove(0);
         assert!(doubt(&reply).contains(said), "{reply:?}");
     }
-    doubt(&replies(1, 200, &graphs(), WholeBody::CutOff)[0]);
-    let late = replies(1, 200, &graphs(), WholeBody::TimedOut).remove(0);
+    doubt(&replies(1, 200, &graphs(), BodyResult::CutOff)[0]);
+    let late = replies(1, 200, &graphs(), BodyResult::TimedOut).remove(0);
     assert!(matches!(late, UserReply::Lost(lost) if lost.how == LossKind::TimedOut));
 }
 
@@ -72,7 +72,7 @@ fn an_answer_that_says_two_things_is_no_success() {
     let part = r#"{"id":"1","status":200,"headers":{"request-id":"0785ef7c-1c1b-4ff4-9ab1-1a2b3c4d5e6f"},"body":{"value":true}}"#;
     let around = |beside: &str| format!(r#"{{{beside}"responses":[{part}]}}"#);
     let within = |beside: &str| format!(r#"{{"responses":[{{{beside}{}]}}"#, &part[1..]);
-    let good = replies(1, 200, &graphs(), WholeBody::Bytes(around("").into())).remove(0);
+    let good = replies(1, 200, &graphs(), BodyResult::Bytes(around("").into())).remove(0);
     assert!(is_done(&good), "{good:?}");
     for beside in [
         r#""error":{"code":"Authorization_RequestDenied"},"#,
@@ -80,13 +80,13 @@ fn an_answer_that_says_two_things_is_no_success() {
         r#""value":false,"#,
         r#""Responses":[{"id":"1","status":403}],"#,
     ] {
-        let reply = replies(1, 200, &graphs(), WholeBody::Bytes(around(beside).into())).remove(0);
+        let reply = replies(1, 200, &graphs(), BodyResult::Bytes(around(beside).into())).remove(0);
         assert!(!is_done(&reply), "{beside}: {reply:?}");
     }
     for beside in
         [r#""error":{"code":"no"},"#, r#""Status":403,"#, r#""Body":{"error":{}},"#, r#""value":false,"#]
     {
-        let reply = replies(1, 200, &graphs(), WholeBody::Bytes(within(beside).into())).remove(0);
+        let reply = replies(1, 200, &graphs(), BodyResult::Bytes(within(beside).into())).remove(0);
         assert!(!is_done(&reply), "{beside}: {reply:?}");
     }
 }
@@ -97,7 +97,7 @@ fn a_bare_success_needs_graphs_mark_around_it() {
         |body: Value| json!({"id": "1", "status": 200, "headers": {"request-id": OWN_ID}, "body": body});
     let unmarked = |part: Value| {
         let body = json!({ "responses": [part] }).to_string();
-        replies(1, 200, &HeaderMap::new(), WholeBody::Bytes(body.into_bytes())).remove(0)
+        replies(1, 200, &HeaderMap::new(), BodyResult::Bytes(body.into_bytes())).remove(0)
     };
     for body in [Value::Null, json!({})] {
         assert!(is_done(&only(bare(body.clone()))), "{body}");
@@ -116,13 +116,13 @@ fn a_part_in_a_coding_or_in_damaged_text_is_no_success() {
         json!({"id": "1", "status": 200, "headers": {"Content-Encoding": "gzip"}, "body": {"value": true}});
     assert_eq!(response(&only(coded)).body, ErrorBody::Encoded("gzip".into()));
     let twice = br#"{"responses":[{"id":"1","status":200,"body":{"value":true,"\u0076alue":false}}]}"#;
-    assert!(!is_done(&replies(1, 200, &graphs(), WholeBody::Bytes(twice.to_vec()))[0]));
+    assert!(!is_done(&replies(1, 200, &graphs(), BodyResult::Bytes(twice.to_vec()))[0]));
     let mut bytes = br#"{"responses":[{"id":"1","status":200,"body":{"value":true,"x":"?"}},
         {"id":"2","status":200,"body":{"value":true}}]}"#
         .to_vec();
     let bad = bytes.iter().position(|byte| *byte == b'?').unwrap();
     bytes[bad] = 0xff;
-    let replies = replies(2, 200, &graphs(), WholeBody::Bytes(bytes));
+    let replies = replies(2, 200, &graphs(), BodyResult::Bytes(bytes));
     assert!(!is_done(&replies[0]) && is_done(&replies[1]), "{replies:?}");
 }
 
@@ -156,7 +156,7 @@ fn a_part_that_failed_with_another_goes_alone() {
 fn secrets_that_are_said_back_are_hidden() {
     let said = format!("got '{TOKEN}'");
     let escaped = r#"{"responses":[{"id":"1","status":400,"body":{"error":{"code":"X","message":"got fake\u002Btoken\/CANARY-9f2c"}}}]}"#;
-    replies(1, 200, &graphs(), WholeBody::Bytes(escaped.into()));
+    replies(1, 200, &graphs(), BodyResult::Bytes(escaped.into()));
     use base64::Engine;
     let encoded = base64::engine::general_purpose::STANDARD.encode(&said);
     for body in
@@ -167,7 +167,7 @@ fn secrets_that_are_said_back_are_hidden() {
         );
     }
     for status in [200, 400, 429, 503] {
-        replies(1, status, &graphs(), WholeBody::Bytes(said.clone().into_bytes()));
-        replies(1, status, &graphs(), WholeBody::Bytes(json!({"responses": said}).to_string().into_bytes()));
+        replies(1, status, &graphs(), BodyResult::Bytes(said.clone().into_bytes()));
+        replies(1, status, &graphs(), BodyResult::Bytes(json!({"responses": said}).to_string().into_bytes()));
     }
 }

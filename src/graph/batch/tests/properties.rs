@@ -1,16 +1,16 @@
-//! Whatever comes: one answer for each request, and no success that was not said.
+//! For every answer: one reply for each request, and no success that the answer did not report.
 
 use proptest::prelude::*;
 
 use super::*;
 
-/// What a part answers, and what befalls its answer on the way.
+/// The answer to a part, and how it is altered on the way.
 #[derive(Clone, Debug)]
 struct PartFate {
     status: u16,
     body: Value,
     copies: usize,
-    /// An answer with its id beside it, which is never a success.
+    /// A second answer with the same ID, which is never a success.
     beside: Option<Value>,
 }
 
@@ -50,14 +50,14 @@ impl PartFate {
         answers
     }
 
-    /// Whether its one answer is a success of Graph's own.
+    /// Whether its only answer is a success from Graph.
     fn succeeded(&self) -> bool {
         let yes = self.body.is_null() || self.body.get("value") == Some(&json!(true));
         self.copies > 0 && self.beside.is_none() && (200..300).contains(&self.status) && yes
     }
 }
 
-/// A text that is JSON in the main: a batch's answer with some of its bytes gone astray.
+/// The answer to a batch in which some bytes are replaced.
 fn astray() -> impl Strategy<Value = Vec<u8>> {
     let whole =
         json!({"responses": [done("1"), error("2", 429, "TooManyRequests"), {"id": 3, "status": 204}]});
@@ -70,7 +70,7 @@ fn astray() -> impl Strategy<Value = Vec<u8>> {
     })
 }
 
-/// Any JSON, with the names that matter among its keys.
+/// Any JSON, in which some keys are names that matter.
 fn garbage() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
         Just(Value::Null),
@@ -124,7 +124,7 @@ proptest! {
         status in 200..600_u16,
         count in 0..=20_usize,
     ) {
-        let replies = replies(count, status, &graphs(), WholeBody::Bytes(bytes));
+        let replies = replies(count, status, &graphs(), BodyResult::Bytes(bytes));
         if status >= 300 {
             prop_assert!(!replies.iter().any(is_done));
         }

@@ -1,4 +1,4 @@
-//! The app that signs in, as a registration and as a service principal, and the organization.
+//! The app that signs in (its registration and its service principal), and the organization.
 
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -11,35 +11,35 @@ use crate::simulator::store::DirectoryStore;
 
 /// The app that signs in.
 pub(super) struct AppObjects<'a> {
-    /// Its client id.
+    /// The client ID.
     id: &'a str,
 }
 
 impl<'a> AppObjects<'a> {
-    /// The configured one, or the one that the token names. A token that is no JWT names none, and stands for one itself:
-    /// nobody is to read it again.
-    pub(super) fn new(config: &'a TokenConfig, of_token: &'a str) -> AppObjects<'a> {
-        let named = Some(of_token).filter(|id| Uuid::try_parse(id).is_ok());
+    /// The configured app, or the app in the token. A token that is not a JWT contains no app ID, and then `token_app`
+    /// is the token itself, which must not be shown.
+    pub(super) fn new(config: &'a TokenConfig, token_app: &'a str) -> AppObjects<'a> {
+        let named = Some(token_app).filter(|id| Uuid::try_parse(id).is_ok());
         AppObjects { id: config.client_id.as_deref().or(named).unwrap_or(DEFAULT_APP) }
     }
 
-    /// Its object id.
+    /// The object ID.
     fn object_id(&self, kind: AppKind) -> Uuid {
         fingerprint::guid(&format!("{}:{}", kind.segment(), self.id.to_lowercase()))
     }
 
-    /// Whether `key`, an app id or an object id, means it.
+    /// Whether `key`, an app ID or an object ID, is this app.
     pub(super) fn matches(&self, kind: AppKind, key: &str) -> bool {
         key.eq_ignore_ascii_case(self.id) || Uuid::try_parse(key) == Ok(self.object_id(kind))
     }
 
-    /// As Graph shows it.
+    /// The JSON of the app.
     pub(super) fn show(&self, kind: AppKind) -> Value {
         json!({"id": self.object_id(kind), "appId": self.id, "displayName": "entra-revoke"})
     }
 }
 
-/// The organization. `id` is the tenant's.
+/// The JSON of the organization. `id` is the tenant's ID.
 pub(super) fn organization(store: &DirectoryStore, id: &str) -> Value {
     json!({
         "id": id,

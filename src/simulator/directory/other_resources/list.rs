@@ -1,4 +1,4 @@
-//! Lists and single things, as they are answered.
+//! The responses: lists and single resources.
 
 use hyper::{Response, StatusCode};
 use serde_json::{Map, Value, json};
@@ -15,7 +15,7 @@ use crate::simulator::store::{DirectoryStore, Object};
 
 type ListResult = Result<Response<Body>, GraphError>;
 
-/// Who asks, and how.
+/// A read, with the directory and the parsed query.
 pub(super) struct ReadContext<'a> {
     pub(super) request: &'a DirectoryRequest<'a>,
     pub(super) store: &'a DirectoryStore,
@@ -23,7 +23,7 @@ pub(super) struct ReadContext<'a> {
 }
 
 impl ReadContext<'_> {
-    /// The rows that pass `$filter`, in pages.
+    /// The rows that match `$filter`, in pages.
     pub(super) fn rows(&self, kind: &str, rows: &[Value], schema: &FilterSchema) -> ListResult {
         let filter = self.query.filter.as_deref().map(ODataFilter::parse).transpose()?;
         if let Some(filter) = &filter {
@@ -40,16 +40,16 @@ impl ReadContext<'_> {
 
     /// One row.
     pub(super) fn row(&self, kind: &str, row: &Value) -> ListResult {
-        self.one(kind, select(row, self.query.select.as_deref()))
+        self.single_object(kind, select(row, self.query.select.as_deref()))
     }
 
     /// One object of the directory.
     pub(super) fn object(&self, object: Object) -> ListResult {
         let shown = ObjectView::new(self.request, &self.query, None)?;
-        self.one("directoryObjects", shown.value(self.store, object))
+        self.single_object("directoryObjects", shown.value(self.store, object))
     }
 
-    fn one(&self, kind: &str, row: Value) -> ListResult {
+    fn single_object(&self, kind: &str, row: Value) -> ListResult {
         let mut body =
             Map::from_iter([("@odata.context".to_owned(), self.context(&format!("{kind}/$entity")))]);
         if let Value::Object(row) = row {
@@ -58,13 +58,13 @@ impl ReadContext<'_> {
         Ok(self.request.call.responder.ok(Value::from(body).to_string().into()))
     }
 
-    /// Objects in pages; with `cast` only users.
+    /// Objects in pages; with `cast` only the users.
     pub(super) fn objects(&self, objects: &[Object], cast: bool) -> ListResult {
         self.check_cast(cast)?;
         self.page(objects, cast.then_some(ObjectType::User), self.filter(cast)?.as_ref())
     }
 
-    /// The same of users alone, whom no cast has to pick.
+    /// The same for a list that only has users, so that no cast is needed.
     pub(super) fn users(&self, users: &[Object]) -> ListResult {
         self.page(users, Some(ObjectType::User), self.filter(true)?.as_ref())
     }
@@ -81,7 +81,7 @@ impl ReadContext<'_> {
         .respond(self.request.call, &self.query)
     }
 
-    /// All objects in one answer, whatever `$top` says.
+    /// All objects in one response, whatever `$top` says.
     pub(super) fn all_objects(&self, objects: &[Object], cast: bool) -> ListResult {
         self.check_cast(cast)?;
         let kind = cast.then_some(ObjectType::User);
@@ -92,7 +92,7 @@ impl ReadContext<'_> {
         Ok(self.request.call.responder.ok(body.to_string().into()))
     }
 
-    /// How many objects, as plain text.
+    /// The number of objects, as plain text.
     pub(super) fn count(&self, objects: &[Object], cast: bool) -> ListResult {
         let kind = cast.then_some(ObjectType::User);
         count_response(self.request.call, || {
@@ -113,7 +113,7 @@ impl ReadContext<'_> {
         Err(unsupported("Invalid search request."))
     }
 
-    /// `$filter` over users; over objects of all kinds there is none.
+    /// The `$filter` for users. Lists of objects of all types can't be filtered.
     fn filter(&self, users_only: bool) -> Result<Option<ODataFilter>, GraphError> {
         if self.query.filter.is_some() && !users_only {
             let text = "The specified filter to the reference property query is currently not supported.";
@@ -122,12 +122,12 @@ impl ReadContext<'_> {
         users::filter(self.request, &self.query, self.request.has_permission(Operation::ReadUsersInFull))
     }
 
-    /// Those that were not deleted.
+    /// The objects that are not deleted.
     pub(super) fn existing(&self, objects: &[Object]) -> Vec<Object> {
         objects.iter().copied().filter(|&object| self.store.exists(object)).collect()
     }
 
-    /// Whether `$expand` names the principal; nothing else can be expanded.
+    /// Whether `$expand` is `principal`. Nothing else can be expanded.
     pub(super) fn expands_principal(&self) -> Result<bool, GraphError> {
         match self.query.expand.as_deref() {
             None => Ok(false),

@@ -1,5 +1,5 @@
-//! What can be read beside users and groups: roles, who is eligible for one, administrative units, users at risk,
-//! reports, deleted users, the organization, the app and its owners.
+//! Everything else that can be read: roles and their eligible principals, administrative units, users at risk, reports,
+//! deleted users, the organization, and the app with its owners.
 
 mod app;
 mod list;
@@ -26,12 +26,12 @@ use list::ReadContext;
 
 pub(in crate::simulator) use path::{OtherResource, parse, parse_below_user};
 
-/// The most users at risk on a page.
+/// The maximum number of users at risk on a page.
 const MAX_RISKY_PAGE: usize = 500;
 
 type ReadResult = Result<Response<Body>, GraphError>;
 
-/// Answers a reading.
+/// Answers a read.
 pub(super) fn answer(request: &DirectoryRequest<'_>, resource: &OtherResource) -> ReadResult {
     request.require(operation::required_for(resource, request.session.kind))?;
     let tenant = request.call.live.store.clone().unwrap_or_else(|| Arc::new(DirectoryStore::empty()));
@@ -52,8 +52,8 @@ pub(super) fn answer(request: &DirectoryRequest<'_>, resource: &OtherResource) -
     }
 }
 
-/// One request a second for all apps; whoever comes too soon is not told how long to wait (Graph's throttling limits,
-/// "Identity Protection and Conditional Access").
+/// Users at risk. All apps of a tenant together may send one request a second, and a 429 does not say how long to wait
+/// (Graph's throttling limits, "Identity Protection and Conditional Access").
 fn risky(context: &ReadContext<'_>) -> ReadResult {
     let call = context.request.call;
     if context.query.top.is_some_and(|top| top > MAX_RISKY_PAGE) {
@@ -85,7 +85,7 @@ fn people(context: &ReadContext<'_>, resource: &OtherResource) -> ReadResult {
             let found = tenant.object(id).filter(|&object| !tenant.exists(object));
             context.object(found.ok_or_else(|| GraphError::not_found(id))?)
         }
-        // Reading::DeletedUsers: a list of users in itself, so that the cast asks for nothing more.
+        // `OtherResource::DeletedUsers`. The list has only users, so the cast has no further effect.
         _ => {
             let users = (0..).zip(&tenant.users).filter(|(_, user)| user.deleted);
             context.users(&users.map(|(at, _)| Object::User(at)).collect::<Vec<_>>())
@@ -93,14 +93,14 @@ fn people(context: &ReadContext<'_>, resource: &OtherResource) -> ReadResult {
     }
 }
 
-/// Where the user stands; nowhere, in a tenant without a directory, which knows everybody.
+/// The index of the user. `None` in a tenant without a directory, where every user exists.
 fn user(context: &ReadContext<'_>, user_ref: &UserRef) -> Result<Option<u32>, GraphError> {
     let call = context.request.call;
     let account = call.resolve_user(user_ref.clone(), Some(context.request.session))?;
     if !call.live.has_user(&account) {
         return Err(GraphError::not_found(&account.sent));
     }
-    Ok(account.resolved.map(|known| known.at))
+    Ok(account.resolved.map(|known| known.index))
 }
 
 fn units(context: &ReadContext<'_>, resource: &OtherResource) -> ReadResult {
@@ -109,7 +109,7 @@ fn units(context: &ReadContext<'_>, resource: &OtherResource) -> ReadResult {
         OtherResource::Unit(key) => context.row("directory/administrativeUnits", &person::unit(find(key)?)),
         OtherResource::UnitMembers { unit, cast } => {
             let unit = find(unit)?;
-            // Whoever may not see hidden members sees none, and nothing says why.
+            // If members are hidden from the client, the list is empty and nothing says why.
             let seen = !unit.hidden || context.request.has_permission(Operation::ReadHidden);
             context.objects(&context.existing(if seen { &unit.members } else { &[] }), *cast)
         }
@@ -129,7 +129,7 @@ fn apps(context: &ReadContext<'_>, resource: &OtherResource) -> ReadResult {
         }
         OtherResource::Owners { key, .. } => Err(GraphError::not_found(key)),
         OtherResource::Apps(kind) => context.rows(kind.segment(), &[app.show(*kind)], &row::APP),
-        // Reading::Organization
+        // `OtherResource::Organization`
         _ => {
             let organization = app::organization(context.store, &session.app.tenant.id);
             context.rows("organization", &[organization], &row::ORGANIZATION)
@@ -166,7 +166,7 @@ fn roles(context: &ReadContext<'_>, resource: &OtherResource) -> ReadResult {
                 &row::ELIGIBILITY,
             )
         }
-        // Reading::Roles: everything else has been answered.
+        // `OtherResource::Roles`; all others have been handled.
         _ => context.rows("directoryRoles", &role::all(tenant), &row::ROLE),
     }
 }

@@ -1,11 +1,11 @@
-//! Which permission a reading needs.
+//! Which permission a read needs.
 
 use super::path::OtherResource;
 use crate::simulator::permission::Operation;
 use crate::simulator::route::UserRef;
 use crate::simulator::session::TokenKind;
 
-/// What whoever reads must be allowed.
+/// The operation that the client must have a permission for.
 pub(super) fn required_for(resource: &OtherResource, kind: Option<TokenKind>) -> Operation {
     let user = kind == Some(TokenKind::User);
     match resource {
@@ -19,7 +19,7 @@ pub(super) fn required_for(resource: &OtherResource, kind: Option<TokenKind>) ->
             Operation::ReadUnits
         }
         OtherResource::Risky => Operation::ReadRisky,
-        // "List directReports": of themselves with `User.Read`.
+        // "List directReports": `User.Read` is enough for one's own reports.
         OtherResource::Reports { user_ref: UserRef::Me, nested: false, .. } => Operation::ReadMe,
         OtherResource::Reports { .. }
         | OtherResource::Manager(_)

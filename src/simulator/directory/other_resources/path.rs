@@ -1,11 +1,11 @@
-//! Which path asks for which reading.
+//! Which path asks for which resource.
 
 use std::borrow::Cow;
 
 use crate::simulator::graph_response::GraphError;
 use crate::simulator::route::{UserRef, decode, unquote};
 
-/// What can be read beside users and groups themselves.
+/// A resource that can be read, other than users and groups.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::simulator) enum OtherResource {
     /// `/directoryRoles`
@@ -46,17 +46,17 @@ pub(in crate::simulator) enum OtherResource {
     Owners { kind: AppKind, key: String, cast: bool },
 }
 
-/// The two objects that stand for an app.
+/// The two objects that represent an app.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::simulator) enum AppKind {
-    /// Its registration.
+    /// The registration.
     Application,
-    /// What it is in this tenant.
+    /// The service principal, which represents the app in a tenant.
     Principal,
 }
 
 impl AppKind {
-    /// The word for it in a path.
+    /// The segment in a path.
     pub(super) fn segment(self) -> &'static str {
         match self {
             AppKind::Application => "applications",
@@ -66,7 +66,7 @@ impl AppKind {
 }
 
 impl OtherResource {
-    /// What it costs in resource units (Graph's throttling limits). Identity Protection counts apart.
+    /// The cost in resource units (Graph's throttling limits). Identity Protection has its own quota.
     pub(in crate::simulator) fn units(&self) -> u32 {
         match self {
             OtherResource::Risky => 0,
@@ -76,10 +76,10 @@ impl OtherResource {
     }
 }
 
-/// A cast to users at the end of a path.
+/// The cast to users, at the end of a path.
 const USER: &str = "microsoft.graph.user";
 
-/// The reading that a path behind the version asks for; `None` if it is for somebody else.
+/// The resource that a path below the version names; `None` if it is not one of these.
 pub(in crate::simulator) fn parse(path: &str) -> Result<Option<OtherResource>, GraphError> {
     let segments = path.split('/').map(decode).collect::<Result<Vec<_>, _>>()?;
     let (rest, cast) = match segments.split_last() {
@@ -135,7 +135,7 @@ pub(in crate::simulator) fn parse(path: &str) -> Result<Option<OtherResource>, G
     Ok(Some(resource))
 }
 
-/// The reading that `rest`, which stands behind a user, asks for.
+/// The resource that `rest`, the path behind a user, names.
 pub(in crate::simulator) fn parse_below_user(user_ref: &UserRef, rest: &str) -> Option<OtherResource> {
     let (rest, count) = rest.strip_suffix("/$count").map_or((rest, false), |rest| (rest, true));
     let (rest, cast) = match rest.strip_suffix(USER).and_then(|rest| rest.strip_suffix('/')) {

@@ -1,4 +1,4 @@
-//! Who is above and below whom, who is at risk, and who belongs to a unit.
+//! Reports of a manager, users at risk, and administrative units.
 
 use std::collections::HashSet;
 
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::simulator::store::{AdminUnit, DirectoryStore, Object};
 
-/// The reports of a manager: direct ones, or with theirs and so on, each once. The manager is not among them.
+/// The reports of a manager: the direct ones, or with `nested` also theirs, each once. The manager is not included.
 pub(super) fn reports(store: &DirectoryStore, manager: u32, nested: bool) -> Vec<Object> {
     let mut found: Vec<u32> = store.direct_reports(manager).filter(|&at| at != manager).collect();
     let mut seen: HashSet<u32> = found.iter().copied().chain([manager]).collect();
@@ -18,7 +18,7 @@ pub(super) fn reports(store: &DirectoryStore, manager: u32, nested: bool) -> Vec
     found.into_iter().map(Object::User).collect()
 }
 
-/// What Identity Protection says ("List riskyUsers"); the id is the user's.
+/// The users at risk, as Identity Protection lists them ("List riskyUsers"). The ID is the user's.
 pub(super) fn risky(store: &DirectoryStore) -> Vec<Value> {
     let row = |risky: &crate::simulator::store::RiskyUser| {
         let user = store.user_at(risky.user);
@@ -37,7 +37,7 @@ pub(super) fn risky(store: &DirectoryStore) -> Vec<Value> {
     store.risky.iter().map(row).collect()
 }
 
-/// A unit as Graph shows it.
+/// The JSON of a unit.
 pub(super) fn unit(unit: &AdminUnit) -> Value {
     json!({
         "id": unit.id,

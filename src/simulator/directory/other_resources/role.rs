@@ -1,9 +1,9 @@
-//! Directory roles: who holds them, and who may.
+//! Directory roles: their holders, and the principals that are eligible.
 //!
-//! `/directoryRoles` holds only activated roles, and its members come in one page; scoped holders are not among them.
-//! `/roleManagement/directory` holds every definition, and assignments with their scope ("/", or
-//! "/administrativeUnits/{id}"); who is only eligible stands in `roleEligibilitySchedules`. Shapes as in Graph's pages
-//! "List unifiedRoleAssignments" (2024-07) and "List roleEligibilitySchedules" (2023).
+//! `/directoryRoles` has only activated roles. Their members come in one page, without holders that are scoped to a
+//! unit. `/roleManagement/directory` has all definitions, and the assignments with their scope ("/", or
+//! "/administrativeUnits/{ID}"). Principals that are only eligible are in `roleEligibilitySchedules`. Shapes are as in
+//! Graph's pages "List unifiedRoleAssignments" (2024-07) and "List roleEligibilitySchedules" (2023).
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -13,7 +13,7 @@ use uuid::Uuid;
 use crate::simulator::fingerprint;
 use crate::simulator::store::{DirectoryStore, Object, Role};
 
-/// Whether somebody holds the role.
+/// Whether any principal holds the role.
 fn is_activated(role: &Role) -> bool {
     !role.active.is_empty() || !role.scoped.is_empty()
 }
@@ -23,12 +23,12 @@ pub(super) fn all(store: &DirectoryStore) -> Vec<Value> {
     store.roles.iter().filter(|role| is_activated(role)).map(role_json).collect()
 }
 
-/// The activated role with this id or template.
+/// The activated role with this ID or template.
 pub(super) fn find<'a>(store: &'a DirectoryStore, key: &str) -> Option<&'a Role> {
     store.role(key).filter(|role| is_activated(role))
 }
 
-/// As `directoryRoles` show it.
+/// The JSON of a role in `directoryRoles`.
 pub(super) fn role_json(role: &Role) -> Value {
     json!({
         "id": role.id,
@@ -39,7 +39,7 @@ pub(super) fn role_json(role: &Role) -> Value {
     })
 }
 
-/// Every role's definition: of all built-in roles, and of those that the tenant has.
+/// The definitions of all built-in roles, and of the other roles of the tenant.
 pub(super) fn definitions(store: &DirectoryStore) -> Vec<Value> {
     let known = |template| store.roles.iter().any(|role| role.template == template);
     let others = DirectoryStore::built_in_roles().filter(|&(_, template)| !known(template));
@@ -59,7 +59,7 @@ fn definition(name: &str, template: Uuid) -> Value {
     })
 }
 
-/// Every assignment that is in force.
+/// All active assignments.
 pub(super) fn assignments(store: &DirectoryStore, principals: bool) -> Vec<Value> {
     let mut rows = Vec::new();
     for role in &store.roles {
@@ -85,14 +85,14 @@ fn scope(store: &DirectoryStore, unit: u32) -> String {
     format!("/administrativeUnits/{}", store.object_id(Object::Unit(unit)))
 }
 
-/// Looks like Graph's: base64 of what is assigned to whom, and a number.
+/// An ID that looks like Graph's: base64 of the template and the principal, and a number.
 fn assignment_id(store: &DirectoryStore, role: &Role, who: Object, scope: &str) -> String {
     let ids = [role.template.into_bytes(), store.object_id(who).into_bytes()].concat();
     let number = if scope == "/" { 1 } else { fingerprint::hash(scope.as_bytes()) % 1000 + 2 };
     format!("{}-{number}", URL_SAFE_NO_PAD.encode(ids))
 }
 
-/// Everybody who may activate a role.
+/// All principals that are eligible for a role.
 pub(super) fn eligibilities(store: &DirectoryStore, principals: bool) -> Vec<Value> {
     let mut rows = Vec::new();
     for role in &store.roles {
@@ -117,7 +117,7 @@ pub(super) fn eligibilities(store: &DirectoryStore, principals: bool) -> Vec<Val
     rows
 }
 
-/// An object as it stands within an assignment that was expanded.
+/// The JSON of a principal within an expanded assignment.
 fn principal_json(store: &DirectoryStore, object: Object) -> Value {
     let (kind, name) = match object {
         Object::User(at) => {

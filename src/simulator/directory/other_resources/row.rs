@@ -1,10 +1,10 @@
-//! Rows of JSON as lists: filtered, and cut down to what is selected.
+//! Rows of JSON that can be filtered and reduced to the selected properties.
 
 use serde_json::{Map, Value};
 
 use crate::simulator::odata::{FilterSchema, HasProperties, PropertyType, PropertyValue};
 
-/// A row.
+/// A JSON object as something that a filter can be applied to.
 pub(super) struct FilterableRow<'a>(pub(super) &'a Value);
 
 impl HasProperties for FilterableRow<'_> {
@@ -16,7 +16,7 @@ impl HasProperties for FilterableRow<'_> {
     }
 }
 
-/// The row with the properties that are selected, or all of it.
+/// The row with only the selected properties, or all of it.
 pub(super) fn select(row: &Value, names: Option<&[String]>) -> Value {
     let (Some(names), Some(all)) = (names, row.as_object()) else { return row.clone() };
     let kept = |name: &str| name.starts_with('@') || names.iter().any(|one| one == name);
@@ -27,7 +27,7 @@ pub(super) fn select(row: &Value, names: Option<&[String]>) -> Value {
         .into()
 }
 
-/// By what activated roles can be filtered.
+/// The properties that a filter for activated roles may use.
 pub(super) const ROLE: FilterSchema = FilterSchema {
     name: "directoryRole",
     properties: &[
@@ -36,7 +36,7 @@ pub(super) const ROLE: FilterSchema = FilterSchema {
         ("roleTemplateId", PropertyType::Text),
     ],
 };
-/// By what role definitions can be filtered.
+/// The properties that a filter for role definitions may use.
 pub(super) const DEFINITION: FilterSchema = FilterSchema {
     name: "unifiedRoleDefinition",
     properties: &[
@@ -46,10 +46,10 @@ pub(super) const DEFINITION: FilterSchema = FilterSchema {
         ("templateId", PropertyType::Text),
     ],
 };
-/// By what assignments of roles can be filtered.
+/// The properties that a filter for role assignments may use.
 pub(super) const ASSIGNMENT: FilterSchema =
     FilterSchema { name: "unifiedRoleAssignment", properties: HOLDING };
-/// By what eligibilities can be filtered.
+/// The properties that a filter for eligibilities may use.
 pub(super) const ELIGIBILITY: FilterSchema =
     FilterSchema { name: "unifiedRoleEligibilitySchedule", properties: HOLDING };
 
@@ -60,12 +60,12 @@ const HOLDING: &[(&str, PropertyType)] = &[
     ("directoryScopeId", PropertyType::Text),
 ];
 
-/// By what administrative units can be filtered.
+/// The properties that a filter for administrative units may use.
 pub(super) const UNIT: FilterSchema = FilterSchema {
     name: "administrativeUnit",
     properties: &[("id", PropertyType::Text), ("displayName", PropertyType::Text)],
 };
-/// By what users at risk can be filtered.
+/// The properties that a filter for users at risk may use.
 pub(super) const RISKY: FilterSchema = FilterSchema {
     name: "riskyUser",
     properties: &[
@@ -77,7 +77,7 @@ pub(super) const RISKY: FilterSchema = FilterSchema {
         ("userPrincipalName", PropertyType::Text),
     ],
 };
-/// By what apps can be filtered.
+/// The properties that a filter for apps may use.
 pub(super) const APP: FilterSchema = FilterSchema {
     name: "application",
     properties: &[
@@ -86,7 +86,7 @@ pub(super) const APP: FilterSchema = FilterSchema {
         ("displayName", PropertyType::Text),
     ],
 };
-/// By what the organization can be filtered.
+/// The properties that a filter for the organization may use.
 pub(super) const ORGANIZATION: FilterSchema = FilterSchema {
     name: "organization",
     properties: &[("id", PropertyType::Text), ("displayName", PropertyType::Text)],

@@ -11,7 +11,7 @@ use super::*;
 const NOW: i64 = 1_790_000_000;
 const HERE: &str = "https://login.example/t/oauth2/v2.0/token";
 
-/// A key with its certificate.
+/// A key and its certificate.
 struct TestCertificate {
     key: KeyPair,
     registered: RegisteredCertificate,
@@ -56,7 +56,7 @@ impl TestCertificate {
         json!({ "alg": algorithm, "typ": "JWT", "x5t#S256": thumbprint })
     }
 
-    /// The code of the refusal, or 0, and what is odd.
+    /// The code of the error, or 0, and the warnings.
     fn verify(&self, assertion: &str) -> (u32, Vec<&'static str>) {
         let expected = ExpectedAssertion { client: "app", audience: HERE, now: NOW };
         match verify(&self.registered, &expected, assertion) {
@@ -70,7 +70,7 @@ fn claims() -> Value {
     json!({ "aud": HERE, "iss": "app", "sub": "app", "jti": "1", "nbf": NOW - 60, "exp": NOW + 540 })
 }
 
-/// `json` with one field changed; null takes it out.
+/// `json` with one field changed; null removes it.
 fn with(mut json: Value, name: &str, value: Value) -> Value {
     match value {
         Value::Null => {
@@ -82,7 +82,7 @@ fn with(mut json: Value, name: &str, value: Value) -> Value {
 }
 
 #[test]
-fn a_good_assertion_is_good() {
+fn a_valid_assertion_is_accepted() {
     let rsa = TestCertificate::rsa();
     assert_eq!(rsa.verify(&rsa.sign(&rsa.header("PS256"), &claims())), (0, vec![]));
     let ec = TestCertificate::ec();
@@ -90,7 +90,7 @@ fn a_good_assertion_is_good() {
 }
 
 #[test]
-fn what_is_old_or_careless_passes_and_is_noted() {
+fn outdated_assertions_are_accepted_with_warnings() {
     let rsa = TestCertificate::rsa();
     let sha1 = URL_SAFE_NO_PAD.encode(digest(&SHA1_FOR_LEGACY_USE_ONLY, &rsa.registered.der));
     let old = with(with(rsa.header("RS256"), "x5t#S256", Value::Null), "x5t", sha1.into());
@@ -103,7 +103,7 @@ fn what_is_old_or_careless_passes_and_is_noted() {
 }
 
 #[test]
-fn claims_that_do_not_fit_are_refused() {
+fn mismatched_claims_are_refused() {
     let ec = TestCertificate::ec();
     for (name, value, code) in [
         ("aud", json!("https://login.example/other/oauth2/v2.0/token"), 700_023),
@@ -122,7 +122,7 @@ fn claims_that_do_not_fit_are_refused() {
 }
 
 #[test]
-fn signatures_of_others_are_refused() {
+fn foreign_signatures_are_refused() {
     let (ec, other) = (TestCertificate::ec(), TestCertificate::ec());
     let good = ec.sign(&ec.header("ES256"), &claims());
     assert_eq!(other.verify(&good).0, 700_027, "another certificate");
@@ -150,7 +150,7 @@ fn signatures_of_others_are_refused() {
 }
 
 #[test]
-fn what_is_no_assertion_is_refused() {
+fn malformed_assertions_are_refused() {
     let ec = TestCertificate::ec();
     for text in ["", "a.b.c", "a.b", "..", "e30.e30.e30"] {
         assert_eq!(ec.verify(text).0, 50_027, "{text}");
@@ -158,7 +158,7 @@ fn what_is_no_assertion_is_refused() {
 }
 
 #[test]
-fn a_certificate_that_can_not_be_read_is_told() {
+fn an_unreadable_certificate_is_an_error() {
     for text in ["missing.pem", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"] {
         assert!(RegisteredCertificate::load(text).is_err(), "{text}");
     }

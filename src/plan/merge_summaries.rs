@@ -1,19 +1,19 @@
-//! What is known of several tenants, said of all of them together.
+//! Merges the facts of several tenants into those of the plan.
 
 use std::collections::BTreeMap;
 
 use super::build::ClosedTenants;
-use super::plan_builder::{DraftedRows, PlanTenantCounts};
-use super::{ListResolution, PlanSummary, PlanTenantFacts, PlanTenants};
+use super::plan_builder::{DraftRows, PlanTenantCounts};
+use super::{LookupStatus, PlanSummary, PlanTenantFacts, PlanTenants};
 use crate::event::TenantIndex;
 use crate::text::humanize;
 
-/// Joins what was found out of each tenant (`each`), and what was counted there, into the facts of the plan.
+/// Merges the facts (`each`) and the counts of all tenants into the facts of the plan.
 pub(super) fn merge_summaries<D>(
     facts: &mut PlanSummary,
     each: Vec<PlanSummary>,
     counted: Vec<PlanTenantCounts>,
-    drafted_rows: &DraftedRows,
+    drafted_rows: &DraftRows,
     tenants: &PlanTenants<'_, D>,
     closed: &ClosedTenants,
 ) {
@@ -23,7 +23,7 @@ pub(super) fn merge_summaries<D>(
     }
     let known = counted.iter().filter_map(|each| each.global_administrators);
     facts.global_administrators = known.reduce(|sum, (among, of)| (sum.0 + among, sum.1 + of));
-    // Nothing is sent in closed ones: what is not known of them does not matter.
+    // Nothing is revoked in closed tenants, so it does not matter what is unknown there.
     let open: Vec<usize> = (0..each.len())
         .filter(|at| !tenants.tenants[*at].closed && !closed.reasons.contains_key(&(*at as u32)))
         .collect();
@@ -43,9 +43,9 @@ pub(super) fn merge_summaries<D>(
     facts.tenants = tenants.tenants.iter().enumerate().zip(counted).map(tenant).collect();
 }
 
-/// Whether users were looked up: everywhere, or why not.
-fn merge_resolution(each: &[PlanSummary], open: &[usize]) -> ListResolution {
-    let mut kinds: Vec<(&ListResolution, usize)> = Vec::new();
+/// Whether users were looked up in all tenants, and if not, why not.
+fn merge_resolution(each: &[PlanSummary], open: &[usize]) -> LookupStatus {
+    let mut kinds: Vec<(&LookupStatus, usize)> = Vec::new();
     for at in open {
         let found = &each[*at].resolution;
         match kinds.iter_mut().find(|(kind, _)| *kind == found) {
@@ -54,21 +54,21 @@ fn merge_resolution(each: &[PlanSummary], open: &[usize]) -> ListResolution {
         }
     }
     match &kinds[..] {
-        [] => ListResolution::NotAsked,
+        [] => LookupStatus::NotAsked,
         [(kind, _)] => (*kind).clone(),
         several => {
             let lacking = several.iter().find_map(|(kind, count)| match kind {
-                ListResolution::Impossible(why) => {
-                    Some(format!("{}: {why}", in_n_of_m_tenants(*count, open.len())))
+                LookupStatus::Impossible(why) => {
+                    Some(format!("{}: {why}", tenant_count_text(*count, open.len())))
                 }
                 _ => None,
             });
-            lacking.map_or(ListResolution::NotAsked, ListResolution::Impossible)
+            lacking.map_or(LookupStatus::NotAsked, LookupStatus::Impossible)
         }
     }
 }
 
-/// What could not be checked, each thing once.
+/// What could not be checked, without repetitions.
 fn merge_unchecked(each: &[PlanSummary], open: &[usize]) -> Vec<String> {
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
     let mut order: Vec<&str> = Vec::new();
@@ -80,11 +80,11 @@ fn merge_unchecked(each: &[PlanSummary], open: &[usize]) -> Vec<String> {
     }
     let sentence = |what: &str| match counts[what] {
         all if all == open.len() => what.to_owned(),
-        count => format!("{what} {}", in_n_of_m_tenants(count, open.len())),
+        count => format!("{what} {}", tenant_count_text(count, open.len())),
     };
     order.into_iter().map(sentence).collect()
 }
 
-fn in_n_of_m_tenants(count: usize, of: usize) -> String {
+fn tenant_count_text(count: usize, of: usize) -> String {
     format!("in {} of {} tenants", humanize::count(count as u64), humanize::count(of as u64))
 }

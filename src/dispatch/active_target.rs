@@ -1,4 +1,4 @@
-//! One target while it is worked on.
+//! The state of one target.
 
 use std::time::Duration;
 
@@ -11,31 +11,31 @@ use crate::graph::BatchRequest;
 use crate::outcome::Outcome;
 use crate::user_id::UserId;
 
-/// A target to be done, with what earlier processes of the run did for it.
+/// A target to be revoked, with what earlier processes of the run did for it.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TargetProgress {
-    /// Its place in the sending order.
+    /// The target number.
     pub order: TargetNo,
     /// Requests sent so far.
     pub attempts: u32,
-    /// How long it waited because of 429s.
+    /// The time that it waited because of 429s.
     pub throttled: Duration,
-    /// When its first request left.
+    /// When its first request was sent.
     pub first_sent_at: Option<Timestamp>,
 }
 
-/// Some of a tenant's apps, by their place.
+/// A set of a tenant's apps, by index.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Senders(u64);
 
-/// Most apps in one tenant.
-pub const MOST_APPS: usize = 64;
+/// The maximum number of apps in one tenant.
+pub const MAX_APPS: usize = 64;
 
 impl Senders {
-    /// The first so many.
+    /// The first `count` apps.
     pub(super) fn first(count: usize) -> Senders {
         let mut senders = Senders::default();
-        (0..count.min(MOST_APPS)).for_each(|sender| senders.insert(sender));
+        (0..count.min(MAX_APPS)).for_each(|sender| senders.insert(sender));
         senders
     }
 
@@ -56,38 +56,38 @@ impl Senders {
     }
 
     pub(super) fn iter(self) -> impl Iterator<Item = usize> {
-        (0..MOST_APPS).filter(move |sender| self.contains(*sender))
+        (0..MAX_APPS).filter(move |sender| self.contains(*sender))
     }
 }
 
-/// A target that was begun in this process.
+/// A target that was started in this process.
 #[derive(Debug)]
 pub(super) struct ActiveTarget {
     pub(super) work: TargetProgress,
     /// Tries that count against `--retries`.
     pub(super) tries: u32,
-    /// 429s in turn: since it was last answered otherwise.
+    /// 429s in a row, since the last other answer.
     pub(super) throttles: u32,
-    /// When the last of them came.
+    /// When the last of these 429s came.
     pub(super) throttled_at: Option<Instant>,
-    /// How many others had passed when the first of them came.
+    /// How many other users had passed when the first of these 429s came.
     pub(super) passes_before: u64,
-    /// It is set apart, and was throttled so many times since then.
-    pub(super) apart: Option<u32>,
-    /// Serial of the token with which Graph last answered 401.
+    /// If it is isolated, the number of times that it was throttled since then.
+    pub(super) isolated: Option<u32>,
+    /// The serial of the token with which Graph last answered 401.
     pub(super) unauthorized: Option<u64>,
     pub(super) throttled_since: Option<Instant>,
     pub(super) client_request_id: Option<Uuid>,
     pub(super) new_connection: bool,
-    /// It must not share a request: a batch that held it was refused.
+    /// Whether it must not share a request, because a batch that contained it was refused.
     pub(super) alone: bool,
-    /// Apps whose 403 another app is to confirm.
+    /// The apps that got a 403, which another app is to confirm.
     pub(super) refused_by: Senders,
-    /// It was taken out of turn, to learn whether anybody may be revoked.
+    /// Whether it was taken out of order, to find out whether any user may be revoked.
     pub(super) from_elsewhere: bool,
     /// The last answer.
     pub(super) last: AnswerEvidence,
-    /// The word that holds if nothing more comes.
+    /// The outcome if no other answer comes.
     pub(super) otherwise: Outcome,
 }
 
@@ -99,7 +99,7 @@ impl ActiveTarget {
             throttles: 0,
             throttled_at: None,
             passes_before: 0,
-            apart: None,
+            isolated: None,
             unauthorized: None,
             throttled_since: None,
             client_request_id: None,
@@ -112,7 +112,7 @@ impl ActiveTarget {
         }
     }
 
-    /// Counts an attempt and makes its request.
+    /// Counts an attempt and returns its request.
     pub(super) fn depart(&mut self, user: UserId) -> BatchRequest {
         self.count_throttled();
         self.work.attempts = self.work.attempts.saturating_add(1);
@@ -122,26 +122,26 @@ impl ActiveTarget {
         BatchRequest { user, client_request_id, new_connection: std::mem::take(&mut self.new_connection) }
     }
 
-    /// The request did not leave after all.
+    /// Undoes [`depart`](Self::depart), because the request did not leave.
     pub(super) fn take_back(&mut self) {
         self.work.attempts = self.work.attempts.saturating_sub(1);
-        self.give_try_back();
+        self.refund_try();
         if self.work.attempts == 0 {
             self.client_request_id = None;
         }
     }
 
-    /// The answer was no fault of the target's: it costs no try.
-    pub(super) fn give_try_back(&mut self) {
+    /// Returns a try, because the answer was not the target's fault.
+    pub(super) fn refund_try(&mut self) {
         self.tries = self.tries.saturating_sub(1);
     }
 
-    /// It was answered otherwise than by a 429.
+    /// Resets the throttles after an answer other than a 429.
     pub(super) fn end_throttles(&mut self) {
-        (self.throttles, self.throttled_at, self.apart) = (0, None, None);
+        (self.throttles, self.throttled_at, self.isolated) = (0, None, None);
     }
 
-    /// Adds the time since the last 429.
+    /// Adds the time since the last 429 to the time throttled.
     pub(super) fn count_throttled(&mut self) {
         if let Some(since) = self.throttled_since.take() {
             self.work.throttled = self.work.throttled.saturating_add(since.elapsed());

@@ -1,7 +1,7 @@
-//! How people and programs write user ids: in quotes, in angle brackets, behind `mailto:`, with what a word processor made of
-//! an apostrophe. What is surely decoration around a whole text is taken off; anything else is only a suggestion.
+//! How people and programs write user IDs: in quotes, in angle brackets, after `mailto:`, with a typographic apostrophe
+//! from a word processor. Clear decoration around the whole text is removed; any other correction is only a suggestion.
 
-use super::rule::{is_in_names, is_unseen};
+use super::rule::{is_in_names, is_invisible};
 use super::{InvalidUserId, UserId};
 
 /// Pairs of quotes that may surround a whole cell.
@@ -25,7 +25,7 @@ const QUOTES: [(char, char); 17] = [
     ('›', '‹'),
 ];
 
-/// The text without white space, unseen characters, and quotes that surround all of it.
+/// The text without surrounding white space, invisible characters and quotes.
 pub(crate) fn clean(text: &str) -> &str {
     let mut text = trim(text);
     while let Some(within) = unquote(text) {
@@ -34,30 +34,30 @@ pub(crate) fn clean(text: &str) -> &str {
     text
 }
 
-/// The text without white space and unseen characters at its ends. Control characters stay: a NUL or the end mark of DOS tells of
-/// damage.
+/// The text without white space and invisible characters at its ends. Control characters stay, because a NUL or the end
+/// mark of DOS is a sign of damage.
 pub(crate) fn trim(text: &str) -> &str {
-    text.trim_matches(|c: char| c.is_whitespace() || (is_unseen(c) && !c.is_control()))
+    text.trim_matches(|c: char| c.is_whitespace() || (is_invisible(c) && !c.is_control()))
 }
 
-/// What stands between quotes that surround the whole text.
+/// The text without the quotes around it; none if it has none.
 fn unquote(text: &str) -> Option<&str> {
     let mut chars = text.chars();
     let (open, close) = (chars.next()?, chars.next_back()?);
     QUOTES.contains(&(open, close)).then(|| trim(chars.as_str()))
 }
 
-/// Something in a text that may be an address.
+/// A part of a text that may be an address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct WrittenId<'a> {
-    /// As much around the `@` as a principal name can hold, quotes around it taken off.
+pub(crate) struct AddressCandidate<'a> {
+    /// The characters around the `@` that a principal name can have, without quotes around them.
     pub(crate) text: &'a str,
-    /// Whether it is a whole one: a possible principal name, and what stands beside it surely does not belong to it.
+    /// Whether it is complete: a possible principal name, and the characters next to it do not belong to it.
     pub(crate) is_whole: bool,
 }
 
-/// What stands around each `@` of a text.
-pub(crate) fn mentions(text: &str) -> impl Iterator<Item = WrittenId<'_>> {
+/// The possible address around each `@` of a text.
+pub(crate) fn find_addresses(text: &str) -> impl Iterator<Item = AddressCandidate<'_>> {
     text.match_indices('@').map(|(at, _)| {
         let before = &text[..at];
         let after = &text[at + 1..];
@@ -75,11 +75,11 @@ pub(crate) fn mentions(text: &str) -> impl Iterator<Item = WrittenId<'_>> {
             Some(address) => (address, is_border(text[end..].chars(), false)),
             None => (found, whole),
         };
-        WrittenId { text: found, is_whole: whole && super::rule::check(found).is_ok() }
+        AddressCandidate { text: found, is_whole: whole && super::rule::check(found).is_ok() }
     })
 }
 
-/// Whether an address ends where these characters go on from it. A quote is no end where a letter follows it, as in
+/// Whether an address ends before these characters. A quote with a letter after it is not an end, as in
 /// `O’Brien@contoso.com`.
 fn is_border(mut further: impl Iterator<Item = char>, before: bool) -> bool {
     let Some(next) = further.next() else { return true };
@@ -90,12 +90,13 @@ fn is_border(mut further: impl Iterator<Item = char>, before: bool) -> bool {
     next.is_whitespace() || ",;|:".contains(next) || (if before { "([{<\\" } else { ")]}>" }).contains(next)
 }
 
-/// The one address that a text is a wrapping of: `mailto:ann@contoso.com`, `Ann Lee <ann@contoso.com>`,
-/// `i:0#.f|membership|ann@contoso.com`, `AzureAD\ann@contoso.com`, `ann@contoso.com;`. None where it may say more.
+/// The only address in a text that says nothing else: `mailto:ann@contoso.com`, `Ann Lee <ann@contoso.com>`,
+/// `i:0#.f|membership|ann@contoso.com`, `AzureAD\ann@contoso.com`, `ann@contoso.com;`. None if it may say more.
 pub(crate) fn unwrap_address(text: &str) -> Option<&str> {
     let text = clean(text);
-    let mut found = mentions(text);
-    let (Some(WrittenId { text: address, is_whole: true }), None) = (found.next(), found.next()) else {
+    let mut found = find_addresses(text);
+    let (Some(AddressCandidate { text: address, is_whole: true }), None) = (found.next(), found.next())
+    else {
         return None;
     };
     let start = address.as_ptr() as usize - text.as_ptr() as usize;
@@ -111,12 +112,12 @@ pub(crate) fn unwrap_address(text: &str) -> Option<&str> {
     (is_end && (scheme || logon || claim || named || bare)).then_some(address)
 }
 
-/// Why a text is no user id, in words, with the one reading that suggests itself.
+/// Why a text is not a user ID, in words, with a suggestion if there is an obvious one.
 pub fn explain(text: &str, why: &InvalidUserId) -> String {
     match suggest(text) {
         Some(Suggestion::One(address)) => format!("{why}; did you mean {address}?"),
         Some(Suggestion::Several(count)) => {
-            format!("{why}; it holds {count} addresses: give each a row of its own")
+            format!("{why}; it has {count} addresses: use one row for each")
         }
         None => why.to_string(),
     }
@@ -128,19 +129,19 @@ enum Suggestion {
 }
 
 fn suggest(text: &str) -> Option<Suggestion> {
-    let plain = plain(text);
+    let plain = to_ascii(text);
     let as_guid = clean(&plain);
     if let Ok(id @ UserId::Object(_)) = as_guid.parse::<UserId>() {
         return Some(Suggestion::One(id.to_string()));
     }
-    // Dots and colons at the end are a sentence's, and those of the domain a slip.
+    // Dots and colons at the end belong to a sentence, or are a mistake after the domain.
     let ends = |c: char| c.is_whitespace() || ".,;:!>)]}\"".contains(c);
     let plain = plain
         .split_whitespace()
         .map(|word| word.trim_end_matches(ends).trim_start_matches('\''))
         .collect::<Vec<_>>()
         .join(" ");
-    let found: Vec<WrittenId<'_>> = mentions(&plain).collect();
+    let found: Vec<AddressCandidate<'_>> = find_addresses(&plain).collect();
     if found.is_empty() || found.iter().any(|mention| !mention.is_whole) {
         return None;
     }
@@ -150,7 +151,7 @@ fn suggest(text: &str) -> Option<Suggestion> {
     }
 }
 
-/// What UTF-8 becomes that was read as Windows-1252, and how web pages and addresses write what an id holds.
+/// UTF-8 that was read as Windows-1252, and the escapes of web pages and URLs, each with the character of the ID.
 const SPELLINGS: [(&str, &str); 10] = [
     ("â€™", "'"),
     ("â€˜", "'"),
@@ -164,11 +165,11 @@ const SPELLINGS: [(&str, &str); 10] = [
     ("%27", "'"),
 ];
 
-/// The text with what editors and spreadsheets put in place of ASCII turned back.
-pub(crate) fn plain(text: &str) -> String {
+/// The text with the characters that editors and spreadsheets put in changed back to ASCII.
+pub(crate) fn to_ascii(text: &str) -> String {
     let mut plain: String = text
         .chars()
-        .filter(|c| !is_unseen(*c) || c.is_whitespace())
+        .filter(|c| !is_invisible(*c) || c.is_whitespace())
         .map(|c| match c {
             '‘' | '’' | '‚' | '‛' | '´' | '`' | 'ʼ' | '′' => '\'',
             '\u{2010}'..='\u{2015}' | '\u{2212}' | '\u{fe58}' | '\u{fe63}' => '-',

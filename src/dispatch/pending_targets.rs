@@ -1,23 +1,23 @@
-//! Targets that nobody worked on yet: taken in sending order, or from anywhere in it.
+//! Targets that were not started yet: taken in sending order, or from anywhere in the plan.
 
 use std::collections::BTreeSet;
 
-use super::live::TargetProgress;
+use super::active_target::TargetProgress;
 use crate::event::TargetNo;
 
-/// Targets that nobody worked on yet, in sending order. Where all of a plan is to be done, nothing is written out.
+/// Targets that were not started yet, in sending order. A whole plan takes no memory for each target.
 #[derive(Clone, Debug, PartialEq)]
 pub enum PendingTargets {
-    /// The plan's first so many.
+    /// The first targets of the plan, up to this number.
     First(TargetNo),
-    /// These, and nothing was done for them before.
+    /// These targets, for which nothing was done before.
     Orders(Vec<TargetNo>),
-    /// These, with what earlier processes did for them.
+    /// These targets, with the work of earlier processes.
     Work(Vec<TargetProgress>),
 }
 
 impl PendingTargets {
-    /// How many.
+    /// The number of targets.
     pub fn len(&self) -> usize {
         match self {
             PendingTargets::First(count) => *count as usize,
@@ -26,7 +26,7 @@ impl PendingTargets {
         }
     }
 
-    /// Whether there is none.
+    /// Whether there are no targets.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -41,21 +41,21 @@ impl PendingTargets {
     }
 }
 
-/// The same, while it is taken.
+/// Pending targets, and which of them were taken.
 #[derive(Debug)]
 pub(super) struct RemainingTargets {
     fresh: PendingTargets,
-    /// The first that was not taken in order.
+    /// The index of the first that was not taken in order.
     next: usize,
-    /// Those behind it that were taken out of order.
+    /// Indices after it that were taken out of order.
     picked: BTreeSet<usize>,
-    /// How many were taken out of order so far.
+    /// The number that were taken out of order.
     picks: u32,
-    /// The lowest rank of which some may be left.
+    /// The lowest rank that may be left.
     rank: u8,
 }
 
-/// The rank of those who are picked when all others were.
+/// The rank of users who are picked after all others.
 pub(super) const LAST_RANK: u8 = 2;
 
 impl RemainingTargets {
@@ -67,7 +67,7 @@ impl RemainingTargets {
         self.fresh.len() - self.next - self.picked.len()
     }
 
-    /// The next in order.
+    /// Takes the next target in order.
     pub(super) fn next(&mut self) -> Option<TargetProgress> {
         while self.picked.remove(&self.next) {
             self.next += 1;
@@ -77,8 +77,8 @@ impl RemainingTargets {
         Some(work)
     }
 
-    /// One of those of the lowest `rank` that there is (from 0 to [`LAST_RANK`]), each as far from the others as can be:
-    /// the last one, then the middle, the quarters, the eighths.
+    /// Takes a target of the lowest `rank` that is left (from 0 to [`LAST_RANK`]). Picks are as far from one
+    /// another as possible: the last target, then the middle, the quarters, the eighths.
     pub(super) fn pick(&mut self, rank: impl Fn(&TargetProgress) -> u8) -> Option<TargetProgress> {
         let (from, to) = (self.next, self.fresh.len());
         if from >= to {
@@ -90,7 +90,7 @@ impl RemainingTargets {
         let suits = |index: &usize| self.fresh.work(*index).is_some_and(|work| rank(&work) <= self.rank);
         let found = (place..to).chain(from..place).filter(is_left).find(suits);
         let Some(index) = found else {
-            // None of it is left, and none comes back: it is not looked for again.
+            // This rank is used up, and no target returns, so it is not searched again.
             self.rank += 1;
             return if self.rank <= LAST_RANK { self.pick(rank) } else { None };
         };
@@ -100,7 +100,7 @@ impl RemainingTargets {
     }
 }
 
-/// 1, 1/2, 1/4, 3/4, 1/8, 5/8, …: the binary digits of the number behind the point, in reverse.
+/// 1, 1/2, 1/4, 3/4, 1/8, 5/8, …: the binary digits of the number, reversed after the point.
 fn fraction(nth: u32) -> f64 {
     if nth == 0 { 1.0 } else { f64::from(nth.reverse_bits()) / (f64::from(u32::MAX) + 1.0) }
 }
@@ -145,7 +145,7 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever is taken in which way, each is taken once, and those in order come in order.
+        /// Each target is taken once, and those that are taken in order come in order.
         #[test]
         fn each_is_taken_once(count in 0u32..60, ways in prop::collection::vec(any::<bool>(), 0..80)) {
             let mut rest = RemainingTargets::new(PendingTargets::First(count));

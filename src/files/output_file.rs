@@ -1,22 +1,22 @@
-//! Files that the user names to be written: a log, a certificate.
+//! Files that you name for writing: a log, a certificate.
 //!
-//! In a folder of the caller's own the name means what it says: it may be a link, a pipe or a device, such as `/dev/stderr`.
-//! Where others may put something in its place, as in `/tmp`, no link is followed, and the file is a plain one of the
-//! caller's.
+//! In a folder that only you may write to, the file may be a link, a pipe or a device, such as `/dev/stderr`. In a
+//! folder where others could replace it, such as `/tmp`, no link is followed, and the file must be a regular file of
+//! yours.
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::trust::{CheckedPart, check_metadata};
+use super::trust::{PathRole, check_metadata};
 use super::{Dir, FileRefusal};
 
-/// Opens a file to write behind its end, for its owner alone where it is new.
+/// Opens a file for appending. A new file is accessible to its owner only.
 ///
 /// # Errors
-/// When it can't be opened, or lies where others may write and is no plain file of the caller's.
+/// When it can't be opened, or others may write to its folder and it is not a regular file of the caller's.
 pub fn append_to(path: &Path) -> io::Result<File> {
-    match shared(path)? {
+    match open_shared_folder(path)? {
         Some((folder, name)) => folder.append(name),
         None => {
             let mut options = OpenOptions::new();
@@ -31,9 +31,9 @@ pub fn append_to(path: &Path) -> io::Result<File> {
 /// Writes a file.
 ///
 /// # Errors
-/// When it can't be written, or a link lies in its place where others may write.
+/// When it can't be written, or it is a link in a folder that others may write to.
 pub fn write_to(path: &Path, text: &[u8]) -> io::Result<()> {
-    match shared(path)? {
+    match open_shared_folder(path)? {
         Some((folder, name)) if folder.is_link(&name) => {
             Err(FileRefusal::Link { path: path.to_owned() }.into())
         }
@@ -42,11 +42,11 @@ pub fn write_to(path: &Path, text: &[u8]) -> io::Result<()> {
     }
 }
 
-/// The folder in which the file lies, held open, and its name there, if others may write to that folder.
-fn shared(path: &Path) -> io::Result<Option<(Dir, PathBuf)>> {
+/// If others may write to the file's folder: the folder, held open, and the file's name in it.
+fn open_shared_folder(path: &Path) -> io::Result<Option<(Dir, PathBuf)>> {
     let Some((above, name)) = path.parent().zip(path.file_name()) else { return Ok(None) };
     let above = if above.as_os_str().is_empty() { Path::new(".") } else { above };
-    match check_metadata(above, &fs::metadata(above)?, CheckedPart::Own) {
+    match check_metadata(above, &fs::metadata(above)?, PathRole::Own) {
         Ok(()) => Ok(None),
         Err(_) => Ok(Some((Dir::open_parent(above)?, PathBuf::from(name)))),
     }

@@ -1,17 +1,17 @@
-//! How long it will take, by what is known.
+//! How long the rest will take, according to what has been learned.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::super::window::windows;
-use super::{LONG, Phase, RateEstimator, RateKind};
+use super::super::window::time_for_windows;
+use super::{LONG_CLOSURE, Phase, RateEstimator, RateKind};
 
-/// Users a second on the wire before any was answered.
+/// The assumed number of users per second that the network carries, before the first answer.
 const ON_THE_WIRE: f64 = 100.0;
 
 impl RateEstimator {
-    /// Time until so many more have left.
+    /// The time until `users` more have left.
     pub(in crate::dispatch::pacer) fn forecast(&self, users: u64, now: Instant) -> Duration {
         match &self.phase {
             Phase::Initial(bucket) => {
@@ -27,14 +27,15 @@ impl RateEstimator {
         }
     }
 
-    /// The same from an opening on, where the gate was closed for so long that it is probably a window's end.
+    /// The same from the opening of the gate on, if it was closed for so long that a window has probably
+    /// ended.
     pub(in crate::dispatch::pacer) fn windows_ahead(&self, users: u64, closed: Duration) -> Option<Duration> {
-        let long = closed.as_secs_f64() >= LONG * self.second;
-        let suspected = matches!(self.phase, Phase::Refill) && long && !self.even;
-        suspected.then(|| windows(users, self.first, self.window(), self.speed()))
+        let long = closed.as_secs_f64() >= LONG_CLOSURE * self.second;
+        let suspected = matches!(self.phase, Phase::Refill) && long && !self.bursts_disabled;
+        suspected.then(|| time_for_windows(users, self.first, self.window(), self.speed()))
     }
 
-    /// Users a second on the wire, where nothing holds them back.
+    /// The number of users per second that the network carries, if nothing holds them back.
     fn speed(&self) -> f64 {
         match (self.began, self.answered) {
             (Some(began), Some(answered)) if answered > began && self.first > 0 => {

@@ -1,5 +1,5 @@
-//! The way to a file: every folder that is passed and every link that is followed, from the root on. Whoever may change
-//! one of them decides what is read, whatever the file itself allows.
+//! The path to a file: all folders on it and all links that are followed, starting at the root. A user who may change
+//! one of them decides what is read, even if the file itself is protected.
 //!
 //! Kubernetes mounts secrets as links to links (`token`, `..data/token`), in folders of root with the sticky bit.
 
@@ -8,30 +8,30 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::FileError;
 
-/// Whether `--insecure-files` was given. It holds for the whole process, and only a flag sets it: what a file or the
-/// environment could switch off would protect nobody.
+/// Whether `--insecure-files` was used. It applies to the whole process, and only the flag sets it: a file or the
+/// environment must not be able to switch off the protection.
 static TRUST_ALL: AtomicBool = AtomicBool::new(false);
 
-/// Takes all files as they are from here on (`--insecure-files`).
-pub fn trust_all() {
+/// Trusts all files from now on (`--insecure-files`).
+pub fn disable_trust_checks() {
     TRUST_ALL.store(true, Ordering::Relaxed);
 }
 
-/// Checks that only the caller and root decide what a file holds: the file, the folders above it, and the links on the
-/// way belong to one of them, and not everybody may write to them.
+/// Checks that only the caller and root decide what a file contains: the file, the folders above it and the links on
+/// its path belong to one of them, and not everyone may write to them.
 ///
-/// A file that is open already (`/dev/fd/63`, as a shell's `<(…)` gives it) is whoever's who opened it: the caller's.
+/// A file that is already open (`/dev/fd/63`, from a shell's `<(…)`) was opened by the caller, so it is trusted.
 ///
 /// # Errors
-/// When others may change what is read, or the way can't be followed.
-pub fn check(path: &Path) -> Result<(), FileError> {
+/// When others may change what is read, or the path can't be followed.
+pub fn check_path(path: &Path) -> Result<(), FileError> {
     match TRUST_ALL.load(Ordering::Relaxed) {
         true => Ok(()),
         false => imp::follow(path).map(drop),
     }
 }
 
-/// Whether a path names a file that this process has open, and none in a file system.
+/// Whether a path is that of a file that this process has open, and not of one in a file system.
 pub(super) fn is_descriptor(path: &Path) -> bool {
     imp::is_descriptor(path)
 }
@@ -44,23 +44,23 @@ mod imp {
     use std::io;
     use std::path::{Component, Path, PathBuf};
 
-    use super::super::{CheckedPart, TrustError, TrustFault, check_metadata};
+    use super::super::{PathRole, TrustError, TrustFault, check_metadata};
     use super::FileError;
 
-    /// As many links as Linux follows.
-    const MOST_LINKS: usize = 40;
+    /// The same limit as on Linux.
+    const MAX_LINKS: usize = 40;
 
-    /// One step of the way.
+    /// One step of the path.
     enum PathStep {
         Up,
         Into(OsString),
     }
 
-    /// What the way ends at.
+    /// Where the path ends.
     #[derive(Debug, PartialEq, Eq)]
     pub(super) enum PathEnd {
         File(PathBuf),
-        /// A file that is open already.
+        /// A file that is already open.
         Descriptor,
     }
 
@@ -68,16 +68,16 @@ mod imp {
         walk(path, |_, _, _| Ok(())).is_ok_and(|end| end == PathEnd::Descriptor)
     }
 
-    /// Follows the way, and judges each part of it.
+    /// Follows the path and checks each part of it.
     pub(super) fn follow(path: &Path) -> Result<PathEnd, FileError> {
         walk(path, |path, metadata, part| match check_metadata(path, metadata, part) {
-            // Kubernetes mounts config maps as folders of mode 0777, read-only: nobody here can write to them.
-            Err(TrustError { fault: TrustFault::Everybody { .. }, .. }) if is_read_only(path) => Ok(()),
+            // Kubernetes mounts config maps as folders with mode 0777, but read-only, so nobody can write to them here.
+            Err(TrustError { fault: TrustFault::Everyone { .. }, .. }) if is_read_only(path) => Ok(()),
             judged => Ok(judged?),
         })
     }
 
-    /// Whether the file system is mounted so that nobody can write to it.
+    /// Whether the file system is mounted read-only.
     fn is_read_only(path: &Path) -> bool {
         let flags = rustix::fs::statvfs(path).map(|found| found.f_flag);
         flags.is_ok_and(|flags| flags.contains(rustix::fs::StatVfsMountFlags::RDONLY))
@@ -85,15 +85,15 @@ mod imp {
 
     fn walk(
         path: &Path,
-        look: impl Fn(&Path, &Metadata, CheckedPart) -> Result<(), FileError>,
+        look: impl Fn(&Path, &Metadata, PathRole) -> Result<(), FileError>,
     ) -> Result<PathEnd, FileError> {
         let mut steps = VecDeque::new();
-        // The folder of this process is given without links.
+        // The working directory is returned without links.
         let start = if path.is_absolute() { PathBuf::new() } else { std::env::current_dir()? };
         push(&mut steps, path);
         push(&mut steps, &start);
         let mut here = PathBuf::from("/");
-        look(&here, &here.symlink_metadata()?, CheckedPart::Above)?;
+        look(&here, &here.symlink_metadata()?, PathRole::Above)?;
         let mut links = 0;
         while let Some(step) = steps.pop_front() {
             let PathStep::Into(name) = step else {
@@ -102,13 +102,13 @@ mod imp {
             };
             let next = here.join(name);
             let metadata = next.symlink_metadata()?;
-            if is_table(&here) {
+            if is_fd_table(&here) {
                 return Ok(PathEnd::Descriptor);
             }
             if metadata.is_symlink() {
-                look(&next, &metadata, CheckedPart::Link)?;
+                look(&next, &metadata, PathRole::Link)?;
                 links += 1;
-                if links > MOST_LINKS {
+                if links > MAX_LINKS {
                     return Err(io::Error::from(rustix::io::Errno::LOOP).into());
                 }
                 let target = std::fs::read_link(&next)?;
@@ -118,14 +118,14 @@ mod imp {
                 push(&mut steps, &target);
                 continue;
             }
-            let part = if metadata.is_dir() { CheckedPart::Above } else { CheckedPart::File };
+            let part = if metadata.is_dir() { PathRole::Above } else { PathRole::File };
             look(&next, &metadata, part)?;
             here = next;
         }
         Ok(PathEnd::File(here))
     }
 
-    /// Puts the steps of a path before those that are left.
+    /// Puts the steps of a path before the remaining ones.
     fn push(steps: &mut VecDeque<PathStep>, path: &Path) {
         for component in path.components().rev() {
             match component {
@@ -137,7 +137,7 @@ mod imp {
     }
 
     /// Whether a folder lists the open files of this process.
-    fn is_table(folder: &Path) -> bool {
+    fn is_fd_table(folder: &Path) -> bool {
         let own = Path::new("/proc").join(std::process::id().to_string());
         folder == Path::new("/dev/fd")
             || folder.parent().is_some_and(|above| above == own) && folder.ends_with("fd")
@@ -177,7 +177,7 @@ mod imp {
             for part in [mount.clone(), version.clone(), version.join("token")] {
                 let was = part.metadata().unwrap().permissions();
                 mode(&part, 0o777);
-                assert_eq!(fault(&token), Some((part.clone(), TrustFault::Everybody { mode: 0o777 })));
+                assert_eq!(fault(&token), Some((part.clone(), TrustFault::Everyone { mode: 0o777 })));
                 std::fs::set_permissions(&part, was).unwrap();
             }
             assert_eq!(fault(&token), None);
@@ -204,7 +204,7 @@ mod imp {
     }
 }
 
-/// On Windows all is trusted: see [`super::check`].
+/// On Windows everything is trusted: see [`super::check`].
 #[cfg(not(unix))]
 mod imp {
     use std::path::Path;

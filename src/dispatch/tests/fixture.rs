@@ -1,4 +1,4 @@
-//! Sets a run up, plays it, and holds it to what must hold in every run.
+//! Sets up a run, plays it, and asserts what must be true of every run.
 
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
@@ -21,17 +21,17 @@ use crate::dispatch::{
 use crate::event::{Event, SettledEvent, StopReason, TargetNo};
 use crate::identity::{SignInError, TokenAge};
 use crate::journal::Journal;
-use crate::outcome::{Accepted, Outcome};
+use crate::outcome::{AcceptedOutcomes, Outcome};
 use crate::plan::Target;
 
-/// No run of these tests lasts as long, in virtual time.
+/// No run of these tests takes this long, in virtual time.
 pub(super) const NEVER: Duration = Duration::from_secs(2 * 86_400);
 
 pub(super) fn seconds(seconds: f64) -> Duration {
     Duration::from_secs_f64(seconds)
 }
 
-/// A run to be played.
+/// A run to play.
 pub(super) struct DispatchFixture {
     users: u32,
     tenants: usize,
@@ -49,7 +49,7 @@ pub(super) struct DispatchFixture {
 }
 
 impl DispatchFixture {
-    /// So many users, an unhurried pace, and a Graph that revokes them all within 0.1 s each.
+    /// This many users, a slow rate, and a Graph that revokes each of them within 0.1 s.
     pub(super) fn with_users(users: u32) -> DispatchFixture {
         DispatchFixture {
             users,
@@ -60,13 +60,13 @@ impl DispatchFixture {
             settings: DispatchSettings {
                 jobs: Jobs::Fixed(64),
                 batch: BatchSize::Fixed(1),
-                places: usize::MAX,
+                max_in_flight: usize::MAX,
                 pacing: PacingSettings::for_app(RatePolicy::fixed(100.0, 10)),
                 retries: 4,
                 max_wait: seconds(3_600.0),
                 deadline: None,
                 halt: None,
-                accepted: Accepted::default(),
+                accepted: AcceptedOutcomes::default(),
             },
             plot: FakePlan {
                 script: Box::new(|_| FakeReaction::done()),
@@ -94,13 +94,13 @@ impl DispatchFixture {
         self
     }
 
-    /// The users belong to so many tenants, one after the other in turn.
+    /// Distributes the users over this many tenants, in turn.
     pub(super) fn tenants(mut self, tenants: usize) -> DispatchFixture {
         self.tenants = tenants;
         self
     }
 
-    /// So many apps, each of them in each tenant.
+    /// This many apps, each of them in each tenant.
     pub(super) fn apps(mut self, apps: usize) -> DispatchFixture {
         self.apps = apps;
         self
@@ -112,19 +112,19 @@ impl DispatchFixture {
         self
     }
 
-    /// Graph asked an earlier process to leave this tenant alone for so long.
+    /// Graph asked an earlier process to wait this long in this tenant.
     pub(super) fn held(mut self, tenant: u32, wait: Duration) -> DispatchFixture {
         self.held.push((tenant, wait));
         self
     }
 
-    /// Each app has such a pace over all its tenants.
+    /// Sets the rate of each app over all its tenants.
     pub(super) fn everywhere(mut self, per_second: f64) -> DispatchFixture {
         self.settings.pacing.everywhere = RatePolicy::fixed(per_second, 10);
         self
     }
 
-    /// What becomes of batches.
+    /// Sets what happens to batches.
     pub(super) fn batches(
         mut self,
         script: impl Fn(FakeBatch) -> FakeBatchUser + Send + Sync + 'static,
@@ -143,19 +143,19 @@ impl DispatchFixture {
         self
     }
 
-    /// Each app in each tenant has such a quota.
+    /// Gives each app in each tenant this quota.
     pub(super) fn quota(mut self, quota: TestQuota) -> DispatchFixture {
         self.plot.quotas[0] = Some(quota);
         self
     }
 
-    /// Each tenant has such a quota.
+    /// Gives each tenant this quota.
     pub(super) fn tenant_quota(mut self, quota: TestQuota) -> DispatchFixture {
         self.plot.quotas[1] = Some(quota);
         self
     }
 
-    /// Each app has such a quota, over all its tenants.
+    /// Gives each app this quota, over all its tenants.
     pub(super) fn app_quota(mut self, quota: TestQuota) -> DispatchFixture {
         self.plot.quotas[2] = Some(quota);
         self
@@ -216,7 +216,7 @@ impl DispatchFixture {
         self
     }
 
-    /// These are known to hold roles.
+    /// These users are known to hold roles.
     pub(super) fn administrators(mut self, users: RangeInclusive<TargetNo>) -> DispatchFixture {
         self.administrators = users;
         self
@@ -233,13 +233,13 @@ impl DispatchFixture {
         self
     }
 
-    /// Tokens age after `ages` and end after `ends`.
+    /// Tokens age after `ages` and expire after `ends`.
     pub(super) fn tokens(mut self, ages: f64, ends: f64) -> DispatchFixture {
         self.plot.ages = Some((seconds(ages), seconds(ends)));
         self
     }
 
-    /// Tokens that live so long, and stand as real ones do.
+    /// Tokens with this lifetime, which age as real ones do.
     pub(super) fn tokens_of(self, life: u64) -> DispatchFixture {
         let life = Duration::from_secs(life);
         let stands = |age: TokenAge| {
@@ -249,7 +249,7 @@ impl DispatchFixture {
         self.tokens(ages.as_secs_f64(), ends.as_secs_f64())
     }
 
-    /// What becomes of the n-th renewal, from 1.
+    /// Sets the result of the n-th renewal, from 1.
     pub(super) fn renew(
         mut self,
         renew: impl Fn(usize) -> Result<(), SignInError> + Send + Sync + 'static,
@@ -258,7 +258,7 @@ impl DispatchFixture {
         self
     }
 
-    /// What becomes of a renewal of the app there.
+    /// Sets the result of a renewal of the app in this place.
     pub(super) fn renew_at(
         mut self,
         renew: impl Fn(FakePlace) -> Result<(), SignInError> + Send + Sync + 'static,
@@ -272,13 +272,13 @@ impl DispatchFixture {
         self
     }
 
-    /// Writes the journal here; what it holds can't be followed.
+    /// Writes the journal to this file, whose content can't be followed.
     pub(super) fn journal(mut self, file: File) -> DispatchFixture {
         self.journal = Some(file);
         self
     }
 
-    /// Plays the run to its end, checks it, and gives what there is to see.
+    /// Plays the run to its end, checks it, and returns what was observed.
     pub(super) async fn play(self) -> FixtureRun {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("journal.jsonl");
@@ -348,7 +348,7 @@ impl DispatchFixture {
         let all = (0..tenants).map(tenant).collect();
         let mut run = Dispatcher::new(all, targets, self.settings, journal, listen);
         self.held.iter().for_each(|(tenant, wait)| run.hold(*tenant, *wait));
-        self.permitted.iter().for_each(|tenant| run.is_permitted(*tenant));
+        self.permitted.iter().for_each(|tenant| run.mark_permitted(*tenant));
         let forecast = run.forecast();
         let forecasts = Arc::new(Mutex::new(Vec::new()));
         let watching = {
@@ -391,16 +391,16 @@ impl DispatchFixture {
     }
 }
 
-/// What there was to see of a run.
+/// What was observed of a run.
 pub(super) struct FixtureRun {
     pub(super) finished: DispatchOutcome,
-    /// Virtual time.
+    /// The duration, in virtual time.
     pub(super) took: Duration,
     pub(super) arrivals: Vec<FakeArrival>,
     pub(super) journal: Vec<Event>,
     pub(super) told: Vec<(Duration, Event)>,
     pub(super) fake: Arc<FakeGraph>,
-    /// What was forecast each second.
+    /// The forecast of each second.
     forecasts: Vec<(Duration, Duration)>,
     pub(super) asked: Vec<TargetNo>,
     pub(super) jobs: usize,
@@ -424,14 +424,14 @@ impl FixtureRun {
         self.settled().find(|settled| settled.target == user).map(|settled| settled.outcome)
     }
 
-    /// How many targets ended in which word; who was never sent has none.
+    /// The number of targets for each outcome. Targets that were never sent are not counted.
     pub(super) fn outcomes(&self) -> BTreeMap<Outcome, usize> {
         let mut outcomes = BTreeMap::new();
         self.settled().for_each(|settled| *outcomes.entry(settled.outcome).or_default() += 1);
         outcomes
     }
 
-    /// Everybody was revoked, and nothing stopped the run.
+    /// Whether all users were revoked and nothing stopped the run.
     pub(super) fn all_revoked(&self) -> bool {
         self.stop().is_none() && self.outcomes() == [(Outcome::Revoked, self.asked.len())].into()
     }
@@ -450,7 +450,7 @@ impl FixtureRun {
         self.arrivals.windows(2).map(|pair| pair[1].at() - pair[0].at()).max().unwrap_or_default()
     }
 
-    /// When `event` was told for the first time.
+    /// When `event` was reported for the first time.
     pub(super) fn when(&self, event: impl Fn(&Event) -> bool) -> Option<Duration> {
         self.told.iter().find(|(_, told)| event(told)).map(|(at, _)| *at)
     }
@@ -460,7 +460,7 @@ impl FixtureRun {
         (user as usize - 1) % self.tenants
     }
 
-    /// How many of a tenant's users ended in which word.
+    /// The number of a tenant's users for each outcome.
     pub(super) fn outcomes_in(&self, tenant: usize) -> BTreeMap<Outcome, usize> {
         let mut outcomes = BTreeMap::new();
         let own = self.settled().filter(|settled| self.tenant_of(settled.target) == tenant);
@@ -474,17 +474,18 @@ impl FixtureRun {
         own.filter_map(|arrival| arrival.answered).max().unwrap_or_default()
     }
 
-    /// What was told then.
+    /// The forecast at this time.
     pub(super) fn forecast_at(&self, at: Duration) -> Duration {
         self.forecasts.iter().find(|(told, _)| *told >= at).unwrap().1
     }
 
-    /// By which part of the truth the forecast was wrong at most, from the first tenth of the run to its last.
+    /// The maximum error of the forecast, as a share of the truth, from the first tenth of the run to its
+    /// last.
     pub(super) fn worst_forecast(&self) -> f64 {
         self.worst_forecast_from(self.took.mul_f64(0.1))
     }
 
-    /// The same from an instant on.
+    /// The same, from an instant on.
     pub(super) fn worst_forecast_from(&self, from: Duration) -> f64 {
         let within = |at: &Duration| *at >= from && *at <= self.took.mul_f64(0.9);
         let told = self.forecasts.iter().filter(|(at, _)| within(at));

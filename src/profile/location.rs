@@ -1,4 +1,4 @@
-//! Where the config file lies.
+//! The location of the config file.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -9,14 +9,14 @@ const VARIABLE: &str = "ENTRA_REVOKE_CONFIG";
 /// Where the config file is looked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfigLocation {
-    /// Its path, whole; none where this account has no home.
+    /// Its absolute path; `None` if this account has no home.
     pub path: Option<PathBuf>,
-    /// Whether somebody named it: then it must be there.
+    /// Whether a flag or variable names it, so that it must exist.
     pub named: bool,
 }
 
 impl ConfigLocation {
-    /// As `--config` says, or `ENTRA_REVOKE_CONFIG`, or the platform's place.
+    /// The location by `--config`, or else `ENTRA_REVOKE_CONFIG`, or else the platform's default.
     pub fn find(flag: Option<&Path>) -> ConfigLocation {
         ConfigLocation::new(flag, |name| std::env::var_os(name), std::env::home_dir())
     }
@@ -29,13 +29,13 @@ impl ConfigLocation {
         let set = |name: &str| var(name).filter(|value| !value.is_empty()).map(PathBuf::from);
         let named = flag.map(Path::to_owned).or_else(|| set(VARIABLE));
         if let Some(path) = named {
-            // Whole, since paths in it and the run's record must mean the same from anywhere.
+            // Absolute, because paths in the file and in the run's record must not depend on the current folder.
             return ConfigLocation { path: Some(std::path::absolute(&path).unwrap_or(path)), named: true };
         }
         let folder = if cfg!(windows) {
             set("APPDATA")
         } else {
-            // A relative one is to be passed over (XDG Base Directory Specification).
+            // The XDG Base Directory Specification says to ignore a relative path.
             let xdg = set("XDG_CONFIG_HOME").filter(|path| path.is_absolute());
             xdg.or_else(|| home.filter(|home| home.is_absolute()).map(|home| home.join(".config")))
         };

@@ -1,15 +1,16 @@
-//! A profile speaks where the flags and the environment are silent: it fills the gaps in the arguments, and from there
-//! on all goes as if they had been given.
+//! The profile of a command. It fills in arguments that neither a flag nor the environment sets, and they then work as
+//! if they had been passed.
 //!
-//! Lists of people to leave out are added up, never replaced. What a profile names to sign in with is meant, whatever
-//! the environment holds, as a flag's would be.
+//! Lists of users to protect or exclude are combined, never replaced. Like a flag, the profile's credential takes
+//! precedence over credentials in the environment.
 
 use crate::cli::{
-    ApplyArgs, CapArgs, DoctorArgs, EvidenceArgs, NetworkArgs, ProfileArgs, SendingArgs, SignInArgs, WorkArgs,
+    ApplyArgs, CommonRunArgs, DoctorArgs, EvidenceArgs, LimitArgs, NetworkArgs, ProfileArgs, SendingArgs,
+    SignInArgs,
 };
 use crate::dispatch::Jobs;
 use crate::error::Error;
-use crate::identity::{Auth, EnvVariables};
+use crate::identity::{Auth, EnvLookup};
 use crate::journal::ProfileRecord;
 use crate::profile::{self, ConfigFile, ConfigLocation, Profile, ProfileError};
 
@@ -18,16 +19,17 @@ use super::SignInSettings;
 /// The variable that names the profile.
 const VARIABLE: &str = "ENTRA_REVOKE_PROFILE";
 
-/// The profile that is used.
+/// The profile that a command uses.
 #[derive(Clone, Debug)]
 pub struct ChosenProfile {
     profile: Profile,
     config: std::path::PathBuf,
-    /// Somebody named it, on the command line or in the environment; otherwise it is the file's default.
+    /// Whether it was named on the command line or in the environment; otherwise it is the file's default.
     named: bool,
 }
 
-/// The profile of a `run`: the one that is named, or the config file's default. [`profile::NONE`] is none, and then
+/// The profile of a `run`: the named one, or the config file's default. With [`profile::NO_PROFILE`] there is no
+/// profile, and
 /// no file is read.
 pub fn choose(args: &ProfileArgs) -> Result<Option<ChosenProfile>, ProfileError> {
     let variable = || std::env::var_os(VARIABLE).map(|name| name.to_string_lossy().trim().to_owned());
@@ -38,7 +40,7 @@ pub fn choose(args: &ProfileArgs) -> Result<Option<ChosenProfile>, ProfileError>
     }
 }
 
-/// The profile of a `resume` or a `drill`: the one that a flag names, and no other.
+/// The profile of a `resume` or a `drill`: only the one that a flag names.
 pub fn choose_named(args: &ProfileArgs) -> Result<Option<ChosenProfile>, ProfileError> {
     match (&args.profile, &args.config) {
         (Some(name), _) => named_in(args, name),
@@ -48,7 +50,7 @@ pub fn choose_named(args: &ProfileArgs) -> Result<Option<ChosenProfile>, Profile
 }
 
 fn named_in(args: &ProfileArgs, name: &str) -> Result<Option<ChosenProfile>, ProfileError> {
-    if name == profile::NONE {
+    if name == profile::NO_PROFILE {
         return Ok(None);
     }
     let config = config(args)?;
@@ -66,42 +68,38 @@ fn default_of(args: &ProfileArgs) -> Result<Option<ChosenProfile>, ProfileError>
             Ok(Some(ChosenProfile { profile, config: config.path, named: false }))
         }
         (None, Some(path)) => {
-            let hint = ", or write default_profile into it";
+            let hint = ", or set default_profile in it";
             Err(ProfileError::NotChosen { path: path.clone(), hint })
         }
         (None, None) => Ok(None),
     }
 }
 
-/// The config file, which must be there.
+/// The config file, which must exist.
 pub fn config(args: &ProfileArgs) -> Result<ConfigFile, ProfileError> {
     let place = ConfigLocation::find(args.config.as_deref());
     ConfigFile::find(&place)?.ok_or(ProfileError::NoFile(place.path))
 }
 
-/// The config file for looking at it only, whoever may change it.
-pub fn examined(args: &ProfileArgs) -> Result<ConfigFile, ProfileError> {
+/// The config file, only to show or check it, even if other accounts may change it.
+pub fn config_for_display(args: &ProfileArgs) -> Result<ConfigFile, ProfileError> {
     let place = ConfigLocation::find(args.config.as_deref());
-    ConfigFile::examine(&place)?.ok_or(ProfileError::NoFile(place.path))
+    ConfigFile::read_for_display(&place)?.ok_or(ProfileError::NoFile(place.path))
 }
 
 impl ChosenProfile {
-    /// A profile as if it had been named.
+    /// A profile, as if it had been named.
     pub fn from_profile(profile: &Profile, config: &ConfigFile) -> ChosenProfile {
         ChosenProfile { profile: profile.clone(), config: config.path.clone(), named: true }
     }
 
-    /// Fills what the flags and the environment leave open of who signs in, and gives what the environment overrules
-    /// of it, as sentences.
+    /// Fills in the sign-in settings that neither a flag nor the environment sets. Returns sentences about the
+    /// profile's values that the environment overrides.
     ///
     /// # Errors
-    /// When the profile was named and the environment says another tenant or app: a variable that was left over from
-    /// other work must not lead into another tenant. A flag settles it.
-    pub fn sign_in(
-        &self,
-        args: &mut SignInArgs,
-        vars: EnvVariables<'_>,
-    ) -> Result<Vec<String>, ProfileError> {
+    /// If the profile was named and the environment has another tenant or app, because a variable that is left over
+    /// from other work must not lead to another tenant. A flag overrides both.
+    pub fn sign_in(&self, args: &mut SignInArgs, vars: EnvLookup<'_>) -> Result<Vec<String>, ProfileError> {
         let profile = &self.profile;
         let mut overruled = Vec::new();
         for (key, slot, ours, variable, flag) in [
@@ -121,7 +119,7 @@ impl ChosenProfile {
                     });
                 }
                 Some(theirs) => overruled.push(format!(
-                    "{variable} is {theirs} and goes before the {key} of the default profile, {ours}"
+                    "{variable} is {theirs} and overrides the {key} of the default profile, {ours}"
                 )),
                 None => *slot = Some(ours.clone()),
             }
@@ -131,8 +129,8 @@ impl ChosenProfile {
         Ok(overruled)
     }
 
-    /// Flags that name a way to sign in are meant instead of the profile's, not beside it: its certificate's password
-    /// is not that of another certificate.
+    /// Fills in the credential. Flags for a sign-in method replace the profile's credential and are not combined with
+    /// it: the password of its certificate is not that of another certificate.
     fn sources(&self, args: &mut SignInArgs) {
         let ours = self.profile.sources.clone();
         let asks_for_another = args.auth.is_some_and(|auth| auth != Auth::Auto && auth != ours.method());
@@ -154,22 +152,22 @@ impl ChosenProfile {
         args.identity = args.identity.take().or(ours.identity);
     }
 
-    /// Fills what the flags leave open of how the network is used.
+    /// Fills in the network settings that the flags do not set.
     pub fn network(&self, args: &mut NetworkArgs) {
         args.timeout = args.timeout.or(self.profile.timeout);
         args.ca_cert = args.ca_cert.take().or_else(|| self.profile.ca_cert.clone());
     }
 
-    /// Fills what the flags leave open of the work: whom to leave out, how to send, what to keep.
-    pub fn work(&self, args: &mut WorkArgs) {
+    /// Fills in the settings of a run that the flags do not set: protection, sending and evidence.
+    pub fn fill_work(&self, args: &mut CommonRunArgs) {
         args.safety.protect.extend(self.profile.protect.iter().cloned());
-        args.choosing.exclude_file.extend(self.profile.exclude_file.iter().cloned());
+        args.selection.exclude_file.extend(self.profile.exclude_file.iter().cloned());
         self.caps(&mut args.safety.caps);
         self.sending(&mut args.sending);
         self.evidence(&mut args.evidence);
     }
 
-    /// The same for what `doctor` looks at.
+    /// Fills in the settings that `doctor` checks.
     pub fn examined(&self, args: &mut DoctorArgs) {
         args.protect.extend(self.profile.protect.iter().cloned());
         self.sending(&mut args.sending);
@@ -178,7 +176,7 @@ impl ChosenProfile {
 
     fn sending(&self, args: &mut SendingArgs) {
         let profile = &self.profile;
-        // A burst belongs to its rate.
+        // A burst belongs to its rate, so a flag for the rate drops the profile's burst.
         args.burst = args.burst.or(profile.burst.filter(|_| args.rate.is_none()));
         args.rate = args.rate.or(profile.rate);
         args.jobs = args.jobs.or(profile.jobs.map(|jobs| Jobs::Fixed(jobs.into())));
@@ -193,32 +191,32 @@ impl ChosenProfile {
         }
     }
 
-    /// Fills what the flags leave open for a plan that is applied: it adds to the lists that protect, and chooses nobody.
-    pub fn applied(&self, args: &mut ApplyArgs) {
+    /// Fills in the settings for applying a plan. The profile adds protect lists but does not choose users.
+    pub fn fill_apply(&self, args: &mut ApplyArgs) {
         args.protect.extend(self.profile.protect.iter().cloned());
-        // A flag adds a list, and never takes the profile's away.
+        // A flag adds a list and never removes the profile's.
         args.approvers.extend(self.profile.approvers.iter().cloned());
         self.caps(&mut args.caps);
         self.sending(&mut args.sending);
         self.evidence(&mut args.evidence);
     }
 
-    /// Refuses to send what nobody can have approved, where the profile wants that.
+    /// Refuses a run without a plan, which no one can have approved, if the profile requires approval.
     ///
     /// # Errors
-    /// When the profile has a list of approvers.
+    /// If the profile has a list of approvers.
     pub fn refuse_unapproved(&self) -> Result<(), Error> {
         match &self.profile.approvers {
             Some(_) => Err(Error::Usage(format!(
-                "profile {} has a list of approvers, so that only a plan is sent that one of them signed: make it with \
-                 `entra-revoke plan`, and send it with `entra-revoke apply`. Nothing was sent",
+                "profile {} requires an approver's signature: make a plan with `entra-revoke plan`, have an \
+                 approver sign it, and apply it with `entra-revoke apply`. Nothing was revoked",
                 self.profile.name
             ))),
             None => Ok(()),
         }
     }
 
-    fn caps(&self, args: &mut CapArgs) {
+    fn caps(&self, args: &mut LimitArgs) {
         args.max_share = args.max_share.or(self.profile.max_share);
     }
 
@@ -232,18 +230,18 @@ impl ChosenProfile {
         &self.profile
     }
 
-    /// Says which profile is used.
-    pub fn sentence(&self) -> String {
+    /// A sentence about which profile is used.
+    pub fn description(&self) -> String {
         let from = if self.named { "from" } else { "the default of" };
         format!("profile {}, {from} {}", self.profile.name, self.config.display())
     }
 
-    /// Why others can change the config file, if they can.
-    pub fn exposed(&self) -> Option<String> {
+    /// Why other accounts can change the config file, if they can.
+    pub fn exposure_reason(&self) -> Option<String> {
         profile::exposed(&self.config)
     }
 
-    /// For `run.json`.
+    /// The record for `run.json`.
     pub fn record(&self) -> ProfileRecord {
         ProfileRecord { name: self.profile.name.clone(), config: self.config.clone() }
     }

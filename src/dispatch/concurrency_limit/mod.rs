@@ -1,12 +1,13 @@
 //! How many requests are in flight in one tenant, and how many users each carries.
 //!
-//! `--jobs auto` begins small and opens another place with each answer that comes while all places are taken and the
-//! pacer would let more go: fast answers leave places empty, slow ones fill them. A time-out, a broken connection or an
-//! overloaded server halves the places, once for all requests that were under way together.
+//! `--jobs auto` starts small. It opens another slot with each answer that comes while all slots are taken
+//! and the pacer would allow more: with fast answers, slots stay free; with slow ones, they fill up. A
+//! timeout, a broken connection or an overloaded server halves the slots, once for all requests that were in
+//! flight together.
 //!
-//! `--batch-size auto` sends users one by one as long as there are places for all who may leave, and puts several into
-//! one request where there are not. Where no more places will be opened, a request waits for others to share it until
-//! the next place is free; where a size was given, for a second.
+//! `--batch-size auto` sends users one by one as long as there are slots for all that may leave, and puts
+//! several into one request otherwise. If no more slots can be opened, a request waits for other users to
+//! share it until the next slot is free. With a given size, it waits for a second.
 
 mod flags;
 
@@ -16,89 +17,90 @@ use tokio::time::Instant;
 
 use super::DispatchSettings;
 
-pub use flags::{BatchSize, InvalidWidth, Jobs, MOST_IN_BATCH};
+pub use flags::{BatchSize, InvalidWidth, Jobs, MAX_IN_BATCH};
 
-/// Places that `auto` begins with.
-const FEW: usize = 16;
+/// The number of slots with which `auto` starts.
+const INITIAL_SLOTS: usize = 16;
 
-/// How long a request with room for more users waits for them, where the size of batches is given.
+/// How long a request waits for more users, if the batch size is given.
 const LINGER: Duration = Duration::from_secs(1);
 
-/// Users who gather for one request are looked after so often at most.
+/// The minimum time between checks of users who wait to share a request.
 const GATHERING: Duration = Duration::from_millis(10);
 
-/// Whoever is alone for so long goes alone, and so does whoever comes next: waiting would slow the run for nothing.
-const ALONE: Duration = Duration::from_millis(250);
+/// A user who waits alone for this time is sent alone, and so is the next one. Waiting would slow down the
+/// run for nothing.
+const SOLO_AFTER: Duration = Duration::from_millis(250);
 
-/// Where places were lacking, users share requests so long at least.
-const CROWDED: Duration = Duration::from_secs(1);
+/// The minimum time for which users share requests after slots ran out.
+const CROWDED_FOR: Duration = Duration::from_secs(1);
 
-/// After so many batches refused in a row, everybody goes alone.
-const REFUSALS: u32 = 3;
+/// The number of batches refused in a row after which users are sent alone.
+const MAX_BATCH_REFUSALS: u32 = 3;
 
-/// The mean time of an answer forgets what came before so many.
-const MEMORY: u32 = 64;
+/// The number of answers that count in the mean latency.
+const LATENCY_SAMPLES: u32 = 64;
 
-/// Who shares the next request.
+/// How many users share the next request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum BatchShare {
-    /// So many of those who may leave.
+    /// This many of the users who may leave.
     Now(u32),
-    /// Nobody yet: by then there may be more of them.
+    /// None before this instant: by then there may be more users.
     NotBefore(Instant),
 }
 
-/// Users who gather for one request.
+/// Users who wait to share a request.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct BatchLinger {
-    /// Since when.
+    /// Since when they wait.
     began: Instant,
-    /// When the last of them joined, as far as it was seen, and how many there were.
+    /// When the last of them was noticed, and how many there were.
     seen: Instant,
     there: u32,
 }
 
-/// When there will be so many, if they go on to gather as they did since it began.
+/// When there will be `full` users, if they keep coming as they have since `began`.
 fn gathered(now_there: u32, full: u32, began: Instant, now: Instant) -> Instant {
     let each = now.saturating_duration_since(began) / now_there.max(1);
     now + each.saturating_mul(full.saturating_sub(now_there)).clamp(GATHERING, LINGER)
 }
 
-/// One tenant's places.
+/// The slots of one tenant.
 #[derive(Debug)]
 pub(super) struct ConcurrencyLimit {
     jobs: Jobs,
     batch: BatchSize,
-    /// Users who can ever leave at once; nobody waits for more of them.
+    /// The maximum number of users who can leave at once. A request does not wait for more.
     at_once: u32,
-    /// Places now.
+    /// The number of slots now.
     open: usize,
-    /// Places at most.
-    most: usize,
-    /// Most users in a request, as far as the server takes them.
-    taken: u8,
-    /// Batches refused as a whole, in a row.
+    /// The maximum number of slots.
+    max_slots: usize,
+    /// The maximum number of users in a request that the server accepts.
+    max_accepted: u8,
+    /// The number of batches in a row that were refused as a whole.
     refusals: u32,
     in_flight: usize,
-    /// More would have left if there had been a place, when the lane was last looked at.
+    /// Whether more requests would have left with more slots, when the lane was last checked.
     short: bool,
-    /// Places were lacking, and no more will be opened: until then users share requests.
+    /// Until when users share requests, because slots ran out and no more can be opened.
     crowded_until: Option<Instant>,
-    /// When places were last taken away.
+    /// When the slots were last halved.
     halved: Option<Instant>,
-    /// Nobody joined whoever waited last: the pacer lets one leave at a time.
+    /// Whether no other user joined the last one that waited, because the pacer allows one at a time.
     one_by_one: bool,
-    /// Mean time from leaving to answer, in seconds, and of how many answers.
+    /// The mean time from sending to answer, in seconds, and of how many answers.
     latency: (f64, u32),
 }
 
 impl ConcurrencyLimit {
-    /// `places` is what the system allows, however many are wanted.
+    /// `places` is the maximum that the system allows.
     pub(super) fn new(settings: &DispatchSettings, places: usize) -> ConcurrencyLimit {
         let DispatchSettings { jobs, batch, .. } = *settings;
         let most = jobs.max().min(places).max(1);
         let open = match jobs {
-            Jobs::Auto => FEW,
+            Jobs::Auto => INITIAL_SLOTS,
             Jobs::Fixed(jobs) => jobs,
         };
         ConcurrencyLimit {
@@ -106,8 +108,8 @@ impl ConcurrencyLimit {
             batch,
             at_once: settings.pacing.app.burst.max(1),
             open: open.clamp(1, most),
-            most,
-            taken: MOST_IN_BATCH,
+            max_slots: most,
+            max_accepted: MAX_IN_BATCH,
             refusals: 0,
             in_flight: 0,
             short: false,
@@ -118,26 +120,26 @@ impl ConcurrencyLimit {
         }
     }
 
-    /// Places that are free.
+    /// The number of free slots.
     pub(super) fn free(&self) -> usize {
         self.open.saturating_sub(self.in_flight)
     }
 
-    /// Users for whom there is room now, in all free places together.
+    /// The number of users for whom the free slots have room.
     pub(super) fn room(&self) -> u32 {
         self.free() as u32 * self.size()
     }
 
-    /// Most users in a request.
+    /// The maximum number of users in a request.
     fn size(&self) -> u32 {
         match self.batch {
-            BatchSize::Auto => self.taken.into(),
-            BatchSize::Fixed(size) => size.min(self.taken).into(),
+            BatchSize::Auto => self.max_accepted.into(),
+            BatchSize::Fixed(size) => size.min(self.max_accepted).into(),
         }
     }
 
-    /// How many of the users who may leave now share the next request. `waiting` of them are there at all; `since` is
-    /// when the first of them began to wait for the others.
+    /// How many of the users who may leave now share the next request. `waiting` is the number of users in
+    /// the queue. `since` is the state of the users who wait for others.
     pub(super) fn share(
         &mut self,
         may_leave: u32,
@@ -158,8 +160,8 @@ impl ConcurrencyLimit {
         let first = BatchLinger { began: now, seen: now, there: may_leave };
         let before = std::mem::replace(since.get_or_insert(first), first);
         let until = before.began + self.linger();
-        // Where nobody joins those who are there, the pacer lets no more of them leave at once.
-        let long = if may_leave > 1 { GATHERING } else { ALONE };
+        // If no one joins, the pacer does not allow more of them to leave at once.
+        let long = if may_leave > 1 { GATHERING } else { SOLO_AFTER };
         let stalled = may_leave <= before.there && now >= before.seen + long;
         self.one_by_one = stalled && may_leave == 1;
         if may_leave < full && now < until && !stalled {
@@ -172,7 +174,7 @@ impl ConcurrencyLimit {
         BatchShare::Now(may_leave.min(size))
     }
 
-    /// How long a request waits for users: where nobody gave their number, until a place is free again on the average.
+    /// How long a request waits for users: for `auto`, the mean time until a slot is free again.
     fn linger(&self) -> Duration {
         match self.batch {
             BatchSize::Fixed(_) => LINGER,
@@ -184,30 +186,31 @@ impl ConcurrencyLimit {
         self.crowded_until.is_some_and(|until| now < until)
     }
 
-    /// The lane is looked at, and somebody may find no place.
+    /// Starts a check of the lane, which may find that slots are short.
     pub(super) fn reset_starved(&mut self) {
         self.short = false;
     }
 
-    /// There was no place for somebody who might leave.
+    /// Notes that there was no slot for a user who could have left.
     pub(super) fn is_short(&mut self, now: Instant) {
         self.short = true;
-        if self.open == self.most {
-            self.crowded_until = now.checked_add(CROWDED.max(self.latency() * 4));
+        if self.open == self.max_slots {
+            self.crowded_until = now.checked_add(CROWDED_FOR.max(self.latency() * 4));
         }
     }
 
-    /// A request left.
+    /// Counts a request that leaves.
     pub(super) fn on_sent(&mut self) {
         self.in_flight += 1;
     }
 
-    /// A request that was counted never left.
+    /// Undoes a request that was counted but did not leave.
     pub(super) fn taken_back(&mut self) {
         self.in_flight -= 1;
     }
 
-    /// A request that left then came back; `trouble` where it timed out, broke, or met an overloaded server.
+    /// Handles the answer to a request that left at `left`. `trouble` means that it timed out, that its
+    /// connection broke, or that the server was overloaded.
     pub(super) fn on_response(&mut self, left: Instant, trouble: bool, now: Instant) {
         self.in_flight -= 1;
         self.note_latency(now.saturating_duration_since(left));
@@ -219,39 +222,40 @@ impl ConcurrencyLimit {
             self.open = (self.open / 2).max(1);
             self.halved = Some(now);
         } else if self.short && !trouble {
-            self.open = (self.open + 1).min(self.most);
+            self.open = (self.open + 1).min(self.max_slots);
         }
     }
 
     fn note_latency(&mut self, took: Duration) {
         let (mean, answers) = &mut self.latency;
-        *answers = (*answers + 1).min(MEMORY);
+        *answers = (*answers + 1).min(LATENCY_SAMPLES);
         *mean += (took.as_secs_f64() - *mean) / f64::from(*answers);
     }
 
-    /// Mean time of an answer; zero before the first.
+    /// The mean latency of answers; zero before the first.
     pub(super) fn latency(&self) -> Duration {
         Duration::from_secs_f64(self.latency.0.max(0.0))
     }
 
-    /// How many users' answers all places together bring in a second, as far as it is known.
-    pub(super) fn carries(&self) -> Option<f64> {
+    /// The number of users per second that all slots together can handle, as far as it is known.
+    pub(super) fn max_rate(&self) -> Option<f64> {
         let (mean, answers) = self.latency;
         (answers > 0 && mean > 0.0).then(|| self.open as f64 * f64::from(self.size()) / mean)
     }
 
-    /// A batch of so many users was refused as a whole with this status. A body that was too large is halved; any other
-    /// refusal may be one user's fault, and only several in a row mean that batches are not taken here at all.
+    /// Handles a batch of `users` users that was refused as a whole with this status. If it was too large,
+    /// the size is halved. Any other refusal may be one user's fault, and only several in a row mean that
+    /// batches are not accepted here.
     pub(super) fn batch_refused(&mut self, users: usize, status: u16) {
         self.refusals += 1;
         if status == 413 {
-            self.taken = u8::try_from(users / 2).unwrap_or(MOST_IN_BATCH).clamp(1, self.taken);
-        } else if self.refusals >= REFUSALS {
-            self.taken = 1;
+            self.max_accepted = u8::try_from(users / 2).unwrap_or(MAX_IN_BATCH).clamp(1, self.max_accepted);
+        } else if self.refusals >= MAX_BATCH_REFUSALS {
+            self.max_accepted = 1;
         }
     }
 
-    /// A batch was taken.
+    /// Notes that a batch was accepted.
     pub(super) fn batch_taken(&mut self) {
         self.refusals = 0;
     }

@@ -1,4 +1,4 @@
-//! What is known of the limiter, and what may leave by it.
+//! What has been learned about the limiter, and how many requests it allows.
 
 mod forecast;
 
@@ -12,63 +12,65 @@ use super::refill::RefillEstimator;
 use super::window::WindowEstimator;
 use crate::dispatch::rate::{RateKind, RatePolicy};
 
-/// In flight on ground that nobody has proved: as many are throttled where the limiter is met by surprise.
-const UNPROVEN: f64 = 16.0;
+/// The maximum in flight while the limit is unknown. This many are throttled if the limit is reached by
+/// surprise.
+const UNPROVEN_IN_FLIGHT: f64 = 16.0;
 
-/// Or this part of the run.
-const UNPROVEN_PART: f64 = 60.0;
+/// Or the run's users divided by this number, if that is more.
+const UNPROVEN_DIVISOR: f64 = 60.0;
 
-/// In flight where the documented quota ends.
-const FEW: f64 = 4.0;
+/// The maximum in flight at the end of the documented quota.
+const EDGE_IN_FLIGHT: f64 = 4.0;
 
-/// This share around the end of the documented quota.
+/// The share of the documented quota that counts as its end.
 const EDGE: f64 = 0.01;
 
-/// A gate that was closed for longer, in seconds, may be the end of a window.
-const LONG: f64 = 3.0;
+/// If a gate was closed for at least this many seconds, it may have been the end of a window.
+const LONG_CLOSURE: f64 = 3.0;
 
-/// A limiter that refills lets somebody through soon after it was found empty.
-const FIRST_LOOK: Duration = Duration::from_millis(500);
+/// The first wait after a limiter was found empty: one that refills soon lets a request through.
+const FIRST_PROBE_DELAY: Duration = Duration::from_millis(500);
 
-/// A window that is interrupted more often than this isn't one.
-const MOST_INTERRUPTIONS: u32 = 12;
+/// If a window is interrupted more often than this, it is not a window.
+const MAX_INTERRUPTIONS: u32 = 12;
 
 #[derive(Clone, Debug)]
 enum Phase {
-    /// The limiter has not been met: the documented quota, and beyond it with care.
+    /// The limit has not been reached. The documented quota applies, and above it requests increase with
+    /// care.
     Initial(TokenBucket),
-    /// It refills evenly.
+    /// The limiter refills evenly.
     Refill,
-    /// It counts in windows, or it may.
+    /// The limiter counts in windows, or may do so.
     Window(WindowEstimator),
 }
 
-/// What is known.
+/// What has been learned about the limiter.
 #[derive(Clone, Debug)]
 pub(super) struct RateEstimator {
     pace: RatePolicy,
     phase: Phase,
     refill: RefillEstimator,
-    /// Users in flight.
+    /// The number of users in flight.
     flight: u32,
-    /// As many may be where nothing is proved.
-    most: f64,
-    /// And as many beyond the documented quota.
+    /// The maximum in flight while the limit is unknown.
+    max_in_flight: f64,
+    /// The maximum in flight above the documented quota.
     beyond: f64,
-    /// Its end was reached, and so many passed since.
+    /// Whether the end of the documented quota was reached, and how many passed since.
     at_edge: bool,
     edge_passed: u32,
     planned: u64,
     passed: u64,
-    /// What passed before the limiter was met.
+    /// The number that passed before the limit was reached.
     first: u32,
     began: Option<Instant>,
     answered: Option<Instant>,
     episodes: u32,
-    /// When a probe was throttled last.
+    /// When the last probe was throttled.
     last_rejected_probe: Option<Instant>,
-    /// Bursts after a long closure are not tried, or were found not to pay.
-    even: bool,
+    /// Whether bursts after a long closure are not tried, or were not worth it.
+    bursts_disabled: bool,
     warned: Option<Instant>,
     second: f64,
 }
@@ -80,14 +82,17 @@ impl RateEstimator {
             RateKind::Fixed | RateKind::Gate => 1.0,
         };
         let most = match pace.kind {
-            RateKind::Documented { wide: false, .. } => UNPROVEN.max(planned as f64 / UNPROVEN_PART),
-            // Where others stand below it, each is careful by itself, and one that hangs must not hold up all.
+            RateKind::Documented { wide: false, .. } => {
+                UNPROVEN_IN_FLIGHT.max(planned as f64 / UNPROVEN_DIVISOR)
+            }
+            // With other pacers below it, each of them is careful itself. One that hangs must not hold up
+            // all.
             RateKind::Documented { wide: true, .. } | RateKind::Fixed | RateKind::Gate => f64::INFINITY,
         };
         let ceiling = if pace.kind == RateKind::Fixed { pace.per_second } else { f64::INFINITY };
         let bucket = TokenBucket::full(f64::from(pace.burst), pace.per_second, now);
         let mut refill = RefillEstimator::empty(pace.per_second, f64::from(pace.burst), ceiling, second, now);
-        // Who asks for a smaller burst than the quota's gets no larger one, not even to learn.
+        // If the requested burst is smaller than the quota's, it is never exceeded, not even to learn.
         let bounded = matches!(pace.kind, RateKind::Documented { window, .. }
             if f64::from(pace.burst) + 1.0 < pace.per_second * window.as_secs_f64());
         let phase = if bounded {
@@ -101,8 +106,8 @@ impl RateEstimator {
             phase,
             refill,
             flight: 0,
-            most,
-            beyond: FEW,
+            max_in_flight: most,
+            beyond: EDGE_IN_FLIGHT,
             at_edge: false,
             edge_passed: 0,
             planned,
@@ -112,28 +117,34 @@ impl RateEstimator {
             answered: None,
             episodes: 0,
             last_rejected_probe: None,
-            // What was asked for is a pace: no burst after a closure would be within it, so none is tried.
-            even: bounded || pace.kind == RateKind::Fixed,
+            // A requested rate does not allow a burst after a closure, so none is tried.
+            bursts_disabled: bounded || pace.kind == RateKind::Fixed,
             warned: None,
             second,
         }
     }
 
-    /// How many may leave now; `Err(None)` is: not before an answer.
+    /// How many may leave now. `Err(None)` means none before an answer.
     pub(super) fn ready(&mut self, now: Instant) -> Result<u32, Option<Instant>> {
         let (tokens, in_flight) = match &mut self.phase {
             Phase::Initial(bucket) => {
                 let level = bucket.level_at(now);
                 self.at_edge |= level <= f64::from(self.pace.burst) * EDGE;
                 let documented = matches!(self.pace.kind, RateKind::Documented { .. });
-                let most = if documented && self.at_edge { self.most.min(self.beyond) } else { self.most };
+                let most = if documented && self.at_edge {
+                    self.max_in_flight.min(self.beyond)
+                } else {
+                    self.max_in_flight
+                };
                 (u32::MAX, most)
             }
             Phase::Refill => {
                 let left = self.planned.saturating_sub(self.passed) as f64;
-                (self.refill.ready(left, now).map_err(Some)?, self.most)
+                (self.refill.ready(left, now).map_err(Some)?, self.max_in_flight)
             }
-            Phase::Window(window) => (u32::MAX, window.ready(self.most, self.flight, now).map_err(Some)?),
+            Phase::Window(window) => {
+                (u32::MAX, window.ready(self.max_in_flight, self.flight, now).map_err(Some)?)
+            }
         };
         let room = in_flight - f64::from(self.flight);
         if room < 1.0 && self.flight > 0 {
@@ -142,7 +153,7 @@ impl RateEstimator {
         Ok(tokens.min(room.max(1.0) as u32))
     }
 
-    /// The probe leaves; what it may tell of a window it tells when it is answered.
+    /// Counts the probe. What it shows about a window is known when it is answered.
     pub(super) fn probe(&mut self, users: u32) {
         self.flight += users;
     }
@@ -160,7 +171,7 @@ impl RateEstimator {
         }
     }
 
-    /// Nothing is known of one that was in flight.
+    /// Notes that a user's answer was lost.
     pub(super) fn on_lost(&mut self) {
         self.flight = self.flight.saturating_sub(1);
     }
@@ -186,8 +197,8 @@ impl RateEstimator {
         }
     }
 
-    /// Graph says how much of its limit is used: as much more may leave as that leaves. Answers come in swarms, so
-    /// one warning counts for a while.
+    /// Slows down after Graph's warning about how much of its limit is used: only the rest may still leave.
+    /// Warnings come in swarms, so one counts for a while.
     fn slow_down(&mut self, used: f64, now: Instant) {
         if let Phase::Initial(bucket) = &mut self.phase {
             let left = self.passed as f64 * (1.0 - used).max(0.0) / used - f64::from(self.flight);
@@ -206,7 +217,7 @@ impl RateEstimator {
         }
     }
 
-    /// One more was throttled, of an episode that is known.
+    /// Notes another 429 of a known episode.
     pub(super) fn throttled(&mut self) {
         self.flight = self.flight.saturating_sub(1);
         self.refill.throttled();
@@ -215,7 +226,7 @@ impl RateEstimator {
         }
     }
 
-    /// The probe was throttled.
+    /// Notes that the probe was throttled.
     pub(super) fn on_probe_failed(&mut self, now: Instant) {
         self.throttled();
         self.last_rejected_probe = Some(now);
@@ -224,16 +235,17 @@ impl RateEstimator {
         }
     }
 
-    /// How long to wait for the next probe where nobody says how long; `own` is what the gate would do.
-    pub(super) fn update(&self, own: Duration, news: ThrottleEvent, now: Instant) -> Duration {
+    /// How long to wait for the next probe if Graph does not say so. `own` is the wait that the gate would
+    /// choose.
+    pub(super) fn probe_wait(&self, own: Duration, news: ThrottleEvent, now: Instant) -> Duration {
         match &self.phase {
             Phase::Window(window) => window.update(own, now),
             Phase::Initial(_) | Phase::Refill if news == ThrottleEvent::ProbeRejected => own,
-            Phase::Initial(_) | Phase::Refill => FIRST_LOOK,
+            Phase::Initial(_) | Phase::Refill => FIRST_PROBE_DELAY,
         }
     }
 
-    /// The limiter is met: one was throttled.
+    /// Notes the first 429 of an episode: the limit is reached.
     pub(super) fn on_limit_met(&mut self, now: Instant) {
         self.flight = self.flight.saturating_sub(1);
         if self.pace.kind == RateKind::Gate {
@@ -257,8 +269,8 @@ impl RateEstimator {
             Phase::Window(window) => {
                 window.used_up();
                 self.refill.on_limit_met(now);
-                if window.is_none() {
-                    self.even = true;
+                if window.is_not_a_window() {
+                    self.bursts_disabled = true;
                     self.phase = Phase::Refill;
                 }
             }
@@ -266,34 +278,34 @@ impl RateEstimator {
         self.episodes += 1;
     }
 
-    /// The gate has opened that closed then.
+    /// Notes that the gate, which closed at `closed`, has opened.
     pub(super) fn opened(&mut self, closed: Instant, now: Instant) {
-        let long = now.saturating_duration_since(closed).as_secs_f64() >= LONG * self.second;
+        let long = now.saturating_duration_since(closed).as_secs_f64() >= LONG_CLOSURE * self.second;
         self.refill.opened(now);
         match &mut self.phase {
             Phase::Initial(_) => {}
-            Phase::Refill if long && !self.even => {
+            Phase::Refill if long && !self.bursts_disabled => {
                 self.phase =
                     Phase::Window(WindowEstimator::opening(self.first, self.window(), self.piece(now), now));
             }
             Phase::Refill => {}
             Phase::Window(window) if long => {
-                let none = window.is_none();
-                self.even |= none;
+                let none = window.is_not_a_window();
+                self.bursts_disabled |= none;
                 window.reopened(now);
                 if none || window.is_even() {
                     self.phase = Phase::Refill;
                 }
             }
             Phase::Window(window) => {
-                if window.interrupted() > MOST_INTERRUPTIONS {
+                if window.interrupted() > MAX_INTERRUPTIONS {
                     self.phase = Phase::Refill;
                 }
             }
         }
     }
 
-    /// How long a window is believed to be before one was seen.
+    /// The assumed length of a window before one was observed.
     fn window(&self) -> Duration {
         match self.pace.kind {
             RateKind::Documented { window, .. } => window,
@@ -301,8 +313,8 @@ impl RateEstimator {
         }
     }
 
-    /// What the run saw of the window that it began in, if this is its first opening: when the last probe was
-    /// throttled and when one passed, in seconds after the first request.
+    /// What was observed of the window in which the run began, if this is its first opening: when the last
+    /// probe was throttled and when one passed, in seconds after the first request.
     fn piece(&self, now: Instant) -> Option<(f64, f64)> {
         let (began, rejected_at) = (self.began?, self.last_rejected_probe?);
         let after = |at: Instant| at.saturating_duration_since(began).as_secs_f64();

@@ -5,28 +5,28 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// Places that `auto` has at most.
-const MANY: usize = 64;
+/// The maximum number of slots for `auto`.
+const MAX_AUTO_JOBS: usize = 64;
 
-/// Most parts of a `$batch` (learn.microsoft.com/graph/json-batching).
-pub const MOST_IN_BATCH: u8 = 20;
+/// The maximum number of parts in a `$batch` (learn.microsoft.com/graph/json-batching).
+pub const MAX_IN_BATCH: u8 = 20;
 
-/// `--jobs`: requests in flight at most, in each tenant.
+/// `--jobs`: the maximum number of requests in flight, in each tenant.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "WidthText", into = "WidthText")]
 pub enum Jobs {
-    /// As many as the latency asks for.
+    /// As many as the latency requires.
     #[default]
     Auto,
-    /// So many.
+    /// This number.
     Fixed(usize),
 }
 
 impl Jobs {
-    /// As many as there can ever be.
+    /// The maximum number of slots.
     pub fn max(self) -> usize {
         match self {
-            Jobs::Auto => MANY,
+            Jobs::Auto => MAX_AUTO_JOBS,
             Jobs::Fixed(jobs) => jobs.max(1),
         }
     }
@@ -36,20 +36,20 @@ impl Jobs {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "WidthText", into = "WidthText")]
 pub enum BatchSize {
-    /// One, and more where requests are what is short.
+    /// One, or more if slots are short.
     #[default]
     Auto,
-    /// Up to so many; 1 is a request of its own for everybody.
+    /// Up to this number. With 1, each user has a request of its own.
     Fixed(u8),
 }
 
 impl BatchSize {
-    /// A request of its own for everybody.
+    /// One user in each request.
     pub fn alone() -> BatchSize {
         BatchSize::Fixed(1)
     }
 
-    /// How many must be able to leave at once, where full requests are asked for.
+    /// The burst that full batches need, if a size is given.
     pub fn burst(self) -> Option<u32> {
         match self {
             BatchSize::Fixed(size) if size > 1 => Some(u32::from(size)),
@@ -58,7 +58,7 @@ impl BatchSize {
     }
 }
 
-/// As `run.json` has it: a number, or `auto`.
+/// The form in `run.json`: a number, or `auto`.
 #[derive(Serialize, Deserialize)]
 #[serde(untagged)]
 enum WidthText {
@@ -109,22 +109,22 @@ impl TryFrom<WidthText> for BatchSize {
     }
 }
 
-/// A text that is neither `auto` nor a number in range.
+/// The text is neither `auto` nor a number in the range.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("'{given}' is neither auto nor a number from 1 to {most}")]
+#[error("invalid number '{given}' (possible values: auto, 1 to {max})")]
 pub struct InvalidWidth {
     given: String,
-    most: usize,
+    max: usize,
 }
 
-/// Most `--jobs`.
-const MOST_JOBS: usize = 4_096;
+/// The maximum for `--jobs`.
+const MAX_JOBS: usize = 4_096;
 
 impl FromStr for Jobs {
     type Err = InvalidWidth;
 
     fn from_str(text: &str) -> Result<Self, InvalidWidth> {
-        Ok(number(text, MOST_JOBS)?.map_or(Jobs::Auto, Jobs::Fixed))
+        Ok(number(text, MAX_JOBS)?.map_or(Jobs::Auto, Jobs::Fixed))
     }
 }
 
@@ -132,12 +132,12 @@ impl FromStr for BatchSize {
     type Err = InvalidWidth;
 
     fn from_str(text: &str) -> Result<Self, InvalidWidth> {
-        let size = number(text, usize::from(MOST_IN_BATCH))?;
+        let size = number(text, usize::from(MAX_IN_BATCH))?;
         Ok(size.map_or(BatchSize::Auto, |size| BatchSize::Fixed(size as u8)))
     }
 }
 
-/// None for `auto`.
+/// Parses a number from 1 to `most`, or `None` for `auto`.
 fn number(text: &str, most: usize) -> Result<Option<usize>, InvalidWidth> {
     let text = text.trim();
     if text.eq_ignore_ascii_case("auto") {
@@ -145,7 +145,7 @@ fn number(text: &str, most: usize) -> Result<Option<usize>, InvalidWidth> {
     }
     match text.parse() {
         Ok(number) if (1..=most).contains(&number) => Ok(Some(number)),
-        _ => Err(InvalidWidth { given: text.to_owned(), most }),
+        _ => Err(InvalidWidth { given: text.to_owned(), max: most }),
     }
 }
 

@@ -1,11 +1,11 @@
-//! Where in the file a key stands: what may stand there, and what is said of what may not.
+//! The sections of the config file: which keys are allowed in each, and the advice for keys that are not.
 
 use super::keys::{self, ConfigKey};
 use super::secrets;
 
-/// A place in the file, with the words that name it in a message.
+/// A section of the file, with its name in messages.
 pub(super) enum Section<'a> {
-    /// Above all profiles.
+    /// The top level, above all profiles.
     Top,
     /// In a profile.
     Profile(&'a str),
@@ -16,25 +16,25 @@ pub(super) enum Section<'a> {
 }
 
 impl Section<'_> {
-    /// The place, with a space before it.
-    pub(super) fn place(&self) -> &str {
+    /// The section's name in messages, with a space before it.
+    pub(super) fn label(&self) -> &str {
         match self {
-            Section::Top => " above all profiles",
+            Section::Top => " at the top level",
             Section::Profile(place) | Section::App(place) | Section::Tenant(place) => place,
         }
     }
 
-    /// The key of this name, where it may stand here.
+    /// The key of this name, if it is allowed here.
     pub(super) fn find(&self, name: &str) -> Option<&'static ConfigKey> {
         match self {
             Section::Top => None,
             Section::Profile(_) => keys::find(name),
-            Section::App(_) => keys::find_of_app(name),
-            Section::Tenant(_) => keys::find_of_tenant(name),
+            Section::App(_) => keys::find_app_key(name),
+            Section::Tenant(_) => keys::find_tenant_key(name),
         }
     }
 
-    /// What to do about a key that may not.
+    /// What to do about a key that is not allowed here.
     pub(super) fn advice(&self, unknown: &str) -> String {
         match self {
             Section::App(_) => keys::advice_of_app(unknown),
@@ -43,7 +43,7 @@ impl Section<'_> {
         }
     }
 
-    /// How a secret is given instead.
+    /// Where to put a secret instead.
     pub(super) fn instead(&self, instead: &'static str) -> &'static str {
         match self {
             Section::App(_) | Section::Tenant(_) => secrets::for_app(instead),

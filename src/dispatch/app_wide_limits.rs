@@ -1,7 +1,7 @@
-//! Apps that work in several tenants: Graph limits each of them over all of these together.
+//! Limits of apps that work in several tenants: Graph limits each app over all of its tenants together.
 //!
-//! Where such a limit binds, the tenants stand in line for it and are called one by one, so that each gets its share,
-//! and a turn of the loop looks at the tenant that may send and not at all that wait.
+//! If such a limit is reached, the tenants wait in line for it and get their turns one by one. So each tenant
+//! gets its share, and a turn of the loop only checks the tenant that may send, not all that wait.
 
 use std::collections::{HashSet, VecDeque};
 
@@ -11,20 +11,20 @@ use super::lane::LaneTenant;
 use super::pacer::{Pacer, PacerDecision, Permit};
 use super::rate::PacingSettings;
 
-/// One of a run's limits that hold for an app over all its tenants, by its place.
+/// The limit of an app over all its tenants, by index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct AppLimitId(pub usize);
 
-/// The limits of all such apps.
+/// The limits of all apps that work in several tenants.
 pub(super) struct AppWideLimits {
     apps: Vec<SharedApp>,
-    /// Whose turn it is, and in which app's line: a lane.
+    /// Whose turn it is: the app's limit and the lane.
     called: Option<(usize, usize)>,
 }
 
 struct SharedApp {
     pacer: Pacer,
-    /// Lanes that wait, and nothing but this limit is in their way.
+    /// Lanes that wait only for this limit.
     line: VecDeque<usize>,
     in_line: HashSet<usize>,
 }
@@ -46,7 +46,7 @@ impl AppWideLimits {
         AppWideLimits { apps: planned.into_iter().map(app).collect(), called: None }
     }
 
-    /// How many users of this lane the app's limit lets go; none where the lane must stand in line.
+    /// How many users of this lane the app's limit allows, or `None` if the lane must wait in line.
     pub(super) fn permit(&mut self, app: AppLimitId, lane: usize, wanted: u32) -> Option<u32> {
         let called = self.called == Some((app.0, lane));
         let app = &mut self.apps[app.0];
@@ -59,7 +59,7 @@ impl AppWideLimits {
         }
     }
 
-    /// The lane waits for this app, behind the others.
+    /// Puts the lane at the end of the line for this app's limit.
     pub(super) fn enqueue_for_app_limit(&mut self, app: AppLimitId, lane: usize) {
         let app = &mut self.apps[app.0];
         if app.in_line.insert(lane) {
@@ -67,8 +67,9 @@ impl AppWideLimits {
         }
     }
 
-    /// Calls the next lane, if an app may send. Its turn lasts until [`turn_is_over`](Self::turn_is_over).
-    pub(super) fn call(&mut self) -> Option<usize> {
+    /// Gives the turn to the next lane, if an app may send. The turn lasts until
+    /// [`turn_is_over`](Self::turn_is_over).
+    pub(super) fn next_lane(&mut self) -> Option<usize> {
         let may_send = |app: &mut SharedApp| matches!(app.pacer.permit(1), PacerDecision::Go(_));
         let mut lines = self.apps.iter_mut().enumerate();
         let (place, app) = lines.find_map(|(place, app)| {
@@ -85,7 +86,7 @@ impl AppWideLimits {
         self.called = None;
     }
 
-    /// When the next lane may be called, as far as it depends on time.
+    /// When the next lane may get its turn, as far as this depends on time.
     pub(super) fn next(&mut self) -> Option<Instant> {
         let lines = self.apps.iter_mut().filter(|app| !app.line.is_empty());
         let at = |app: &mut SharedApp| match app.pacer.permit(1) {
@@ -96,7 +97,7 @@ impl AppWideLimits {
         lines.filter_map(at).min()
     }
 
-    /// Counts users who leave.
+    /// Counts users whose request leaves.
     pub(super) fn depart(&mut self, app: AppLimitId, users: u32) -> Permit {
         self.apps[app.0].pacer.depart(users)
     }

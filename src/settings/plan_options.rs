@@ -1,17 +1,17 @@
-//! From flags to what a plan is made by.
+//! The options of a plan from flags.
 
-use crate::cli::WorkArgs;
+use crate::cli::CommonRunArgs;
 use crate::directory::Selector;
 use crate::error::Error;
 use crate::plan::{AccountFilter, ListEntry, PlanOptions};
 use crate::user_id::{UserId, explain};
 
-/// Parses what the flags ask for.
+/// Parses the flags for a plan.
 ///
 /// # Errors
-/// When an id is none.
-pub fn plan_options(work: &WorkArgs) -> Result<PlanOptions, Error> {
-    let (choosing, safety) = (&work.choosing, &work.safety);
+/// If a user ID is not valid.
+pub fn plan_options(work: &CommonRunArgs) -> Result<PlanOptions, Error> {
+    let (choosing, safety) = (&work.selection, &work.safety);
     let eligible = choosing.eligible;
     let listed = |texts: &[String]| -> Vec<ListEntry> {
         texts.iter().map(|text| ListEntry::parse(text, eligible)).collect()
@@ -20,7 +20,7 @@ pub fn plan_options(work: &WorkArgs) -> Result<PlanOptions, Error> {
     exclude.extend(choosing.exclude_file.iter().cloned().map(ListEntry::File));
     let groups = choosing.exclude_group.iter().map(|name| group(name, false));
     let roles = choosing.exclude_role.iter().map(|name| role(name, eligible));
-    exclude.extend(groups.chain(roles).map(ListEntry::Selected));
+    exclude.extend(groups.chain(roles).map(ListEntry::Selector));
     Ok(PlanOptions {
         selectors: selectors(work)?,
         protect: listed(&safety.protect),
@@ -46,8 +46,8 @@ pub fn plan_options(work: &WorkArgs) -> Result<PlanOptions, Error> {
     })
 }
 
-fn selectors(work: &WorkArgs) -> Result<Vec<Selector>, Error> {
-    let choosing = &work.choosing;
+fn selectors(work: &CommonRunArgs) -> Result<Vec<Selector>, Error> {
+    let choosing = &work.selection;
     let mut selectors: Vec<Selector> = Vec::new();
     selectors.extend(choosing.group.iter().map(|name| group(name, choosing.direct)));
     selectors.extend(choosing.role.iter().map(|name| role(name, choosing.eligible)));
@@ -73,11 +73,11 @@ fn role(name: &str, eligible: bool) -> Selector {
 
 fn ids(flag: &str, texts: &[String]) -> Result<Vec<UserId>, Error> {
     let parse = |text: &String| {
-        let user = UserId::read(text).and_then(|user| user.check().map(|()| user));
+        let user = UserId::parse_lenient(text).and_then(|user| user.check().map(|()| user));
         user.map_err(|why| {
             let why = explain(text, &why);
-            let said = format!("{flag} {text}: not a user id: {why}");
-            Error::Usage(crate::text::sanitize::sanitize_truncated(&said, 400))
+            let message = format!("{flag} {text}: not a user ID: {why}");
+            Error::Usage(crate::text::sanitize::sanitize_truncated(&message, 400))
         })
     };
     texts.iter().map(parse).collect()

@@ -1,50 +1,53 @@
-//! When a window opens again, where nobody says or what they say is wrong.
+//! When a window opens again, if Graph does not say so, or says so wrongly.
 
-/// Looking closer than that, in seconds, isn't worth a throttled probe.
-const SURE: f64 = 0.4;
+/// The precision, in seconds. More is not worth a throttled probe.
+const TOLERANCE: f64 = 0.4;
 
-/// After the instant at which a documented window ends, in seconds: clocks and ways differ.
-const AFTER: f64 = 0.02;
+/// The time, in seconds, to add to the end of a documented window, because clocks and latencies differ.
+const MARGIN: f64 = 0.02;
 
-/// What is known of it. All times are seconds since the window opened.
+/// What has been learned about the opening. All times are seconds since the window opened.
 #[derive(Clone, Debug)]
 pub(super) struct ReopenEstimator {
-    /// In the window before: when the last probe was throttled, and when the next one passed.
+    /// In the previous window: when the last probe was throttled, and when the next one passed.
     seen: Option<(f64, f64)>,
-    /// When a window ends by the documents. Followed until a whole window was seen.
+    /// When a window ends according to the documentation. Used until a whole window was observed.
     documented: Option<f64>,
     /// When the last probe of this window was throttled.
     probed: Option<f64>,
 }
 
 impl ReopenEstimator {
-    /// `piece` is what was seen of the window in which the run began: a part of it, so that the next is no shorter.
+    /// `piece` is what was observed of the window in which the run began. That was only a part of it, so the
+    /// next window is no shorter.
     pub(super) fn new(documented: f64, piece: Option<(f64, f64)>) -> ReopenEstimator {
         ReopenEstimator { seen: piece, documented: Some(documented), probed: None }
     }
 
-    /// A probe was throttled.
+    /// Notes that a probe was throttled.
     pub(super) fn is_shut(&mut self, at: f64) {
         self.probed = Some(at);
     }
 
-    /// A probe passed.
+    /// Notes that a probe passed.
     pub(super) fn is_open(&mut self, at: f64) {
         let shut = self.probed.take().unwrap_or(at - self.unsure());
         (self.seen, self.documented) = (Some((shut, at)), None);
     }
 
-    /// When to look again, `own` being how long the gate would wait: around the time that the window before took, at
-    /// instants that lie closer together the better it is known, and never past the documented end.
-    pub(super) fn update(&self, now: f64, own: f64) -> f64 {
+    /// When to send the next probe; `own` is the wait that the gate would choose. Probes are around the
+    /// length of the previous window, closer together the better it is known, and never after the documented
+    /// end.
+    pub(super) fn next_probe(&self, now: f64, own: f64) -> f64 {
         let next = match self.seen {
-            // So far beyond it's no window's end that is missed: whoever punishes early probes must be outwaited.
+            // So late, this can't be a missed end of a window. The limiter may punish early probes, so wait
+            // longer.
             Some((_, open)) if now > open * 1.5 => now + own,
             Some((shut, open)) => self.around(shut, open, now),
             None => now + own,
         };
         match self.documented {
-            Some(end) if now < end => next.min(end + AFTER),
+            Some(end) if now < end => next.min(end + MARGIN),
             _ => next,
         }
     }
@@ -62,7 +65,7 @@ impl ReopenEstimator {
     }
 
     fn unsure(&self) -> f64 {
-        self.seen.map_or(0.0, |(shut, open)| open - shut).max(SURE)
+        self.seen.map_or(0.0, |(shut, open)| open - shut).max(TOLERANCE)
     }
 }
 
@@ -71,9 +74,9 @@ mod tests {
     use super::*;
 
     fn looks(opening: &ReopenEstimator, from: f64, until: f64) -> Vec<f64> {
-        let mut looks = vec![opening.update(from, 4.0)];
+        let mut looks = vec![opening.next_probe(from, 4.0)];
         while *looks.last().unwrap() < until {
-            looks.push(opening.update(*looks.last().unwrap(), 4.0));
+            looks.push(opening.next_probe(*looks.last().unwrap(), 4.0));
         }
         looks
     }
@@ -97,7 +100,7 @@ mod tests {
         opening.is_shut(44.0);
         opening.is_open(48.0);
         assert_eq!(looks(&opening, 1.0, 48.0), [42.0, 44.0, 46.0, 48.0]);
-        // It passed at the first look: then it opens earlier than that.
+        // The first probe passed, so the window opens earlier than that.
         opening.is_open(42.0);
         assert!(looks(&opening, 1.0, 42.0)[0] < 38.0);
     }
