@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::read_error::ReadError;
 use crate::graph::ErrorBody;
 use crate::http::is_transient;
+use crate::json::Json;
 use crate::text::sanitize::sanitize_truncated;
 
 /// The answer to a request or to one part of a batch.
@@ -59,15 +60,16 @@ pub(super) enum ResponseClass {
 }
 
 impl ContentKind {
-    /// Reads a body. The requested value is the JSON of a 200 without an `error`.
+    /// Reads a body. The requested value is the JSON of a 200 without an `error`. If a name occurs twice in an object,
+    /// the answer is not used: which of the two is meant is not known, and the other may be a member of a protected group.
     pub(super) fn read(status: u16, bytes: &[u8]) -> ContentKind {
         // A 206 is only a part.
         if status == 200 {
             // `/$count` answers with a byte order mark before the number.
             let plain = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-            match serde_json::from_slice::<Value>(plain) {
-                Ok(value) if value.get("error").is_none() => return ContentKind::Json(value),
-                _ => {}
+            let value = serde_json::from_slice::<Json>(plain).ok().and_then(|json| json.into_value().ok());
+            if let Some(value) = value.filter(|value| value.get("error").is_none()) {
+                return ContentKind::Json(value);
             }
         }
         ContentKind::Other(ErrorBody::read(bytes))
@@ -275,5 +277,22 @@ mod tests {
             panic!()
         };
         assert!(!detail.contains('\u{1b}'), "{detail}");
+    }
+
+    #[test]
+    fn answer_with_a_duplicate_name_is_not_used() {
+        for body in [
+            r#"{"value":[{"id":"1"}],"value":[]}"#,
+            r#"{"@odata.context":"x","value":[{"id":"1","id":"2"}]}"#,
+            r#"{"@odata.count":1,"@odata.count":2,"value":[]}"#,
+        ] {
+            let content = ContentKind::read(200, body.as_bytes());
+            assert!(matches!(content, ContentKind::Other(_)), "{body}: {content:?}");
+            let answer =
+                ReadAnswer { status: 200, content, has_request_id: true, retry_after: None, claims: None };
+            assert!(!matches!(answer.classify(), ResponseClass::Success(_)), "{body}");
+        }
+        let content = ContentKind::read(200, br#"{"value":[{"id":"1"},{"id":"2"}]}"#);
+        assert!(matches!(content, ContentKind::Json(_)), "{content:?}");
     }
 }
