@@ -589,7 +589,8 @@ fn remaining_throttle_waits(
     let now = crate::dispatch::now();
     let remaining = journal_index.throttle_waits.iter().filter_map(|(tenant, waits)| {
         let remaining = waits.iter().filter_map(|wait| wait.remaining(now));
-        Some((*tenant, remaining.filter(|wait| *wait <= max_wait).max()?))
+        let (allowed, too_long): (Vec<_>, Vec<_>) = remaining.partition(|wait| *wait <= max_wait);
+        Some((*tenant, allowed.into_iter().max().or_else(|| too_long.into_iter().max())?))
     });
     remaining.collect()
 }

@@ -135,6 +135,20 @@ fn after_the_wait_one_probe_goes_first() {
 }
 
 #[test]
+fn resume_sends_one_request_first_after_a_wait_beyond_max_wait() {
+    let ctx = TestContext::new("[[fault]]\nanswer = 429\nretry_after = '7200'\n");
+    let input = ctx.users(30);
+    ctx.run(&input, &["--batch-size", "1"]).exits(3);
+    let before = ctx.stats().revocations;
+    let done = ctx.finish(ctx.command("resume").arg(ctx.run_folder().path));
+    done.exits(3);
+    assert_eq!(ctx.stats().revocations - before, 1, "{}", done.stderr);
+    assert!(!done.stderr.contains("for another"), "it says that it waits: {}", done.stderr);
+    ctx.simulator.change_config("fault = []").unwrap();
+    ctx.finish(ctx.command("resume").arg(ctx.run_folder().path)).exits(0);
+}
+
+#[test]
 fn a_throttled_probe_closes_the_gate_again() {
     let ctx = TestContext::new("[[fault]]\nmatch = 'u00@*'\nanswer = 429\ntimes = 2\nretry_after = '0.2'\n");
     let input = ctx.input("users.txt", user_list(4));
