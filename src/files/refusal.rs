@@ -102,6 +102,6 @@ fn link_count(metadata: &Metadata) -> u64 {
 
 /// On Windows, this needs system calls that the standard library does not have yet.
 #[cfg(not(unix))]
-fn names(_metadata: &Metadata) -> u64 {
+fn link_count(_metadata: &Metadata) -> u64 {
     1
 }

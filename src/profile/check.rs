@@ -107,7 +107,7 @@ fn mode_problem(key: &str, path: &Path, metadata: &Metadata) -> Option<String> {
 
 /// Windows has access lists instead of modes, and a home folder is only accessible to its owner.
 #[cfg(not(unix))]
-fn open_to_others(_key: &str, _path: &Path, _metadata: &Metadata) -> Option<String> {
+fn mode_problem(_key: &str, _path: &Path, _metadata: &Metadata) -> Option<String> {
     None
 }
 
