@@ -362,7 +362,7 @@ async fn check_protect_list(lists: &[String], claims: &TokenClaims, directory: &
         };
     }
     if !permissions::can_read_roles(claims) {
-        return break_glass::check(lists, Err(&format!("it needs {}", Permission::Roles)));
+        return break_glass::check(lists, Err(&format!("this needs {}", Permission::Roles)));
     }
     match global_administrators(directory).await {
         Ok(people) => break_glass::check(lists, Ok(&people)),

@@ -7,7 +7,7 @@ use crate::identity::SignInError;
 #[derive(Debug, thiserror::Error)]
 pub enum DirectoryError {
     /// The sign-in lacks a permission.
-    #[error("can't read {what}: it needs {permission} (Graph answered {detail})")]
+    #[error("can't read {what}: this needs {permission} (Graph answered {detail})")]
     Forbidden {
         /// What was requested, in words: `group Finance`.
         what: String,

@@ -169,7 +169,7 @@ fn warnings(summary: &Summary) -> Vec<String> {
     );
     if summary.damaged_lines > 0 {
         let lines = plural(summary.damaged_lines, "line");
-        warnings.push(format!("{lines} of the journal could not be read and are not counted."));
+        warnings.push(format!("Not counted: {lines} of the journal that could not be read."));
     }
     warnings.extend(
         summary

@@ -52,7 +52,7 @@ fn fill(
     }
     if summary.damaged_lines > 0 {
         let lines = plural(summary.damaged_lines, "line");
-        writeln!(out, "{lines} of the journal could not be read and are not counted.")?;
+        writeln!(out, "Not counted: {lines} of the journal that could not be read.")?;
     }
     for what in &summary.decided.unchecked {
         let line = format!("Not checked: {}.", sanitize_truncated(what.trim_end_matches('.'), 300));
