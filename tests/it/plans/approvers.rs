@@ -223,7 +223,7 @@ fn approvers_from_the_profile_apply() {
     let input = ctx.dir.path().join("users.txt");
     let done = finish(&ctx, "run", &input, &[&profile[..], &["--yes"]].concat());
     done.exits(2);
-    assert!(done.stderr.contains("has a list of approvers"), "{}", done.stderr);
+    assert!(done.stderr.contains("requires an approver's signature"), "{}", done.stderr);
     nothing_sent(&ctx);
     finish(&ctx, "run", &input, &[&profile[..], &["--dry-run"]].concat()).exits(0);
     key.sign(&path, "entra-revoke");

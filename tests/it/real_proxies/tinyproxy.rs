@@ -72,7 +72,7 @@ fn a_wrong_password_for_tinyproxy_is_reported() {
     let Some(proxy) = Tinyproxy::start(&site) else { return };
     let url = proxy.url().replace("CANARY", "OTHER");
     let done = site.ctx.finish(run_through(&site, &url).arg("--ca-cert").arg(&site.ca));
-    site.assert_sign_in_refused(&done, &["the proxy", "user and password are right", "right"]);
+    site.assert_sign_in_refused(&done, &["the proxy", "the user name and password are right"]);
     assert!(!done.stderr.contains("tiny-pw"), "{}", done.stderr);
 }
 
