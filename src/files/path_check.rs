@@ -71,7 +71,7 @@ mod imp {
     /// Follows the path and checks each part of it.
     pub(super) fn follow(path: &Path) -> Result<PathEnd, FileError> {
         walk(path, |path, metadata, part| match check_metadata(path, metadata, part) {
-            // Kubernetes mounts config maps as folders with mode 0777, but read-only, so nobody can write to them here.
+            // Kubernetes mounts config maps as folders with mode 0777, but read-only, so no account can write to them here.
             Err(TrustError { fault: TrustFault::Everyone { .. }, .. }) if is_read_only(path) => Ok(()),
             judged => Ok(judged?),
         })

@@ -112,7 +112,7 @@ fn a_blocked_token_file_ends_the_run_in_time() {
     assert!(users.len() == 60 && users.iter().all(|user| user.effects == 1), "{users:#?}");
 }
 
-/// A device has no end, and a pipe that nobody writes has no beginning.
+/// A device has no end, and a pipe without a writer has no beginning.
 #[test]
 fn only_regular_files_of_limited_size_are_read() {
     let ctx = TestContext::new("");

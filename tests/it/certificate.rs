@@ -35,7 +35,7 @@ fn usual(more: &str) -> TestContext {
     tenant(&fixture("rsa.crt").to_string_lossy(), more)
 }
 
-/// A copy of the fixtures, one after the other, that nobody else can read.
+/// A copy of the fixtures, one after the other, that no other account can read.
 fn file(ctx: &TestContext, name: &str, fixtures: &[&str]) -> PathBuf {
     let bytes: Vec<u8> =
         fixtures.iter().flat_map(|fixture_name| std::fs::read(fixture(fixture_name)).unwrap()).collect();

@@ -36,7 +36,7 @@ fn each_cloud_uses_only_its_own_hosts() {
         let site = site(graph, login);
         let mut command = site.run();
         site.resolve(command.args(["--cloud", name]));
-        // A name that is not resolved above is asked of a proxy of the test's own, which is nobody's friend.
+        // A name that is not resolved above goes to a proxy of the test, which refuses everything.
         let elsewhere = Proxy::connect(|_| ProxyAction::Say("HTTP/1.1 403 Forbidden\r\n\r\n".to_owned()));
         command
             .env("HTTPS_PROXY", format!("http://{}", elsewhere.addr))

@@ -333,7 +333,7 @@ fn a_valid_run_prints_no_warnings() {
         "{}",
         lines[2]
     );
-    // The token tells that it may read nobody: nobody is read.
+    // The token lists no permission to read users, so none is read.
     assert_eq!((ctx.stats().requests, ctx.stats().reads), (1, 0));
 }
 
@@ -485,7 +485,7 @@ fn a_silent_server_is_not_waited_for() {
 #[test]
 fn an_unresolvable_name_is_reported() {
     let ctx = TestContext::new("");
-    // Too long for DNS, so that nobody is asked.
+    // Too long for DNS, so no server is asked.
     let nobody = format!("https://{}.example", "x".repeat(64));
     let mut command = ctx.command_without_token("doctor");
     command.env("ENTRA_REVOKE_TOKEN", TOKEN).args(["--graph-url", &nobody]);

@@ -488,7 +488,7 @@ fn a_required_read_does_not_wait_long() {
     });
 }
 
-/// Two users who always answer 429 keep nobody else from being sent.
+/// Two users who always answer 429 do not block the others.
 #[test]
 fn a_throttled_user_does_not_delay_others() {
     std::thread::scope(|scope| {

@@ -222,7 +222,7 @@ fn remaining_csv_of_a_table_without_header_can_be_run() {
     assert_eq!(ledger.users.len(), 4);
 }
 
-/// What real files hold beside users, and what must come of it: nobody else is sent, nobody is lost, and all is told.
+/// What real files have besides users, and what must come of it: no other user is sent, no user is lost, and all is told.
 #[test]
 fn rows_that_are_not_users_are_skipped_and_reported() {
     let odd = [

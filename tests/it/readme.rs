@@ -258,7 +258,7 @@ fn links_are_not_broken() {
     }
 }
 
-/// Without a config file of whoever runs the tests.
+/// Without the config file of the account that runs the tests.
 fn homeless(command: &mut Command, dir: &Path) {
     for name in ["HOME", "USERPROFILE", "XDG_CONFIG_HOME", "APPDATA"] {
         command.env(name, dir);
@@ -356,7 +356,7 @@ mod commands {
         fs::read_to_string(folder.join("journal.jsonl")).unwrap()
     }
 
-    /// Drills a line of the page: it does what it says, and nobody whom it protects is sent.
+    /// Drills a line of the page: it does what it says, and no protected user is sent.
     fn drill(line: &str) {
         let dir = tempfile::tempdir().unwrap();
         fs::write(dir.path().join("alice.txt"), "user00012@drill.example\n").unwrap();

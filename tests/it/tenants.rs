@@ -268,7 +268,7 @@ fn flags_for_one_tenant_are_refused_with_several() {
     let done = ctx.finish(plan.args([input.as_str(), "--plan-file", "plan.json"]));
     done.exits(2);
     assert!(done.stderr.contains("`plan` works with one"), "{}", done.stderr);
-    // A ready token is good in one tenant, and nobody knows by a domain in which.
+    // A ready token is good in one tenant, and a domain does not say in which.
     let mut ready = ctx.command("run");
     let done = ctx.finish(ready.arg(&input));
     done.exits(4);

@@ -59,7 +59,7 @@ fn one_429(retry_after: &str, header_case: &str) -> (TestContext, CommandResult)
          [[fault]]\nmatch = 'u00@*'\nanswer = 429\ntimes = 1\nretry_after = '{retry_after}'\n"
     ));
     let input = ctx.input("users.txt", user_list(6));
-    // One job: whoever comes after the 429 comes after the wait.
+    // One job, so that each request after the 429 comes after the wait.
     let done = ctx.run(&input, &["--retries", "0", "-j", "1"]);
     (ctx, done)
 }
@@ -117,7 +117,7 @@ fn a_throttling_403_is_waited_out() {
 
 #[test]
 fn after_the_wait_one_probe_goes_first() {
-    // The first to come is throttled for 0.6 s, its second request takes a while: until its answer nobody else may come.
+    // The first to come is throttled for 0.6 s, its second request takes a while: until its answer, no other request may come.
     let ctx = TestContext::new(
         "[[fault]]\nmatch = 'u00@*'\nanswer = 429\ntimes = 1\nretry_after = '0.6'\n\
          [[fault]]\nmatch = 'u00@*'\nanswer = 'delay'\ndelay = '500ms'\n",

@@ -22,7 +22,7 @@ pub(crate) const APPS: [&str; 3] = [
     "5a1e0000-0000-4000-8000-0000000000a3",
 ];
 
-/// A tenant with three apps, and nobody but those by their secrets. `more` is TOML of tables.
+/// A tenant with three apps, which can only sign in with their secrets. `more` is TOML of tables.
 pub(crate) fn tenant(more: &str) -> TestContext {
     let mut toml = "accept_any_token = false\nledger = 'full'\n".to_owned();
     for (number, app) in (1..).zip(APPS) {

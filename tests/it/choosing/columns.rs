@@ -124,7 +124,7 @@ fn columns_of_related_people_are_not_used() {
     }
     let named = ran("Employee,Admin\nAnn Lee,tech1@c.example\n", &["--column", "Admin"], 0);
     assert_eq!(named.0, people(&["tech1"]));
-    // Such a word over cells that name nobody moves no row.
+    // Such a word over cells without IDs shifts no row.
     for file in [
         "Is admin,UPN,Host\nyes,ann@c.example,pc1\nno,bob@c.example,pc2\n",
         "Notify,UPN,Editor\nyes,ann@c.example,vim\n,bob@c.example,\n",

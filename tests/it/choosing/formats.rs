@@ -96,7 +96,7 @@ fn invalid_json_rows_stay_invalid_in_resume_and_apply() {
     let input = ctx.input("users.json", text);
     ctx.run(&input, &[]).exits(3);
     let folder = ctx.run_folder().path;
-    // The two that can be nobody are left.
+    // The two that are not valid IDs are left.
     ctx.finish(ctx.command("resume").arg(&folder)).exits(3);
     let outcomes = ctx.run_folder().outcomes();
     assert_eq!(outcomes.values().filter(|outcome| *outcome == "revoked").count(), 2, "{outcomes:?}");

@@ -86,7 +86,7 @@ const NOT_LOOKED_UP: &str = "users can't be looked up before the run: the token 
 #[test]
 fn without_read_permission_the_run_warns_and_continues() {
     let ctx = TestContext::new("");
-    // With one row there is nothing to compare: nobody is asked, and there is nothing to say.
+    // With one row there is nothing to compare: no user is looked up, and no notice is printed.
     let input = ctx.input("one.txt", "ann@contoso.com\n");
     let done = ctx.run(&input, &["--output-dir", "alone"]);
     assert!(!done.exits(0).stderr.contains("looked up"), "{}", done.stderr);

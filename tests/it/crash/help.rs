@@ -126,7 +126,7 @@ pub(super) fn begun(ctx: &TestContext) -> RunDir {
     RunDir { path: found }
 }
 
-/// Everybody on the list was revoked, and nobody else was touched.
+/// All users on the list were revoked, and no other user.
 #[track_caller]
 pub(super) fn all_were_revoked(ctx: &TestContext, count: usize) {
     let ledger = ctx.ledger();

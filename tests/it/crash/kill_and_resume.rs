@@ -227,7 +227,7 @@ fn at_the_end(ctx: &TestContext, path: &Path, rows: &[String]) {
     no_claim_is_false(ctx, &folder);
     let ledger = ctx.ledger();
     assert_eq!(ledger.stats.duplicate_client_request_ids, 0);
-    // A process that was killed before it read its 429 could tell nobody of it.
+    // A process that was killed before it read its 429 could not record it.
     assert!(ledger.violations.iter().all(|seen| seen.kind == "early"), "{:?}", ledger.violations);
 
     let reported = folder.rows();

@@ -5,7 +5,7 @@ use std::process::Command;
 use crate::ctx::TestContext;
 use crate::support::site::{GRAPH, LOGIN, Site};
 
-/// A run that finds the site and trusts nobody but the platform's roots.
+/// A run that finds the site and trusts only the platform's roots.
 fn untrusting(site: &Site) -> Command {
     let mut command = site.bare_run();
     site.resolve(&mut command);

@@ -27,7 +27,7 @@ const CONTOSO: &str = "[token]\nroles = ['User.RevokeSessions.All', 'User.Read.A
     active = ['root1@contoso.com', 'root2@contoso.com', 'root3@contoso.com', 'root4@contoso.com']\n\
     [[directory.group]]\nname = 'Finance'\nmembers = ['ann@contoso.com', 'bob@contoso.com']\n";
 
-/// Rows of all kinds: good, twice, nobody's, of a guest, protected, invalid.
+/// Rows of all kinds: valid, duplicate, unknown, a guest, protected, invalid.
 const ROWS: &str = "userPrincipalName,Department\n\
     ann@contoso.com,Sales\n\
     bob@contoso.com,Sales\n\

@@ -346,7 +346,7 @@ fn the_preview_shows_directory_names_and_not_names_from_the_file() {
     assert!(done.stderr.contains(told), "{}", done.stderr);
     assert!(done.stdout.contains("ann@contoso.com") && !done.stdout.contains("cyd@"), "{}", done.stdout);
     assert!(done.stderr.contains("apply would stop here"), "{}", done.stderr);
-    // Whoever sends it sends nobody who was not approved.
+    // The person who applies it revokes no user who was not approved.
     refused(&ctx, &path, &[], 2, "the directory and the plan have different names for 1 user");
 }
 

@@ -219,7 +219,7 @@ fn approvers_from_the_profile_apply() {
         2,
         "is not on the list of approvers",
     );
-    // What is sent without a plan, nobody approved.
+    // A run without a plan has no approval.
     let input = ctx.dir.path().join("users.txt");
     let done = finish(&ctx, "run", &input, &[&profile[..], &["--yes"]].concat());
     done.exits(2);

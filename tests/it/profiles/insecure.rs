@@ -6,7 +6,7 @@ use std::os::unix::fs::{PermissionsExt, chown, lchown, symlink};
 
 use super::*;
 
-/// Somebody who is neither root nor whoever runs the tests.
+/// An account that is neither root nor the one that runs the tests.
 const STRANGER: u32 = 54_321;
 
 fn mode(path: &Path, mode: u32) {
@@ -23,7 +23,7 @@ struct Files {
     folder: PathBuf,
 }
 
-/// What a run reads that nobody else may change: the folder's name, and the file's.
+/// What a run reads that no other account may change: the folder's name, and the file's.
 const NAMED: [(&str, &str); 4] = [("s", "secret"), ("p", "protect.txt"), ("e", "leave.csv"), ("c", "c.toml")];
 
 impl Files {
@@ -145,7 +145,7 @@ fn kubernetes_volumes_are_accepted_and_every_link_is_checked() {
         command.arg(secret.join("token")).arg("--protect").arg(list.join("protect.txt"));
         command
     };
-    // An emptyDir has no sticky bit: whoever shares the pod could put another link there.
+    // An emptyDir has no sticky bit: another container of the pod could put another link there.
     for (part, was) in [
         (secret.clone(), 0o1777),
         (secret.join("..2026_11_30"), 0o755),

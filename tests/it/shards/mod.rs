@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 
 use crate::ctx::{CommandResult, TestContext};
 
-/// So many rows, some of them twice, some of nobody, with a column of their own.
+/// `count` rows with a column of their own; some are duplicates, some have no user.
 fn staff(count: usize) -> String {
     let mut text = "userPrincipalName,Note,Department\n".to_owned();
     for n in 0..count {
@@ -29,7 +29,7 @@ fn staff(count: usize) -> String {
     text
 }
 
-/// A simulator that knows nobody called `gone-…`.
+/// A simulator without users named `gone-…`.
 const GONE: &str = "[[fault]]\nmatch = 'gone-*'\nanswer = 404\n";
 
 impl TestContext {
