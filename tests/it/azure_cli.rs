@@ -123,7 +123,7 @@ fn an_expiring_az_token_is_renewed_during_the_run() {
     assert_eq!(calls(&ctx, "az"), 2);
     assert_eq!(ctx.stats().bad_auth, 0, "it was renewed ahead of its end");
     assert!(ctx.ledger().users.iter().all(|user| user.effects == 1));
-    // Somebody may choose another account meanwhile: the tenant of the first token is asked for from then on.
+    // Another account may be chosen meanwhile, so later tokens are requested for the tenant of the first one.
     let arguments = noted(&ctx, "az.args");
     assert!(arguments.ends_with(&format!("--tenant\n{TENANT}\n")), "{arguments}");
 }

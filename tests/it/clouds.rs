@@ -22,7 +22,7 @@ fn site(graph: &str, login: &str) -> Site {
     Site::new(graph, login, 3, "")
 }
 
-/// Everybody was revoked once, with one token.
+/// All users were revoked once, with one token.
 #[track_caller]
 fn went_well(site: &Site) {
     site.assert_all_revoked(3);

@@ -153,7 +153,7 @@ fn files_and_standard_input_are_combined() {
 /// Gives standard input this text through a pipe, and ends it.
 fn piped(ctx: &TestContext, command: &mut std::process::Command, text: &str) -> CommandResult {
     let mut run = ctx.start(command.stdin(Stdio::piped()));
-    // Whoever is refused before reading closes the pipe.
+    // A command that is refused before it reads closes the pipe.
     let _ = run.stdin.take().expect("it is piped").write_all(text.as_bytes());
     CommandResult::from(run.wait_with_output().expect("the binary ends"))
 }
@@ -175,7 +175,7 @@ fn an_unterminated_last_line_of_a_pipe_is_invalid() {
         assert_eq!(rows["ann@contoso.co"], if cut { "invalid" } else { "revoked" }, "{text:?}");
         done.exits(if cut { 3 } else { 0 });
         assert_eq!(done.stderr.contains("the last line has no line end"), cut, "{done:?}");
-        // Run again as it stands, it must not become somebody's id.
+        // If the file is run again as it is, the text must not become a user's ID.
         if cut && !text.contains(',') {
             let remaining = ctx.run_folder().path.join("remaining.csv");
             let again = ctx.run(&remaining, &["--output-dir", "again"]);

@@ -27,7 +27,7 @@ fn as_person(ctx: &TestContext, input: &Path) -> Command {
     command
 }
 
-/// How often somebody was asked to enter a code.
+/// How often a person was asked to enter a code.
 fn prompts(done: &CommandResult) -> usize {
     done.stderr.lines().filter(|line| line.starts_with("To sign in, open ")).count()
 }
@@ -132,7 +132,7 @@ fn renewal_uses_the_newest_refresh_token() {
     assert!(ledger.users.len() == 90 && ledger.users.iter().all(|user| user.effects == 1));
 }
 
-/// Names of the signed-in operator. Whoever writes `me` means to be sent.
+/// Names of the signed-in operator. A row with `me` means the operator.
 const OWN: [&str; 2] = ["OPERATOR@example.com", "0b5e5d1e-1111-4222-8333-444455556666"];
 
 /// Whom the run sent, in order.
@@ -215,7 +215,7 @@ fn a_revoked_sign_in_gets_a_new_code_during_the_run() {
     assert_eq!(others.filter(|user| user.effects == 1).count(), 60);
 }
 
-/// Somebody else ends the operator's sessions.
+/// Another process ends the operator's sessions.
 fn revoke_operator(ctx: &TestContext) {
     let token = ctx.simulator.mint_token(entra_revoke::simulator::TokenKind::App, Duration::from_secs(600));
     let url = format!("{}/v1.0/users/{OPERATOR}/revokeSignInSessions", ctx.simulator.url());

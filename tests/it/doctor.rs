@@ -355,7 +355,7 @@ fn an_untrusted_authority_is_named() {
     says(&json, "roots", "ok", &["ca.pem"]);
 }
 
-/// A proxy that connects everybody to one address, whomever they ask for.
+/// A proxy that connects all clients to one address, whatever host they ask for.
 fn proxy_to(target: SocketAddr) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();

@@ -12,7 +12,7 @@ const OTHER: &str = "22222222-1c1b-4ff4-9ab1-1a2b3c4d5e6f";
 const TRUE: &str =
     r#"{"@odata.context":"https://graph.microsoft.com/v1.0/$metadata#Edm.Boolean","value":true}"#;
 
-/// An answer with these header lines beside its length.
+/// An answer with these header lines in addition to its length.
 fn answer(status: &str, headers: &[String], body: &str) -> String {
     let headers: String = headers.iter().map(|line| format!("{line}\r\n")).collect();
     format!("HTTP/1.1 {status}\r\n{headers}content-length: {}\r\n\r\n{body}", body.len())
@@ -291,7 +291,7 @@ const TOO_LONG: [&str; 6] = [
     "Fri, 31 Dec 9999 23:59:59 GMT",
 ];
 
-/// What is no time to wait.
+/// Values that are not valid waits.
 const NO_NUMBERS: [&str; 8] = ["1e308", "1.8e19", "NaN", "inf", "-0", "-9223372036854775808", "+5", " "];
 
 fn asks_for(wait: &str) -> String {
@@ -427,7 +427,7 @@ fn a_sign_in_does_not_wait_long() {
             scope.spawn(move || {
                 let ctx = TestContext::new("");
                 let began = Instant::now();
-                // The poll of a device code waits for as long as it is told to, but not beyond the code's end.
+                // The poll of a device code waits as long as the server asks, but not beyond the code's end.
                 let (root, _) = serve_requests(move |_, seen| {
                     let code = format!(
                         r#"{{"device_code":"d","user_code":"U","verification_uri":"https://microsoft.com/x",

@@ -212,7 +212,7 @@ fn documented_simulator_settings_are_valid() {
     let toml = blocks[0].1.join("\n");
     let config = entra_revoke::simulator::Config::from_toml_str(&toml).unwrap();
     assert_eq!(config.faults.len(), 2);
-    // What is told to be the default is the default.
+    // The documented default is the default.
     let (defaults, _) = toml.split_once("[[fault]]").unwrap();
     let config = entra_revoke::simulator::Config::from_toml_str(defaults).unwrap();
     assert_eq!(format!("{config:?}"), format!("{:?}", entra_revoke::simulator::Config::default()));

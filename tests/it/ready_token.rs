@@ -257,7 +257,7 @@ fn standard_input_cannot_be_both_users_and_token() {
     );
 }
 
-/// Nobody can ask the giver of a ready token for claims.
+/// A ready-made token can't be renewed with claims.
 #[test]
 fn a_ready_token_cannot_answer_a_challenge() {
     let ctx = TestContext::new("[[fault]]\nanswer = 'challenge'\n");

@@ -118,7 +118,7 @@ const CASES: &[Case] = &[
     case("version", "answer = 505", ONCE, "failed", "505", "UnknownError"),
 ];
 
-/// Users for whom each case heals after so many times, as an input and as the simulator's faults.
+/// Users for whom each case ends after this many times, as an input and as the simulator's faults.
 fn cast(prefix: &str, cases: &[&Case], times: Option<u32>) -> (String, String) {
     let mut users = String::new();
     let mut faults = String::new();
@@ -316,7 +316,7 @@ fn only_a_503_is_retried_on_a_new_connection() {
         let path = format!("/users/{user}@contoso.com/");
         seen.iter().filter(|seen| seen.line.contains(&path)).map(|seen| seen.connection).collect()
     };
-    // Which users met the failures is told by how often they came.
+    // The number of requests shows which users met the failures.
     let twice: Vec<Vec<usize>> =
         ["a", "b", "c", "d"].map(of).into_iter().filter(|seen| seen.len() == 2).collect();
     assert_eq!(twice.len(), 2, "{seen:#?}");

@@ -513,7 +513,7 @@ fn other_processes_cannot_read_the_memory() {
     assert!(root || environment.is_err());
 }
 
-/// A file that is no file: the program must read it although its memory is private.
+/// A path that is not a regular file. The program must read it although its memory is private.
 #[test]
 fn a_token_can_come_from_process_substitution() {
     let ctx = TestContext::new("");

@@ -92,7 +92,7 @@ fn request(words: &str) -> Option<(String, Value)> {
     Some(((*url).to_owned(), body))
 }
 
-/// Every id that is no made-up one.
+/// Every ID that is not made up.
 fn ids(requests: &[(String, Value)]) -> BTreeSet<String> {
     let guid = Regex::new("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}").unwrap();
     let text: String = requests.iter().map(|(url, body)| format!("{url} {body}\n")).collect();

@@ -433,7 +433,7 @@ fn a_second_challenge_in_a_row_ends_the_run() {
     assert_eq!(ctx.stats().tokens_issued, 2);
 }
 
-/// Conditional Access says it with a 403; that is no word about the user.
+/// Conditional Access says it with a 403; that says nothing about the user.
 #[test]
 fn a_403_that_asks_for_claims_is_answered_with_a_new_token() {
     let ctx = app_only(
@@ -520,7 +520,7 @@ fn the_tenants_domains_are_used_if_the_authority_is_silent() {
     let run = |tenant: &str| {
         let mut command = ctx.command_without_token("run");
         command.env("ENTRA_REVOKE_TOKEN", &token).arg(&input).args(["--yes", "--tenant", tenant]);
-        // Nobody listens there.
+        // No server listens there.
         command.args(["--graph-url", &ctx.simulator.url(), "--authority-url", "http://127.0.0.1:9"]);
         ctx.finish(&mut command)
     };

@@ -27,7 +27,7 @@ fn tenant(number: usize) -> String {
     format!("t{number:02}.example")
 }
 
-/// A file of so many users in each of so many tenants, one tenant after the other for each user.
+/// A file of `users` users in each of `tenants` tenants, one tenant after the other for each user.
 fn users(tenants: usize, each: usize) -> String {
     let rows = (0..each).flat_map(|user| (0..tenants).map(move |number| (user, tenant(number))));
     let rows: String = rows.map(|(user, tenant)| format!("u{user}@{tenant},{tenant}\n")).collect();

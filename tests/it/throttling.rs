@@ -8,7 +8,7 @@ use entra_revoke::simulator::Ledger;
 use jiff::Timestamp;
 use serde_json::Value;
 
-/// Nobody came while being told to wait, and everybody was revoked exactly once.
+/// No request came during a wait, and each user was revoked exactly once.
 #[track_caller]
 fn patient_and_complete(ledger: &Ledger, count: usize) {
     assert_eq!(ledger.stats.early, 0, "{:?}", ledger.violations);
@@ -95,7 +95,7 @@ fn no_request_is_sent_during_a_wait() {
     });
 }
 
-/// A 403 that says `TooManyRequests` and how long to wait is no refusal, alone or in a batch: it costs no try.
+/// A 403 that says `TooManyRequests` and how long to wait is not a refusal, alone or in a batch, and does not count as a try.
 #[test]
 fn a_throttling_403_is_waited_out() {
     each(&["1", "20"], |size| {

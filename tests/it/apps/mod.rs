@@ -67,7 +67,7 @@ pub(crate) fn config(ctx: &TestContext, toml: impl AsRef<[u8]>) {
     private(&ctx.input("c.toml", toml));
 }
 
-/// `run` with the profile `c` over so many users.
+/// `run` with the profile `c` over `users` users.
 pub(crate) fn run(ctx: &TestContext, users: usize) -> Command {
     let users = ctx.users(users);
     let mut command = verb(ctx, "run");

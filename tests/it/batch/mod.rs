@@ -88,7 +88,7 @@ async fn send(graph: &HttpGraph, requests: Vec<BatchRequest>) -> Vec<UserReply> 
     answers.into_iter().map(|answer| answer.reply).collect()
 }
 
-/// So many users.
+/// `count` users.
 fn users(count: usize) -> Vec<String> {
     (0..count).map(|n| format!("u{n:02}@contoso.com")).collect()
 }

@@ -23,7 +23,7 @@ async fn against(
     (replies, seen)
 }
 
-/// An answer with these header lines beside its length.
+/// An answer with these header lines in addition to its length.
 fn answer(headers: &[&str], body: &str) -> String {
     let headers: String = headers.iter().map(|line| format!("{line}\r\n")).collect();
     format!("HTTP/1.1 200 OK\r\n{headers}content-length: {}\r\n\r\n{body}", body.len())

@@ -254,7 +254,7 @@ fn a_repeated_header_is_skipped_and_a_different_one_refused() {
         let (found, said) = ran(&other, &["--no-lookup"], 2);
         assert!(found.is_empty() && said.contains(line) && said.contains("line 1"), "{said}");
     }
-    // A cell that is a word like a column's name is no header.
+    // A cell with a word like a column's name is not a header.
     assert_eq!(
         ran("UPN,Role,Type\nann@c.example,Member,User\nbob@c.example,Owner,User\n", &[], 0).0,
         people(&["ann", "bob"])
@@ -330,7 +330,7 @@ fn a_slow_standard_input_is_read_completely() {
     assert_eq!(sent(&ctx), people(&["ann", "bob"]));
 }
 
-/// The sign-in log of Entra has such columns beside its users.
+/// The sign-in log of Entra has such columns next to its users.
 #[test]
 fn user_agents_and_display_names_do_not_count_as_a_shift() {
     let file = "Date,User,Username,User agent\n2026-11-01,Ann Lee,ann@c.example,Mozilla/5.0\n\

@@ -46,7 +46,7 @@ fn a_list_that_cannot_be_resolved_stops_the_run() {
             done.stderr
         );
     }
-    // What can't be read can't be told, either.
+    // A list that can't be read is refused too.
     let less = READS.replace("\"GroupMember.Read.All\", ", "");
     let ctx = TestContext::new(&(directory(3).replace(READS, &less) + &group("Glass", &[upn(1)])));
     let input = ctx.input("users.txt", upn(2));

@@ -16,7 +16,7 @@ use std::collections::BTreeSet;
 
 use crate::ctx::TestContext;
 
-/// What a run that resolves everybody may read.
+/// The permissions of a run that resolves all users.
 pub(crate) const READS: &str = r#"[token]
 roles = ["User.RevokeSessions.All", "User.Read.All", "GroupMember.Read.All", "RoleManagement.Read.Directory",
     "Application.Read.All"]
@@ -32,7 +32,7 @@ pub(crate) fn upn(n: u8) -> String {
     format!("user{n}@contoso.example")
 }
 
-/// A directory of so many users; every third is a guest by type.
+/// A directory of `count` users; every third is a guest by type.
 pub(crate) fn directory(users: u8) -> String {
     let mut toml = format!("{READS}[directory]\ndomain = \"contoso.example\"\n");
     for n in 0..users {
@@ -51,7 +51,7 @@ pub(crate) fn group(name: &str, members: &[String]) -> String {
     format!("[[directory.group]]\nname = {name:?}\nmembers = {members:?}\n")
 }
 
-/// Everybody who was sent a POST, by principal name.
+/// All users for whom a POST was sent, by principal name.
 pub(crate) fn sent(ctx: &TestContext) -> BTreeSet<String> {
     ctx.ledger().users.into_iter().filter(|user| user.requests > 0).map(|user| user.id).collect()
 }

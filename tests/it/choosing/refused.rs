@@ -39,7 +39,7 @@ fn resume_starts_with_users_that_were_never_tried() {
         (&45.into(), &30.into())
     );
 
-    // Who is left is refused again, which is no missing permission: others were revoked by an earlier process.
+    // The remaining users are refused again. The permission is not missing, because an earlier process revoked others.
     resume().exits(3);
     assert_eq!(sent_last(&folder.journal()).len(), 30);
 }

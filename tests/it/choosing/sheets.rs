@@ -426,7 +426,7 @@ fn ambiguous_workbooks_are_refused() {
         let sheet = Sheet("S", "visible", rows(&[&["UPN"], &["ann@contoso.example"]]));
         refused(strings, &zipped(&parts(&[sheet], Some(strings))));
     }
-    // Prefixes of the spreadsheet's own namespace, and what others add beside the rows, are read as ever.
+    // Prefixes of the spreadsheet's own namespace, and what other programs add next to the rows, do not matter.
     let own = format!(
         "<sheetData>{first}<y:row xmlns:y=\"{MAIN}\" xmlns:z=\"urn:z\" z:r=\"9\" r=\"3\">{cell}<extLst><z:row/>\
          </extLst></y:row></sheetData><extLst><x:row xmlns:x=\"urn:x\">5</x:row></extLst>"

@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::crash::help::{end, report, resume, start_run, users};
 use crate::ctx::{RunDir, TOKEN, TestContext};
 
-/// A run in which everybody failed, so that all are left.
+/// A run in which all users failed, so that all are left.
 fn failed(count: usize, args: &[&str]) -> (TestContext, RunDir) {
     let ctx = TestContext::new("[[fault]]\nanswer = 503\n");
     end(start_run(&ctx, count, &[&["--retries", "0", "--rate", "1000/s"], args].concat())).exits(3);
@@ -61,7 +61,7 @@ fn resume_takes_no_address_or_sign_in_from_the_folder() {
     let folder = ctx.run_folder().path;
     let journal = std::fs::read(folder.join("journal.jsonl")).unwrap();
     let asked = ctx.stats().requests;
-    // Loopback is no exception, and neither is a token of the environment's.
+    // Loopback is not an exception, and neither is a token in the environment.
     let bare = ctx.finish(ctx.command_without_token("resume").arg(&folder).env("ENTRA_REVOKE_TOKEN", TOKEN));
     bare.exits(2);
     assert!(bare.stderr.contains("--graph-url") && bare.stderr.contains("pass it again"), "{}", bare.stderr);
@@ -233,7 +233,7 @@ fn another_app_or_a_changed_run_needs_confirmation() {
     let done = resumed(&[]);
     done.exits(2);
     assert!(done.stderr.contains("5a1e0000-0000-4000-8000-0000000000ff signs in"), "{}", done.stderr);
-    // Somebody else's idea of what was approved.
+    // A `run.json` that another account changed.
     let good = folder.text("run.json");
     let mut record: Value = serde_json::from_str(&good).unwrap();
     record["settings"]["protect"] = Value::Null;

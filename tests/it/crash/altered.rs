@@ -90,7 +90,7 @@ fn a_flipped_bit_in_the_first_line_does_not_lock_the_folder() {
     }
 }
 
-/// Told by `report` in every way, and not forgotten by the next one.
+/// `report` shows it in each format, and the next `report` does too.
 #[track_caller]
 fn is_noticed(ctx: &TestContext, folder: &RunDir, says: &str) {
     let before = folder.text("manifest.json");

@@ -36,7 +36,7 @@ pub(super) fn until_or_gone(child: &mut Child, what: &str, mut condition: impl F
 
 pub(super) fn signal(child: &Child, signal: Signal) {
     let pid = Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap();
-    // Whoever is gone already can't be told.
+    // The process may have ended already.
     let _ = kill_process(pid, signal);
 }
 
@@ -81,7 +81,7 @@ pub(super) fn requests(ctx: &TestContext) -> BTreeMap<String, u64> {
     ctx.ledger().users.into_iter().map(|user| (user.id.to_lowercase(), user.requests)).collect()
 }
 
-/// Nobody is called revoked in `report.csv` whom the simulator did not revoke.
+/// No user is `revoked` in `report.csv` whom the simulator did not revoke.
 #[track_caller]
 pub(super) fn no_claim_is_false(ctx: &TestContext, folder: &RunDir) {
     let ledger = ctx.ledger();

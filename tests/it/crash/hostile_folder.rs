@@ -101,7 +101,7 @@ fn links_and_special_files_are_refused() {
             }
         }
     }
-    // A link of any other name is no file of a run, and none of those who make runs.
+    // A link with any other name is refused too, because a run does not make links.
     scene.with(
         "notes",
         |path| symlink(&dangling, path).unwrap(),

@@ -67,9 +67,9 @@ enum KillMoment {
     Folder,
     /// As soon as this file is in it.
     File(&'static str),
-    /// When the simulator has seen so many requests more.
+    /// When the simulator has seen this many more requests.
     Requests(u64),
-    /// When the journal has grown by so many bytes.
+    /// When the journal has grown by this many bytes.
     Bytes(u64),
 }
 
@@ -175,7 +175,7 @@ fn round(number: u64) {
     at_the_end(&ctx, &folder, &rows);
 }
 
-/// Whoever is done in the journal is not sent by what `act` does.
+/// Users who are done in the journal are not revoked again by what `act` does.
 fn resumed_without_repeats(ctx: &TestContext, folder: &Path, act: impl FnOnce()) {
     let done = revoked_in(&whole_lines(folder));
     let before = requests(ctx);

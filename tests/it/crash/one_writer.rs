@@ -46,7 +46,7 @@ fn two_concurrent_resumes_revoke_no_user_twice() {
     let (one, two) = (start(), start());
     let mut codes = [end(one).code.unwrap(), end(two).code.unwrap()];
     codes.sort_unstable();
-    // Whoever comes second is refused, or finds a run that is complete.
+    // The second process is refused, or finds a complete run.
     assert!(codes == [0, 1] || codes == [0, 0], "{codes:?}");
     all_were_revoked(&ctx, 60);
     assert!(ctx.ledger().users.iter().all(|user| user.requests <= 2));

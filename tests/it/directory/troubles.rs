@@ -2,7 +2,7 @@ use crate::directory::contoso::{ANN, NOBODY, READS, TENANT, person};
 use crate::selecting::desk::DirectoryFixture;
 use entra_revoke::directory::ResolvedId;
 
-/// So many users, of whom the last does not exist.
+/// `count` users, of whom the last does not exist.
 fn everybody(desk: &DirectoryFixture) {
     let names: Vec<String> = (1..=50).map(|n| format!("user{n:05}@contoso.example")).collect();
     let mut asked: Vec<&str> = names.iter().map(String::as_str).collect();

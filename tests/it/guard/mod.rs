@@ -171,7 +171,7 @@ fn person() -> impl Strategy<Value = Person> {
     (cell(), cell()).prop_filter("somebody", |(object, name)| object.is_some() || name.is_some())
 }
 
-/// Known by both, as a list should have everybody; now and then by one alone.
+/// Known by both IDs, as a list should name users; sometimes by only one.
 fn listed() -> impl Strategy<Value = Person> {
     prop_oneof![5 => (0..5_u8, 0..5_u8).prop_map(|(object, name)| (Some(object), Some(name))), 1 => person()]
 }

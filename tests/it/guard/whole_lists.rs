@@ -92,7 +92,7 @@ fn an_unreadable_entry_stops_the_run() {
     );
 }
 
-/// Without a directory, one id beside two of the other kind shows that the pairs are of no accounts.
+/// Without a directory, one ID with two of the other kind shows that the pairs do not belong to accounts.
 #[test]
 fn a_list_that_contradicts_itself_stops_the_run() {
     let (one, other) = ("0785ef7c-1c1b-4ff4-9ab1-1a2b3c4d5e6f", "11111111-1c1b-4ff4-9ab1-1a2b3c4d5e6f");

@@ -35,7 +35,7 @@ impl Names {
         self.namespace.inside(&command)
     }
 
-    /// From now on these can be resolved. The file is written anew, not replaced: another would not be seen inside.
+    /// From now on these can be resolved. The file is overwritten and not replaced, because a new file would not be visible inside.
     fn learn(&self, known: &[&str]) {
         std::fs::write(&self.hosts, lines(known)).unwrap();
     }

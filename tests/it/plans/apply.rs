@@ -105,7 +105,7 @@ fn only_the_approved_plan_is_applied() {
     let text = std::fs::read_to_string(&path).unwrap();
     std::fs::write(&path, text.replace("ann@contoso.com", "bob@contoso.com")).unwrap();
     refused(&ctx, &path, &[], 2, "was changed after it was made");
-    // Whoever can make a hash can make a plan; not the one that was approved.
+    // Anyone can compute a hash for another plan, but it is not the approved hash.
     let sha256 = read(&path)["sha256"].as_str().unwrap().to_owned();
     remake(&path, |_| {});
     refused(&ctx, &path, &["--expect-sha256", &sha256], 2, "not the plan that was approved");

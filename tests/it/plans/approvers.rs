@@ -14,7 +14,7 @@ use super::apply::{plan, read, refused, remake};
 use super::{ROLES, TENANT, finish, nothing_sent, tenant, verb};
 use crate::ctx::{CommandResult, TestContext};
 
-/// Somebody with an SSH key, made of one number.
+/// An SSH key, made from one number.
 struct Key(Ed25519KeyPair);
 
 impl Key {
@@ -31,7 +31,7 @@ impl Key {
         format!("ssh-ed25519 {}", STANDARD.encode(self.public()))
     }
 
-    /// Signs a file as `ssh-keygen -Y sign` does, into the file beside it.
+    /// Signs a file as `ssh-keygen -Y sign` does, into the file next to it.
     fn sign(&self, path: &Path, namespace: &str) {
         let hash = digest(&SHA512, &std::fs::read(path).unwrap());
         let data =
@@ -61,7 +61,7 @@ fn a_signed_plan_is_applied() {
     let key = Key::new(1);
     ctx.input("approvers", format!("# two\nzoe@contoso.com namespaces=\"entra-*\" {} Zoe\n", key.line()));
     refused(&ctx, &path, &APPROVERS, 2, "does not exist");
-    // Whoever approves looks first.
+    // The approver looks first.
     let done = finish(&ctx, "apply", &path, &["--dry-run", "--approvers", "approvers"]);
     assert!(
         done.exits(0).stderr.contains("apply would stop here: the plan is not approved"),

@@ -173,7 +173,7 @@ fn removed_names_do_not_disable_the_check() {
     });
     // The input says ann, and the id is another one's.
     refused(&ctx, &path, &[], 2, "ann@contoso.com is cyd@contoso.com");
-    // Nobody can tell whose it is without the directory.
+    // Without the directory, it is not known which user it is.
     ctx.simulator.change_config("[token]\nroles = ['User.RevokeSessions.All']\n").unwrap();
     refused(&ctx, &path, &[], 2, "which can't be resolved");
 }
@@ -188,7 +188,7 @@ fn a_plan_with_one_user_is_checked_too() {
         plan["facts"]["lists"] = json!([]);
     });
     refused(&ctx, &path, &[], 2, "ann@contoso.com is cyd@contoso.com");
-    // Another name than the input's is no id of the row.
+    // A name other than the input's is not an ID of the row.
     let path = plan(&ctx, &["ann"], &[]);
     remake(&path, |plan| plan["rows"][0]["user_id"] = "cyd@contoso.com".into());
     refused(&ctx, &path, &[], 2, "rows[0].user_id: expected ann@contoso.com");

@@ -9,7 +9,7 @@ fn check(ctx: &TestContext, toml: &str, names: &[&str]) -> Command {
     command
 }
 
-/// It is not good, for this reason, told on one line of its own.
+/// The profile is not valid, and one line says why.
 #[track_caller]
 fn bad(ctx: &TestContext, keys: &str, says: &[&str]) {
     let done = ctx.finish(&mut check(ctx, &format!("[profile.c]\n{keys}"), &[]));

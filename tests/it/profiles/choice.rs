@@ -94,7 +94,7 @@ fn a_named_profile_and_file_must_exist() {
     refused(&ctx, &named("contosso"), &["no profile contosso: did you mean contoso?"]);
     refused(&ctx, &named("x\u{1b}[2J"), &["contoso, fabrikam", "\\u{1b}"]);
     refused(&ctx, &named(""), &["--profile"]);
-    // Given for a purpose, and of no effect: somebody would miss the protect list.
+    // The flag would have no effect, and its protect list would be missed.
     let done = ctx.finish(run(&ctx).args(["--config", "c.toml"]));
     refused(&ctx, &done, &["without --profile", "default_profile"]);
 }

@@ -108,7 +108,7 @@ fn files_of_other_accounts_are_refused() {
         files.insecure(&["the folder", &folder.display().to_string(), &whose]);
         chown(&folder, Some(0), None).unwrap();
     }
-    // A link of somebody else in a folder like /tmp leads wherever they like.
+    // A link that another account makes in a folder like /tmp can lead anywhere.
     let there = files.folder.join("p/there");
     std::fs::rename(files.folder.join("p/protect.txt"), &there).unwrap();
     let link = files.folder.join("p/protect.txt");

@@ -121,7 +121,7 @@ fn a_named_profile_conflicts_with_another_tenant_in_the_environment() {
         let mut by_variable = with(&ctx, "", &[]);
         by_variable.env(variable, theirs).env("ENTRA_REVOKE_PROFILE", "c");
         refused(&ctx, &ctx.finish(&mut by_variable), &[variable]);
-        // A flag settles it, and the same in both is no contradiction; nor is nothing.
+        // A flag decides it. The same value in both is not a contradiction, and neither is none.
         let dry = ["--dry-run"];
         named(theirs, &[&dry[..], &[flag, theirs]].concat()).exits(0);
         named(theirs, &[&dry[..], &[flag, ours]].concat()).exits(0);
@@ -161,7 +161,7 @@ fn sign_in_of_a_profile_overrides_the_environment() {
     ctx.input("wrong", "fake-wrong-secret");
     let done = ctx.finish(&mut with(&ctx, "", &["--client-secret-file", "wrong"]));
     assert!(done.exits(4).stderr.contains("AADSTS7000215"), "{}", done.stderr);
-    // The way of the flag, and not the profile's beside it.
+    // The sign-in method of the flag, not the profile's.
     let done = ctx.finish(&mut with(&ctx, "auth = 'client-secret'\n", &["--token-file", "gone"]));
     assert!(done.exits(4).stderr.contains("--token-file gone"), "{}", done.stderr);
     let done = ctx.finish(&mut with(&ctx, "", &["--auth", "token"]));

@@ -46,7 +46,7 @@ fn proxy_errors_at_sign_in_have_advice() {
                     assert!(done.stderr.contains(words), "{name}: {words:?} is not in {}", done.stderr);
                 }
                 assert!(!done.stderr.contains("CANARY"), "{}", done.stderr);
-                // A password does not mend itself; the others may.
+                // A wrong password stays wrong; the other errors may pass.
                 let tries = if name == "407" { 1 } else { 5 };
                 assert_eq!(proxy.requests().len(), tries, "{name}");
             });
@@ -71,7 +71,7 @@ fn a_proxy_page_never_counts_as_revoked() {
     }
 }
 
-/// SOCKS proxies that refuse are told apart.
+/// SOCKS proxies that refuse have messages of their own.
 fn socks_at_sign_in<'scope>(scope: &'scope Scope<'scope, '_>) {
     for (password, words, tries) in [
         // The proxy of the test hangs up on these before it is asked for anything.

@@ -16,7 +16,7 @@ fn targets(proxy: &Proxy) -> Vec<String> {
     targets
 }
 
-/// Runs with these variables to its end; everybody is revoked.
+/// Runs with these variables to its end; all users are revoked.
 fn run(site: &Site, variables: &[(&str, String)]) {
     let mut command = site.run();
     command.envs(variables.iter().map(|(name, value)| (name, value)));
@@ -106,7 +106,7 @@ fn hosts_in_no_proxy_are_reached_directly() {
     done.exits(0);
     site.assert_all_revoked(2);
     assert_eq!(targets(&proxy), [format!("{LOGIN}:443")]);
-    // What a proxy makes of the name is not ours to say, and that is told, for this one name.
+    // The proxy resolves this name itself, and a warning says so.
     let warnings: Vec<&str> = done.stderr.lines().filter(|line| line.starts_with("warning")).collect();
     assert_eq!(warnings.len(), 1, "{}", done.stderr);
     for words in ["--connect-to", LOGIN, "no effect", "NO_PROXY"] {

@@ -65,7 +65,7 @@ fn a_missing_password_for_tinyproxy_is_reported() {
     site.assert_sign_in_refused(&done, &["407", "http://user:password@host:port", "HTTPS_PROXY"]);
 }
 
-/// Takes 15 s: tinyproxy answers 401 to a wrong password, which is no word for it, so that it is asked five times.
+/// Takes 15 s: tinyproxy answers 401 to a wrong password, which does not mean a wrong password, so it is asked five times.
 #[test]
 fn a_wrong_password_for_tinyproxy_is_reported() {
     let site = Site::global(1);

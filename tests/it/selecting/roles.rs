@@ -111,7 +111,7 @@ fn roles_and_their_groups_need_permissions() {
     ));
     let error = desk.refusal(&role("Global Administrator")).to_string();
     assert!(error.contains("the members of group") && error.contains("GroupMember.Read.All"), "{error}");
-    // Whoever holds a role by itself is known all the same.
+    // Direct holders of a role are known nevertheless.
     let admins = desk.wait(desk.directory.privileged_users()).unwrap();
     assert_eq!(
         (admins.unread_groups, admins.global_administrators.as_slice()),

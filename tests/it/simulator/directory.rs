@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use crate::simulator::{SimulatorFixture, header, json};
 
-/// Ann and Bob, a guest, somebody deleted; Finance with a team in it, and the team with Finance in it.
+/// Ann and Bob, a guest, a deleted user; Finance with a team in it, and the team with Finance in it.
 pub(crate) const CONTOSO: &str = r#"
 [token]
 roles = ["User.RevokeSessions.All", "User.Read.All", "GroupMember.Read.All", "Device.Read.All"]

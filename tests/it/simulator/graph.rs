@@ -85,7 +85,7 @@ async fn encoded_and_quoted_ids_are_the_same_user() {
         json(response).await["@odata.context"],
         "https://graph.microsoft.com/beta/$metadata#Edm.Boolean"
     );
-    // An unencoded `#` begins the fragment: what is left names somebody else.
+    // An unencoded `#` begins the fragment: the rest names another user.
     let url = drill.url("/v1.0/users/bob_b.com#EXT#@x.com/revokeSignInSessions");
     assert_eq!(drill.client.post(url).bearer_auth("t").body("{}").send().await.unwrap().status(), 405);
     let dollar = drill.revoke("$ann@x.com").await;
